@@ -1,0 +1,42 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 \
+        --python-platform x86_64-unknown-linux-gnu --custom-compile-command "make lock" -q
+
+.PHONY: help demo test check bench prompts lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.run: requirements.txt pyproject.toml
+	@PYTHON=$(PYTHON) bash .ci/venv requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@PYTHON=$(PYTHON) bash .ci/venv requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.run ## a telephone company on this machine and one paid call (ONCE=1: end after the call)
+	@$(BIN)/saldo demo $(if $(ONCE),--once)
+
+test: $(VENV)/.dev ## the whole suite, real calls included
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev ## ruff, mypy --strict, import rules, architecture test
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest -q tests/test_architecture.py
+
+lock: ## pin every dependency with its hash again (needs uv)
+	$(LOCK) -o requirements.txt
+	$(LOCK) --group dev -o requirements-dev.txt
+
+clean: ## remove the environment and what runs left; the package cache stays
+	rm -rf $(VENV) var
