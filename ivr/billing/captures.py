@@ -1,0 +1,95 @@
+"""What the secure process is asked to collect, and what it gives back: never a digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from ivr.billing.payments import CardOnHand
+
+
+class CaptureField(StrEnum):
+    """What can be collected, in the words of the capture contract (capture.md)."""
+
+    CARD_NUMBER = "payment-card-number"
+    EXPIRATION_DATE = "expiration-date"
+    SECURITY_CODE = "security-code"
+    POSTAL_CODE = "postal-code"
+
+
+class CaptureResult(StrEnum):
+    """How a secure segment ends."""
+
+    SUCCESS = "success"
+    TOO_MANY_FAILED_ATTEMPTS = "too-many-failed-attempts"
+    PAYMENT_CONNECTOR_ERROR = "payment-connector-error"
+    CALLER_INTERRUPTED = "caller-interrupted"
+    CALLER_HUNG_UP = "caller-hung-up"
+    TRANSFERRED_TO_AGENT = "transferred-to-agent"
+    CANCELED = "canceled"
+    IN_DOUBT = "in-doubt"
+    INTERNAL_ERROR = "internal-error"
+
+
+class ErrorType(StrEnum):
+    """Why a field was asked for again or given up."""
+
+    INPUT_TIMEOUT = "input-timeout"
+    INVALID_CARD_NUMBER = "invalid-card-number"
+    INVALID_CARD_TYPE = "invalid-card-type"
+    INVALID_DATE = "invalid-date"
+    INVALID_SECURITY_CODE = "invalid-security-code"
+    INVALID_POSTAL_CODE = "invalid-postal-code"
+    INTERNAL_ERROR = "internal-error"
+
+
+CARD_FIELDS = (
+    CaptureField.CARD_NUMBER,
+    CaptureField.EXPIRATION_DATE,
+    CaptureField.SECURITY_CODE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """One secure segment, as `saldo serve` asks for it."""
+
+    id: UUID
+    call_id: str
+    language: str
+    fields: tuple[CaptureField, ...] = CARD_FIELDS
+    brands: tuple[str, ...] = ("visa", "mastercard", "amex", "discover")
+    """accepted card brands"""
+    slow: bool = False
+    """doubles every timer"""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOutcome:
+    """How it ended; `card` is there when and only when the result is SUCCESS."""
+
+    result: CaptureResult
+    card: CardOnHand | None = None
+    error_type: ErrorType | None = None
+
+
+class Captures(Protocol):
+    """The table both processes share. Every method raises LedgerUnavailable."""
+
+    async def open(self, request: CaptureRequest) -> None:
+        """serve: keep the request."""
+        ...
+
+    async def request(self, capture_id: UUID) -> CaptureRequest | None:
+        """capture: what to collect; None for an unknown or an already closed one."""
+        ...
+
+    async def close(self, capture_id: UUID, outcome: CaptureOutcome) -> None:
+        """Either process: keep the outcome; the first one stays."""
+        ...
+
+    async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
+        """serve: how it ended; None while it is open."""
+        ...

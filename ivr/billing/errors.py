@@ -1,0 +1,68 @@
+"""What can go wrong with customers, invoices and money.
+
+BillingError
+├── MoneyNotUnderstood      an amount or a currency that cannot be
+├── CurrencyMismatch        two currencies in one sum
+├── LedgerUnavailable       the database did not answer; nothing was changed by us
+├── InvoiceBeingPaid        another attempt is charging this invoice now
+├── InvoiceAlreadyPaid      paid since it was read
+├── AmountOutOfRange        less than the smallest or more than what is due
+├── AttemptNotFound         no attempt of that id
+├── TransitionRefused       an attempt cannot go from its state to that one
+└── GatewayError
+    ├── GatewayNotReached   the request certainly did not arrive: nothing was charged
+    ├── OutcomeUnknown      the request may have arrived: never charge again or deny it
+    └── GatewayRefused      our request was wrong (keys, account, fields): nothing was charged
+"""
+
+
+class BillingError(Exception):
+    """The root of this tree."""
+
+
+class MoneyNotUnderstood(BillingError, ValueError):
+    """An amount or a currency that cannot be."""
+
+
+class CurrencyMismatch(BillingError, ValueError):
+    """Two currencies in one sum."""
+
+
+class LedgerUnavailable(BillingError):
+    """The database did not answer; nothing was changed by us, or the commit's fate is unknown."""
+
+
+class InvoiceBeingPaid(BillingError):
+    """Another attempt is charging this invoice now."""
+
+
+class InvoiceAlreadyPaid(BillingError):
+    """Paid since it was read."""
+
+
+class AmountOutOfRange(BillingError):
+    """Less than the smallest or more than what is due."""
+
+
+class AttemptNotFound(BillingError):
+    """No attempt of that id."""
+
+
+class TransitionRefused(BillingError):
+    """An attempt cannot go from its state to that one."""
+
+
+class GatewayError(BillingError):
+    """The payment gateway did not give a plain yes or no."""
+
+
+class GatewayNotReached(GatewayError):
+    """The request certainly did not arrive: nothing was charged."""
+
+
+class OutcomeUnknown(GatewayError):
+    """The request may have arrived: never charge again, never say "not charged"."""
+
+
+class GatewayRefused(GatewayError):
+    """Our request was wrong (keys, account, fields): nothing was charged."""

@@ -1,0 +1,79 @@
+"""An amount and its currency, exact to the minor unit; never a float."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import total_ordering
+
+from ivr.billing.errors import CurrencyMismatch, MoneyNotUnderstood
+
+MINOR_DIGITS = {"JPY": 0, "CLP": 0, "KWD": 3, "TND": 3}
+"""ISO 4217 minor digits where they are not two."""
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Money:
+    """`amount` in major units with exactly the currency's minor digits; `currency` is ISO 4217."""
+
+    amount: Decimal
+    currency: str
+
+    def __post_init__(self) -> None:
+        """Refuse what the currency cannot express.
+
+        Raises:
+            MoneyNotUnderstood: a float, not a number, too many decimals, or no ISO code.
+        """
+        if not isinstance(self.amount, Decimal) or not self.amount.is_finite():
+            raise MoneyNotUnderstood(f"{self.amount!r} is not an exact decimal amount")
+        if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isupper():  # noqa: PLR2004 - ISO 4217
+            raise MoneyNotUnderstood(f"{self.currency!r} is not a currency code such as EUR")
+        exact = self.amount.quantize(self.step(self.currency))
+        if exact != self.amount:
+            raise MoneyNotUnderstood(f"{self.amount} has more decimals than {self.currency} has")
+        object.__setattr__(self, "amount", exact)
+
+    @staticmethod
+    def step(currency: str) -> Decimal:
+        """The smallest amount of a currency: 0.01 for EUR."""
+        return Decimal(1).scaleb(-MINOR_DIGITS.get(currency, 2))
+
+    @classmethod
+    def of(cls, text: str | int | Decimal, currency: str) -> Money:
+        """Money from "42.50", 42 or a Decimal. Raises MoneyNotUnderstood."""
+        try:
+            return cls(Decimal(text), currency)
+        except InvalidOperation:
+            raise MoneyNotUnderstood(f"{text!r} is not an amount such as 42.50") from None
+
+    @classmethod
+    def zero(cls, currency: str) -> Money:
+        return cls(Decimal(0), currency)
+
+    def _same(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise CurrencyMismatch(f"{self.currency} and {other.currency} cannot be put together")
+        return other.amount
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._same(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._same(other), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._same(other)
+
+    def __bool__(self) -> bool:
+        return self.amount != 0
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+
+def total(amounts: Iterable[Money], currency: str) -> Money:
+    """The sum; zero of `currency` when there is nothing. Raises CurrencyMismatch."""
+    return sum(amounts, Money.zero(currency))

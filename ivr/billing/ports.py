@@ -1,0 +1,86 @@
+"""What billing asks of the world: a ledger that keeps and a gateway that charges.
+
+The fakes beside the tests and the real ones in storage/ and gateways/ run the same contract cases.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import UUID
+
+from ivr.billing.customers import Customer
+from ivr.billing.invoices import Invoice
+from ivr.billing.money import Money
+from ivr.billing.payments import Attempt, Captured, CardOnHand, Paid, Refusal
+
+
+class Directory(Protocol):
+    """Customers by what they key. Every method raises LedgerUnavailable."""
+
+    async def by_account_number(self, account_number: str) -> Customer | None: ...
+
+
+class Invoices(Protocol):
+    """What is owed. Raises LedgerUnavailable."""
+
+    async def unpaid(self, customer_id: int) -> list[Invoice]:
+        """Open invoices with something due and not held by an unknown outcome, oldest first."""
+        ...
+
+
+class Ledger(Protocol):
+    """The attempts. Every method is one transaction and raises LedgerUnavailable."""
+
+    async def open_attempt(self, attempt: Attempt) -> None:
+        """Keep a new attempt in state created, with its allocations."""
+        ...
+
+    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+        """Lock and re-read the invoices, then created -> charging with the token, committed.
+
+        Raises:
+            InvoiceAlreadyPaid: an invoice is due less than its allocation; the attempt is canceled.
+            InvoiceBeingPaid: another attempt is charging, unknown or just captured on one of them;
+                the attempt is canceled.
+            TransitionRefused: the attempt is not in state created.
+        """
+        ...
+
+    async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
+        """Result, invoices, reactivated lines and outbox events in one commit.
+
+        Repeating it for a captured attempt gives the same Paid again and changes nothing.
+        """
+        ...
+
+    async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
+        """charging -> declined."""
+        ...
+
+    async def failed(self, attempt_id: UUID, reason: str) -> None:
+        """charging or unknown -> failed: it is certain that nothing was charged."""
+        ...
+
+    async def unknown(self, attempt_id: UUID, reason: str) -> None:
+        """charging -> unknown."""
+        ...
+
+    async def cancel(self, attempt_id: UUID) -> None:
+        """created -> canceled; an attempt in any other state is left alone."""
+        ...
+
+
+class Gateway(Protocol):
+    """The payment gateway."""
+
+    async def charge(
+        self, *, token: str, amount: Money, order_id: str, request_key: str
+    ) -> Captured | Refusal:
+        """Sale by a single-use token, submitted for settlement, marked as a telephone order.
+
+        Raises:
+            GatewayNotReached: nothing was sent.
+            GatewayRefused: our request is wrong; nothing was charged.
+            OutcomeUnknown: it may have been charged.
+        """
+        ...

@@ -1,0 +1,50 @@
+"""How a conversation stops: raised anywhere, caught in one place (dialogue/call.py).
+
+Ending
+├── HungUp              the caller left
+├── WantsAgent          the caller asked for a person, or we gave up: `reason` says which
+└── Over                nothing is left to say
+LineError
+├── SecurePartAway      the secure process cannot take the caller, or did not give them back
+└── NobodyAvailable     the agent queue has nobody who could answer
+"""
+
+from __future__ import annotations
+
+from ivr.billing.calls import CallOutcome
+
+
+class Ending(Exception):
+    """The conversation stops here; not an error."""
+
+
+class HungUp(Ending):
+    """The caller left."""
+
+
+class WantsAgent(Ending):
+    """A person takes over."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Over(Ending):
+    """Nothing is left to say."""
+
+    def __init__(self, outcome: CallOutcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
+class LineError(Exception):
+    """The line could not do what was asked."""
+
+
+class SecurePartAway(LineError):
+    """The secure process cannot take the caller, or did not give them back."""
+
+
+class NobodyAvailable(LineError):
+    """The agent queue has nobody who could answer."""

@@ -1,0 +1,169 @@
+"""Every setting, typed, read once: saldo.toml, overridden by SALDO_* environment variables."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text says which and what to do."""
+
+
+class Section(BaseModel):
+    """An unknown key is an error: a mistyped setting must not be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Company(Section):
+    """Whose telephone this is."""
+
+    name: str = "Saldo Telecom"
+    country: str = Field("ES", pattern="^[A-Z]{2}$")
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+    language: Literal["en", "es"] = "en"
+
+
+class Asterisk(Section):
+    """The PBX's ARI and AMI; keep both on loopback or a management network."""
+
+    url: str = "http://127.0.0.1:8088"
+    app: str = "saldo"
+    user: str = "saldo"
+    password: SecretStr = SecretStr("")
+    ami_host: str = "127.0.0.1"
+    ami_port: int = 5038
+    ami_user: str = "saldo"
+    ami_secret: SecretStr = SecretStr("")
+
+
+class Capture(Section):
+    """The secure process; `spawn = false` when it is a systemd unit or container of its own."""
+
+    app: str = "saldo-capture"
+    user: str = "saldo-capture"
+    password: SecretStr = SecretStr("")
+    spawn: bool = True
+    brands: tuple[str, ...] = ("visa", "mastercard", "amex", "discover")
+    limit_seconds: float = 600
+    """how long a caller may stay in the secure part"""
+
+
+class Database(Section):
+    """Postgres; `capture_url` may name a role that can write captures only."""
+
+    url: str = "postgresql:///saldo"
+    capture_url: str = ""
+    pool: int = Field(10, ge=1, le=200)
+
+
+class Braintree(Section):
+    """The payment gateway. `url` names a stand-in or proxy instead of Braintree's own address."""
+
+    environment: Literal["sandbox", "production", "stand-in"] = "stand-in"
+    url: str = ""
+    merchant_id: str = ""
+    public_key: str = ""
+    private_key: SecretStr = SecretStr("")
+    merchant_accounts: dict[str, str] = {}
+    """currency → merchant account id; a currency not named here cannot be paid"""
+    timeout_seconds: float = Field(65, gt=0)
+    """the gateway's own limit is 60 s: a shorter one makes outcomes unknown"""
+    threads: int = Field(8, ge=1, le=64)
+
+
+class Speech(Section):
+    """Sounds and the voice that makes them."""
+
+    prompts: Path = PROJECT / "audio-prompts"
+    sounds: Path = PROJECT / "var/sounds"
+    """must be readable by Asterisk under the same path"""
+    workers: int = Field(2, ge=1, le=16)
+
+
+class Web(Section):
+    """REST and health checks."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    api_key: SecretStr = SecretStr("")
+
+
+class Calls(Section):
+    """Limits of one call and of stopping."""
+
+    max_minutes: float = Field(30, gt=0)
+    drain_seconds: float = Field(120, gt=0)
+    """how long running calls may go on after SIGTERM"""
+
+
+class Agents(Section):
+    """Where a caller who wants a person goes in the dial plan."""
+
+    context: str = "agents"
+    extension: str = "queue"
+    queue: str = "agents"
+
+
+class Settings(BaseSettings):
+    """All of saldo.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SALDO_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    company: Company = Company()
+    asterisk: Asterisk = Asterisk()
+    capture: Capture = Capture()
+    database: Database = Database()
+    braintree: Braintree = Braintree()
+    speech: Speech = Speech()
+    web: Web = Web()
+    calls: Calls = Calls()
+    agents: Agents = Agents()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return env_settings, init_settings
+
+
+def load(config: Path | None = None) -> Settings:
+    """Settings from `config`, else ./saldo.toml if there is one, else defaults and environment.
+
+    Raises:
+        SettingsError: the file cannot be read, is not TOML, or a value is wrong.
+    """
+    path = config or Path("saldo.toml")
+    values: dict[str, object] = {}
+    if config or path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    try:
+        return Settings(**values)  # type: ignore[arg-type]  # validated by pydantic
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{path}: {where}: {first['msg']}") from None
