@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 
 class CallOutcome(StrEnum):
@@ -48,11 +47,3 @@ class CallEnded:
     at: datetime
     trail: list[str] = field(default_factory=list)
     """phrase ids said and steps taken, in order, with seconds: "3.2 say welcome" """
-
-
-class Calls(Protocol):
-    """Every method raises LedgerUnavailable."""
-
-    async def arrived(self, call: CallArrived) -> None: ...
-
-    async def ended(self, call_id: str, ended: CallEnded) -> None: ...

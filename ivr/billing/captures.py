@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 from uuid import UUID
 
 from ivr.billing.payments import CardOnHand
@@ -73,23 +72,3 @@ class CaptureOutcome:
     result: CaptureResult
     card: CardOnHand | None = None
     error_type: ErrorType | None = None
-
-
-class Captures(Protocol):
-    """The table both processes share. Every method raises LedgerUnavailable."""
-
-    async def open(self, request: CaptureRequest) -> None:
-        """serve: keep the request."""
-        ...
-
-    async def request(self, capture_id: UUID) -> CaptureRequest | None:
-        """capture: what to collect; None for an unknown or an already closed one."""
-        ...
-
-    async def close(self, capture_id: UUID, outcome: CaptureOutcome) -> None:
-        """Either process: keep the outcome; the first one stays."""
-        ...
-
-    async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
-        """serve: how it ended; None while it is open."""
-        ...

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult, Captures, ErrorType
+from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult, ErrorType
+from ivr.billing.ports import Captures
 
 NO_ANSWER = CaptureOutcome(CaptureResult.INTERNAL_ERROR, error_type=ErrorType.INTERNAL_ERROR)
 

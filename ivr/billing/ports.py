@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
+from ivr.billing.calls import CallArrived, CallEnded
+from ivr.billing.captures import CaptureOutcome, CaptureRequest
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
@@ -84,3 +86,31 @@ class Gateway(Protocol):
             OutcomeUnknown: it may have been charged.
         """
         ...
+
+
+class Captures(Protocol):
+    """The table both processes share. Every method raises LedgerUnavailable."""
+
+    async def open(self, request: CaptureRequest) -> None:
+        """serve: keep the request."""
+        ...
+
+    async def request(self, capture_id: UUID) -> CaptureRequest | None:
+        """capture: what to collect; None for an unknown or an already closed one."""
+        ...
+
+    async def close(self, capture_id: UUID, outcome: CaptureOutcome) -> None:
+        """Either process: keep the outcome; the first one stays."""
+        ...
+
+    async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
+        """serve: how it ended; None while it is open."""
+        ...
+
+
+class Calls(Protocol):
+    """Every method raises LedgerUnavailable."""
+
+    async def arrived(self, call: CallArrived) -> None: ...
+
+    async def ended(self, call_id: str, ended: CallEnded) -> None: ...
