@@ -1,0 +1,89 @@
+"""REST `/v1`, health checks and metrics; reading only, until the issues that add writing."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from ivr.web.errors import add_handlers, problem
+
+Row = dict[str, Any]
+Reader = Callable[[str | None, int], Awaitable[list[Row]]]
+"""`(after, limit)` → rows in order, each with an `id`; `after` is the last id seen."""
+
+Noun = Literal["customers", "services", "invoices", "payments", "calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the API reads; app.py fills it."""
+
+    readers: Mapping[Noun, Reader]
+    checks: Mapping[str, Callable[[], Awaitable[bool]]]
+    """name of a back end → whether it answers now"""
+    metrics: CollectorRegistry
+    api_key: str
+
+
+def build(sources: Sources) -> FastAPI:
+    """The web application."""
+    app = FastAPI(title="Saldo", version="1", docs_url=None, redoc_url=None)
+    add_handlers(app)
+    app.include_router(_health(sources))
+    app.include_router(_v1(sources))
+    return app
+
+
+def _health(sources: Sources) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz", summary="The process lives")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz", summary="Calls can be taken and paid: every back end answers")
+    async def readyz() -> Response:
+        answers = {name: await check() for name, check in sources.checks.items()}
+        away = [name for name, well in answers.items() if not well]
+        if away:
+            return problem(503, "Not ready", f"no answer from: {', '.join(away)}")
+        return Response('{"status":"ready"}', media_type="application/json")
+
+    @router.get("/metrics", summary="Prometheus metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(sources.metrics), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _v1(sources: Sources) -> APIRouter:
+    bearer = HTTPBearer(auto_error=False)
+
+    def allowed(
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> None:
+        key = given.credentials if given else ""
+        if not sources.api_key or not hmac.compare_digest(key.encode(), sources.api_key.encode()):
+            raise HTTPException(401, "A valid API key is needed: Authorization: Bearer …")
+
+    router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)])
+
+    @router.get("/{noun}", summary="One page, oldest first; `next` is the cursor of the page after")
+    async def page(
+        noun: Noun,
+        after: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> dict[str, Any]:
+        try:
+            rows = await sources.readers[noun](after, limit)
+        except ValueError:
+            raise HTTPException(
+                400, f"`after` is no cursor of {noun}: use `next` of a page"
+            ) from None
+        return {"data": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
+
+    return router
