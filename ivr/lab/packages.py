@@ -24,6 +24,7 @@ PACKAGES = (
     "asterisk",
     "asterisk-modules",
     "asterisk-core-sounds-en",
+    "asterisk-moh-opsound-gsm",
     "postgresql",
     "baresip-core",
     "sip-tester",
