@@ -7,6 +7,7 @@ import secrets
 import select
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -233,12 +234,14 @@ def _socket(transport: Transport) -> socket.socket:
 
 def private_folder(path: Path, owner: pwd.struct_passwd | None = None) -> Path:
     """Make `path` a folder that only `owner` (else we) can enter; refuse one of somebody else."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if owner is not None and path.stat().st_uid == os.geteuid():
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir(parents=True, mode=0o700)
+    about = path.lstat()  # in a folder that all may write to, a link may lead anywhere
     expected = owner.pw_uid if owner is not None else os.geteuid()
-    if path.is_symlink() or path.stat().st_uid != expected:
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid not in {expected, os.geteuid()}:
         raise ProcessError(f"{path} belongs to another user: remove it or set SALDO_LAB_DIR")
+    if owner is not None and about.st_uid != expected:
+        os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
     path.chmod(0o700)
     return path
 
