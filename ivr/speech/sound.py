@@ -1,0 +1,117 @@
+"""From raw speech to files that Asterisk plays as they are: trimmed, levelled, encoded."""
+
+import os
+import wave
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from ivr.speech import g711
+from ivr.speech.errors import CatalogueError, SynthesisError
+
+Signal = npt.NDArray[np.float64]
+
+FORMATS = (".alaw", ".sln16", ".ulaw")
+LEVEL_DBFS = -16.0  # root mean square of the speech, silence left out
+FRAME_SECONDS = 0.02
+
+_QUIET_DB = -42.0  # below the loudest frame: silence to trim
+_SPEECH_DB = -30.0  # below the loudest frame: not counted for the level
+_KNEE = 0.7  # of full scale; louder peaks are bent, never cut off
+_CEILING = 0.97
+_FULL_SCALE = 32768.0
+
+
+def from_pcm(data: bytes) -> Signal:
+    """16-bit little-endian samples as numbers from -1 to 1."""
+    return np.frombuffer(data, "<i2").astype(np.float64) / _FULL_SCALE
+
+
+def from_recording(file: Path) -> tuple[Signal, int]:
+    """A 16-bit PCM wav's first channel and its rate; CatalogueError when it is anything else."""
+    try:
+        with wave.open(str(file)) as recording:
+            if recording.getsampwidth() != 2:  # noqa: PLR2004 - bytes in 16 bits
+                raise CatalogueError(f"{file}: save the recording as 16-bit PCM wav.")
+            signal = from_pcm(recording.readframes(recording.getnframes()))
+            return signal[:: recording.getnchannels()], recording.getframerate()
+    except (OSError, EOFError, wave.Error) as error:
+        raise CatalogueError(f"{file}: save the recording as 16-bit PCM wav ({error}).") from error
+
+
+def silence(seconds: float, rate: int) -> Signal:
+    """Nothing to hear."""
+    return np.zeros(round(seconds * rate))
+
+
+def shape(signal: Signal, rate: int, margin_ms: int) -> Signal:
+    """Speech at LEVEL_DBFS with `margin_ms` of silence at each end, in whole 20 ms frames.
+
+    Raises SynthesisError when there is nothing to hear.
+    """
+    frame = round(FRAME_SECONDS * rate)
+    loudness = _loudness(signal, frame)
+    if not loudness.size or not loudness.max():
+        raise SynthesisError("The sound is empty or silent.")
+    peak = loudness.max()
+    heard = np.flatnonzero(loudness > peak * 10 ** (_QUIET_DB / 20))
+    speech = loudness[loudness > peak * 10 ** (_SPEECH_DB / 20)]
+    gain = 10 ** (LEVEL_DBFS / 20) / np.sqrt(np.mean(speech**2))
+    margin = round(margin_ms * rate / 1000)
+    start, end = heard[0] * frame, (heard[-1] + 1) * frame
+    padded = np.concatenate((np.zeros(margin), signal, np.zeros(margin + frame)))
+    cut = padded[start : end + 2 * margin]
+    return _bend(np.pad(cut, (0, -len(cut) % frame)) * gain)
+
+
+def _loudness(signal: Signal, frame: int) -> Signal:
+    """Root mean square of each frame."""
+    whole = np.pad(signal, (0, -len(signal) % frame)).reshape(-1, frame)
+    levels: Signal = np.sqrt(np.mean(whole**2, axis=1))
+    return levels
+
+
+def _bend(signal: Signal) -> Signal:
+    """Peaks above the knee pressed below the ceiling, everything else as it was."""
+    room = _CEILING - _KNEE
+    over = np.abs(signal) - _KNEE
+    bent = _KNEE + room * np.tanh(np.maximum(over, 0) / room)
+    return np.where(over > 0, np.sign(signal) * bent, signal)
+
+
+def publish(signal: Signal, rate: int, file: Path) -> dict[str, int]:
+    """Write `file` (a path without extension) in every format, each file at once.
+
+    Returns the size in bytes of each format. The μ-law file comes last: when it is there, so are
+    the others.
+    """
+    narrow, wide = _at(signal, rate, 8000), _at(signal, rate, 16000)
+    encoded = {
+        ".alaw": g711.to_alaw(narrow),
+        ".sln16": wide.astype("<i2").tobytes(),
+        ".ulaw": g711.to_ulaw(narrow),
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for extension, data in encoded.items():
+        write_whole(file.with_name(file.name + extension), data)
+    return {extension: len(data) for extension, data in encoded.items()}
+
+
+def _at(signal: Signal, rate: int, wanted: int) -> g711.Samples:
+    """Resampled to 16 bits, as many samples as the whole frames of the signal have."""
+    resampled = soxr.resample(signal, rate, wanted)
+    length = round(len(signal) * wanted / rate)
+    exact = np.pad(resampled, (0, max(0, length - len(resampled))))[:length]
+    return np.clip(np.rint(exact * _FULL_SCALE), -32768, 32767).astype(np.int16)
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """A reader sees the old file or the new one, never a part."""
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
