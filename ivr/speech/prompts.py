@@ -18,8 +18,10 @@ from ivr.speech.tts import MARGIN_MS, Job, Tts
 
 MANIFEST = ".built.json"
 FORMATS = (".alaw", ".sln16", ".ulaw")
-# A word inside an amount follows the one before it closely.
-FRAGMENT_MARGIN_MS = 20
+# A word inside an amount follows the one before it closely, and is shorter than when said alone:
+# with these two, amounts take as long as a sentence with the same words.
+FRAGMENT_MARGIN_MS = 10
+FRAGMENT_PACE = 1.1
 _LOCK_SECONDS = 120.0
 _LOCK_LOOK_SECONDS = 0.05
 
@@ -74,7 +76,7 @@ def _fragment(word: str, language: str, folder: Path, sounds: Path) -> Job:
         return Job(sounds / file, silence_seconds=spoken.PAUSE_MS / 1000)
     recording = folder / f"{file}.wav"
     found = recording if recording.exists() else None
-    return Job(sounds / file, word + ",", language, FRAGMENT_MARGIN_MS, found)
+    return Job(sounds / file, word + ",", language, FRAGMENT_MARGIN_MS, found, pace=FRAGMENT_PACE)
 
 
 async def build(

@@ -19,8 +19,8 @@ FRAME_SECONDS = 0.02
 
 _QUIET_DB = -42.0  # below the loudest frame: silence to trim
 _SPEECH_DB = -30.0  # below the loudest frame: not counted for the level
-_KNEE = 0.7  # of full scale; louder peaks are bent, never cut off
-_CEILING = 0.97
+_KNEE = 0.65  # of full scale; louder peaks are bent, never cut off
+_CEILING = 0.9
 _FULL_SCALE = 32768.0
 
 
@@ -49,6 +49,7 @@ def silence(seconds: float, rate: int) -> Signal:
 def shape(signal: Signal, rate: int, margin_ms: int) -> Signal:
     """Speech at LEVEL_DBFS with `margin_ms` of silence at each end, in whole 20 ms frames.
 
+    Its peaks may lie above full scale; `publish` bends them.
     Raises SynthesisError when there is nothing to hear.
     """
     frame = round(FRAME_SECONDS * rate)
@@ -63,7 +64,8 @@ def shape(signal: Signal, rate: int, margin_ms: int) -> Signal:
     start, end = heard[0] * frame, (heard[-1] + 1) * frame
     padded = np.concatenate((np.zeros(margin), signal, np.zeros(margin + frame)))
     cut = padded[start : end + 2 * margin]
-    return _bend(np.pad(cut, (0, -len(cut) % frame)) * gain)
+    speech_in_frames: Signal = np.pad(cut, (0, -len(cut) % frame)) * gain
+    return speech_in_frames
 
 
 def _loudness(signal: Signal, frame: int) -> Signal:
@@ -101,7 +103,8 @@ def publish(signal: Signal, rate: int, file: Path) -> dict[str, int]:
 
 def _at(signal: Signal, rate: int, wanted: int) -> g711.Samples:
     """Resampled to 16 bits, as many samples as the whole frames of the signal have."""
-    resampled = soxr.resample(signal, rate, wanted)
+    # Bent here, not before: a resampler overshoots where a peak was bent.
+    resampled = _bend(soxr.resample(signal, rate, wanted))
     length = round(len(signal) * wanted / rate)
     exact = np.pad(resampled, (0, max(0, length - len(resampled))))[:length]
     return np.clip(np.rint(exact * _FULL_SCALE), -32768, 32767).astype(np.int16)

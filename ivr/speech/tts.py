@@ -48,6 +48,8 @@ class Job:
     margin_ms: int = MARGIN_MS
     recording: Path | None = None
     silence_seconds: float = 0.0
+    # Of the language's rate: 1.1 is a tenth faster.
+    pace: float = 1.0
 
 
 class Tts:
@@ -116,7 +118,7 @@ class Tts:
         tone = self._tone(job.language)
         return {
             "text": job.text,
-            "tone": [tone.voice, tone.rate, tone.pitch],
+            "tone": [tone.voice, round(tone.rate * job.pace), tone.pitch],
             "margin": job.margin_ms,
             "engine": _engine(),
             "by": _SHAPING,
@@ -136,7 +138,7 @@ class Tts:
         return {
             "text": job.text,
             "voice": tone.voice,
-            "rate": tone.rate,
+            "rate": round(tone.rate * job.pace),
             "pitch": tone.pitch,
             "margin_ms": job.margin_ms,
             "file": str(job.file.absolute()),

@@ -14,6 +14,11 @@ PROMPTS = Path(__file__).parents[2] / "audio-prompts"
 
 
 @pytest.fixture(scope="session")
+def prompts_folder() -> Path:
+    return PROMPTS
+
+
+@pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return Catalogue.load(PROMPTS)
 
