@@ -3,6 +3,8 @@
 Ending
 ├── HungUp              the caller left
 ├── WantsAgent          the caller asked for a person, or we gave up: `reason` says which
+│   └── TooManyTries    three tries at one question, or at one identification
+├── CannotGoOn          our side cannot do what was promised: `reason` says what
 └── Over                nothing is left to say
 LineError
 ├── SecurePartAway      the secure process cannot take the caller, or did not give them back
@@ -24,6 +26,21 @@ class HungUp(Ending):
 
 class WantsAgent(Ending):
     """A person takes over."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TooManyTries(WantsAgent):
+    """Three tries at one question, or at one identification."""
+
+    def __init__(self) -> None:
+        super().__init__("too many tries")
+
+
+class CannotGoOn(Ending):
+    """Our side cannot do what was promised; an apology and a person follow."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

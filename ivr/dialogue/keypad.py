@@ -100,15 +100,15 @@ class KeyEntry(Generic[BufferT]):
             self.deadline = now + self.rule.first_key_seconds
 
     def press(self, key: str, now: float) -> Step:
-        """Take one key: 0-9, *, #. Others (A-D) are ignored."""
-        if key not in "0123456789*#":
-            return Step.MORE
-        self.deadline = now + self.rule.between_keys_seconds
-        if key == "*":
-            return self._star(now)
-        self._starred = False
+        """Take one key: 0-9, *, #. Others (A-D), and # before any digit, change nothing."""
         if key == "#":
             return self._submit()
+        if key == "*":
+            return self._star()
+        if key not in "0123456789":
+            return Step.MORE
+        self._starred = False
+        self.deadline = now + self.rule.between_keys_seconds
         self.buffer.append(key)
         return Step.SUBMITTED if self.rule.is_full(self.buffer) else Step.MORE
 
@@ -118,12 +118,12 @@ class KeyEntry(Generic[BufferT]):
             return Step.SUBMITTED
         return self._agent_or(Step.TIMED_OUT)
 
-    def _star(self, now: float) -> Step:
+    def _star(self) -> Step:
         if self._starred:
             return Step.LEFT
         self._starred = True
         self.buffer.clear()
-        self.deadline = now + self.rule.first_key_seconds
+        self.deadline = None  # `listen` starts the first-key timer when "cleared" has been said
         return Step.CLEARED
 
     def _submit(self) -> Step:

@@ -25,7 +25,22 @@ class Playback(Protocol):
         ...
 
 
-class Line(Protocol):
+class Handset(Protocol):
+    """What a caller hears and presses. Every method raises endings.HungUp once they have left."""
+
+    async def play(self, sounds: Sequence[str]) -> Playback:
+        """Start playing these media URIs one after the other; returns once it is under way."""
+        ...
+
+    async def next_key(self) -> str:
+        """The next key the caller presses, or pressed earlier and nobody took yet.
+
+        Cancelling it loses no key; one that waits already is given without suspending.
+        """
+        ...
+
+
+class Line(Handset, Protocol):
     """One caller's line. Every method raises endings.HungUp once the caller has left."""
 
     @property
@@ -39,14 +54,6 @@ class Line(Protocol):
         ...
 
     async def answer(self) -> None: ...
-
-    async def play(self, sounds: Sequence[str]) -> Playback:
-        """Start playing these media URIs one after the other; returns once it is under way."""
-        ...
-
-    async def next_key(self) -> str:
-        """The next key the caller presses, or pressed earlier and nobody took yet."""
-        ...
 
     def forget_keys(self) -> None:
         """Drop what was typed ahead."""

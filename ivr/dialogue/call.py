@@ -1,0 +1,206 @@
+"""A conversation: saying, asking, waiting in company, and the one place where it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import chain, cycle
+from typing import TypeVar
+from uuid import uuid4
+
+from ivr.billing.calls import CallOutcome
+from ivr.billing.captures import CaptureOutcome, CaptureRequest
+from ivr.billing.collecting import NO_ANSWER, collect
+from ivr.billing.customers import Customer
+from ivr.billing.ports import Captures
+from ivr.dialogue.endings import HungUp, SecurePartAway, TooManyTries, WantsAgent
+from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
+from ivr.dialogue.line import Line, Voice
+from ivr.dialogue.phrases import Phrase, PhraseId, phrase
+from ivr.dialogue.questions import Aside, NotUnderstood, Question, Silence, Understood
+from ivr.dialogue.turn import enter_keys
+
+T = TypeVar("T")
+
+OTHER_LANGUAGE = {"en": "es", "es": "en"}
+TRIES = 3
+"""how often a question is asked in all"""
+ASIDES = 9
+"""how often one question may be repeated or change its language"""
+QUIET_SECONDS = 2.0
+"""the longest silence while something of ours works"""
+LOOK_UP_SECONDS = 1.0
+"""a look-up quicker than this needs no words"""
+
+
+class Call:
+    """One caller: how we hear and answer them, and what we know of them so far."""
+
+    def __init__(self, line: Line, voice: Voice, language: str) -> None:
+        self.line = line
+        self.voice = voice
+        hinted = line.hints.get("language", "").lower()
+        self.language_chosen = hinted in OTHER_LANGUAGE
+        """by the caller, or by whoever passed the call on"""
+        self.language = hinted if self.language_chosen else language
+        self.customer: Customer | None = None
+        """once identified"""
+        self.settled: CallOutcome | None = None
+        """what the call came to already, whatever happens next"""
+        self.cards_declined = 0
+        self.failures: list[Exception] = []
+        """errors of ours that ended or spoilt the call; for the app to log, each with its trace"""
+        self.trail: list[str] = []
+        """phrases said and steps taken, with seconds: "3.2 say welcome"; never what was keyed"""
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+
+    @property
+    def id(self) -> str:
+        return self.line.arrived.id
+
+    def note(self, step: str) -> None:
+        """Add a step to the trail."""
+        self.trail.append(f"{self._clock() - self._began:.1f} {step}")
+
+    async def say(self, phrase_id: PhraseId, **values: object) -> None:
+        """Say it to its end. Raises HungUp."""
+        playback = await self.line.play(await self._sounds([phrase(phrase_id, **values)]))
+        await playback.finished()
+
+    def change_language(self, language: str) -> None:
+        """From now on speak this language."""
+        self.language = language
+        self.note(f"language {language}")
+
+    async def ask(self, question: Question[T]) -> T:
+        """The answer, asked for up to three times in all.
+
+        Raises:
+            TooManyTries: three times silence or something else.
+            WantsAgent: the caller keyed 0 twice.
+            HungUp: the caller left.
+        """
+        answer = await self._answer(question, TRIES)
+        if answer is None:
+            raise TooManyTries
+        return answer.value
+
+    async def offer(self, question: Question[T], otherwise: T) -> T:
+        """The answer to a question asked once, `otherwise` when there is none. Raises as `ask`."""
+        answer = await self._answer(question, 1)
+        return otherwise if answer is None else answer.value
+
+    @contextlib.asynccontextmanager
+    async def filling(
+        self, first: PhraseId = "hold_on", after_seconds: float = LOOK_UP_SECONDS
+    ) -> AsyncIterator[None]:
+        """Keep the caller company while something of ours works, from `after_seconds` on.
+
+        A hang-up does not disturb the work; it is raised by whatever speaks next.
+        """
+        done = asyncio.Event()
+        filler = asyncio.create_task(self._fill(first, after_seconds, done))
+        try:
+            yield
+        except asyncio.CancelledError:
+            filler.cancel()
+            raise
+        finally:
+            done.set()
+            await asyncio.wait((filler,))
+        filler.result()
+
+    async def collect_card(self, captures: Captures, brands: Sequence[str]) -> CaptureOutcome:
+        """Lend the caller to the secure part; a secure part that is away is an internal error.
+
+        What was typed ahead crosses its border in neither direction. Raises HungUp,
+        LedgerUnavailable.
+        """
+        request = CaptureRequest(uuid4(), self.id, self.language, brands=tuple(brands))
+        self.line.forget_keys()
+        self.note("secure part")
+        try:
+            outcome = await collect(captures, request, self.line.enter_secure_part)
+        except SecurePartAway as error:
+            self.failures.append(error)
+            await captures.close(request.id, NO_ANSWER)
+            outcome = NO_ANSWER
+        self.line.forget_keys()
+        self.note(f"card {outcome.result}")
+        return outcome
+
+    async def _sounds(self, phrases: Sequence[Phrase]) -> list[str]:
+        for each in phrases:
+            self.note(f"say {each.id}")
+        return list(
+            chain.from_iterable(
+                [await self.voice.sounds(each.id, self.language, **each.values) for each in phrases]
+            )
+        )
+
+    async def _answer(self, question: Question[T], tries: int) -> Understood[T] | None:
+        """Ask until it is answered, `tries` times went wrong or too many asides were taken."""
+        phrases, begun = question.phrases, question.begun
+        asides = 0
+        while tries > 0 and asides <= ASIDES:
+            match await self._hear(question, phrases, begun):
+                case Understood() as answer:
+                    return answer
+                case Silence() | NotUnderstood() as wrong:
+                    tries -= 1
+                    phrases = self._once_more(question, wrong)
+                case aside:
+                    asides += 1
+                    phrases = self._aside(question, aside)
+            begun = ""
+        return None
+
+    async def _hear(
+        self, question: Question[T], phrases: Sequence[Phrase], begun: str
+    ) -> Understood[T] | Silence | NotUnderstood | Aside:
+        entry = KeyEntry(question.rule, PlainKeys())
+        for key in begun:
+            entry.press(key, self._clock())
+        step = await enter_keys(self.line, await self._sounds(phrases), entry)
+        while step is Step.CLEARED and question.star_clears:
+            cleared = await self._sounds([phrase("field_cleared")])
+            step = await enter_keys(self.line, cleared, entry)
+        return question.answer(step, entry.buffer.text)
+
+    def _once_more(
+        self, question: Question[T], wrong: Silence | NotUnderstood
+    ) -> tuple[Phrase, ...]:
+        if isinstance(wrong, Silence):
+            self.note("silence")
+            return (phrase("are_you_there"), *question.retry)
+        self.note("not understood")
+        self.line.forget_keys()  # what follows was typed for another question
+        return (phrase("not_understood"), *question.retry)
+
+    def _aside(self, question: Question[T], aside: Aside) -> tuple[Phrase, ...]:
+        if aside is Aside.AGENT:
+            raise WantsAgent("asked for")
+        if aside is Aside.AGAIN:
+            return question.phrases
+        self.language_chosen = True
+        self.change_language(OTHER_LANGUAGE[self.language])
+        return (phrase("language_changed"), *question.phrases)
+
+    async def _fill(self, first: PhraseId, after_seconds: float, done: asyncio.Event) -> None:
+        words: chain[PhraseId] = chain((first,), cycle(("still_working", "hold_on")))
+        pause = after_seconds
+        with contextlib.suppress(HungUp):  # the work goes on; what speaks next will raise it
+            while not await _within(pause, done):
+                await self.say(next(words))
+                pause = QUIET_SECONDS
+
+
+async def _within(seconds: float, done: asyncio.Event) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(done.wait(), seconds)
+    return done.is_set()
+
+
+Flow = Callable[[Call], Awaitable[None]]

@@ -1,0 +1,20 @@
+"""What a conversation works with: the customers, their invoices, and the way to charge a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ivr.billing.paying import Paying
+from ivr.billing.ports import Captures, Directory, Invoices
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One for the whole app; a conversation keeps nothing in it."""
+
+    directory: Directory
+    invoices: Invoices
+    captures: Captures
+    paying: Paying
+    brands: tuple[str, ...]
+    """accepted card brands, in Braintree's words: visa, mastercard, amex, discover"""

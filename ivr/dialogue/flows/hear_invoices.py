@@ -1,0 +1,58 @@
+"""What is owed, read aloud, and which of it the caller wants to pay now."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from ivr.billing.invoices import Invoice, total_due
+from ivr.dialogue.call import Call
+from ivr.dialogue.phrases import Phrase, phrase
+from ivr.dialogue.questions import Question, choice, yes_no
+
+
+class Wish(Enum):
+    """What to do with several invoices."""
+
+    PAY_ALL = auto()
+    CHOOSE = auto()
+
+
+async def choose_invoices(call: Call, invoices: list[Invoice]) -> list[Invoice]:
+    """Those the caller wants to pay now, perhaps none; all in one currency, at least one given."""
+    if len(invoices) == 1:
+        return invoices if await call.ask(pay_the_one(invoices[0])) else []
+    if await call.ask(pay_all_or_choose(invoices)) is Wish.PAY_ALL:
+        return invoices
+    chosen = [invoice for invoice in invoices if await call.ask(pay_this_one(invoice))]
+    if not chosen:
+        await call.say("nothing_chosen")
+    return chosen
+
+
+def pay_the_one(invoice: Invoice) -> Question[bool]:
+    """The only invoice: 1 pays it, 2 leaves it."""
+    return yes_no(phrase("pay_one_or_leave")).after(phrase("owes_one"), read(invoice))
+
+
+def pay_all_or_choose(invoices: list[Invoice]) -> Question[Wish]:
+    """All of them read out: 1 pays all, 2 chooses, 3 hears them again."""
+    amount = total_due(invoices)
+    question = choice(
+        phrase("pay_all_or_choose", amount=amount),
+        {"1": Wish.PAY_ALL, "2": Wish.CHOOSE},
+        again="3",
+    )
+    owed = phrase("owes_many", count=len(invoices), amount=amount)
+    return question.after(owed, *[read(invoice) for invoice in invoices])
+
+
+def pay_this_one(invoice: Invoice) -> Question[bool]:
+    """One of several: 1 pays it, 2 leaves it, 3 hears it again."""
+    return choice(phrase("pay_this_one"), {"1": True, "2": False}, again="3").after(read(invoice))
+
+
+def read(invoice: Invoice) -> Phrase:
+    """The line, what is due and since when."""
+    return phrase(
+        "invoice_line", service=invoice.service_label, amount=invoice.due, date=invoice.due_date
+    )

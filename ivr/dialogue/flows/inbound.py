@@ -1,0 +1,65 @@
+"""A call that comes in: who is it, what do they owe, and would they pay it now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ivr.billing.calls import CallOutcome
+from ivr.billing.customers import Customer
+from ivr.billing.invoices import Invoice, by_currency
+from ivr.dialogue.call import OTHER_LANGUAGE, Call
+from ivr.dialogue.desk import Desk
+from ivr.dialogue.endings import Over
+from ivr.dialogue.flows.hear_invoices import choose_invoices
+from ivr.dialogue.flows.identify import identify
+from ivr.dialogue.flows.pay import pay_invoices
+from ivr.dialogue.phrases import phrase
+from ivr.dialogue.questions import greeting
+
+
+async def inbound(call: Call, desk: Desk) -> None:
+    """The whole call, from the welcome to the goodbye; ends with Over or another ending."""
+    begun = await call.offer(greeting(phrase("welcome")), otherwise="")
+    customer = await identify(call, desk, begun)
+    await speak_their_language(call, customer)
+    await settle_up(call, desk, customer)
+
+
+async def speak_their_language(call: Call, customer: Customer) -> None:
+    """A caller who has not chosen a language is spoken to in the one on file."""
+    known = customer.language in OTHER_LANGUAGE
+    if known and not call.language_chosen and customer.language != call.language:
+        call.change_language(customer.language)
+        await call.say("language_changed")
+
+
+async def settle_up(call: Call, desk: Desk, customer: Customer) -> None:
+    """Offer what is owed, one currency at a time, until nothing is or the caller wants no more."""
+    left: set[int] = set()
+    offered = False
+    while invoices := await still_to_offer(call, desk, customer, left):
+        offered = True
+        if chosen := await choose_invoices(call, invoices):
+            await pay_invoices(call, desk, customer, chosen)
+        else:
+            left.update(invoice.id for invoice in invoices)
+    if not offered:
+        await call.say("nothing_owed")
+    await farewell(call, CallOutcome.NOT_PAID if left else CallOutcome.NOTHING_OWED)
+
+
+async def still_to_offer(
+    call: Call, desk: Desk, customer: Customer, left: Collection[int]
+) -> list[Invoice]:
+    """Read again what is unpaid: the invoices of the next currency that the caller has not left."""
+    async with call.filling():
+        unpaid = await desk.invoices.unpaid(customer.id)
+    groups = by_currency([invoice for invoice in unpaid if invoice.id not in left])
+    return next(iter(groups.values()), [])
+
+
+async def farewell(call: Call, otherwise: CallOutcome) -> None:
+    """Say goodbye and end the call."""
+    call.settled = call.settled or otherwise
+    await call.say("goodbye_paid" if call.settled is CallOutcome.PAID else "goodbye")
+    raise Over(call.settled)

@@ -1,0 +1,160 @@
+"""Paying: a card from the secure part, the caller's yes, the charge, the receipt."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from ivr.billing.calls import CallOutcome
+from ivr.billing.captures import CaptureResult
+from ivr.billing.customers import Customer
+from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.payments import (
+    Attempt,
+    BeingPaid,
+    CardOnHand,
+    Declined,
+    NotCharged,
+    Paid,
+    PaidMeanwhile,
+    PayResult,
+    Unknown,
+)
+from ivr.dialogue.call import Call
+from ivr.dialogue.desk import Desk
+from ivr.dialogue.endings import CannotGoOn, HungUp, Over, TooManyTries, WantsAgent
+from ivr.dialogue.phrases import phrase
+from ivr.dialogue.questions import Question, choice, yes_no
+
+CARDS = 2
+"""declined cards in one call (payments.md, "Abuse")"""
+REPEATS = 5
+"""how often a confirmation number is said again"""
+
+
+async def pay_invoices(
+    call: Call, desk: Desk, customer: Customer, invoices: Sequence[Invoice]
+) -> None:
+    """Take a card, charge it and say how it went; back to the choice when that makes sense.
+
+    Raises Over, WantsAgent or CannotGoOn when it does not, and HungUp.
+    """
+    await call.say("confirm_total", amount=total_due(invoices))
+    result = await try_a_card(call, desk, customer, invoices)
+    while isinstance(result, Declined):
+        await wants_another_card(call)
+        result = await try_a_card(call, desk, customer, invoices)
+    if result:
+        await tell(call, result)
+
+
+async def try_a_card(
+    call: Call, desk: Desk, customer: Customer, invoices: Sequence[Invoice]
+) -> PayResult | None:
+    """How one attempt with one card went; None when the caller did not want to go through."""
+    async with call.filling():
+        attempt = await desk.paying.open(customer.id, invoices, call.id)
+    card = await agreed_card(call, desk, attempt)
+    return await charge(call, desk, attempt, card) if card else None
+
+
+async def agreed_card(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | None:
+    """A card that the caller agreed to charge; otherwise the attempt is given up."""
+    agreed = False
+    try:
+        card = await collect_card(call, desk)
+        agreed = card is not None and await call.ask(confirm_charge(attempt, card))
+        return card if agreed else None
+    finally:
+        if not agreed:
+            call.note("attempt given up")
+            with contextlib.suppress(LedgerUnavailable):  # a created attempt holds nothing
+                await desk.paying.cancel(attempt)
+
+
+async def collect_card(call: Call, desk: Desk) -> CardOnHand | None:
+    """What the secure part brought back; None when the caller left it."""
+    outcome = await call.collect_card(desk.captures, desk.brands)
+    match outcome.result:
+        case CaptureResult.SUCCESS:
+            return outcome.card
+        case CaptureResult.CALLER_INTERRUPTED | CaptureResult.CANCELED:
+            return None
+        case CaptureResult.CALLER_HUNG_UP:
+            raise HungUp
+        case CaptureResult.TOO_MANY_FAILED_ATTEMPTS:
+            raise TooManyTries
+        case CaptureResult.TRANSFERRED_TO_AGENT:
+            raise WantsAgent("asked for, in the secure part")
+    await call.say("card_not_available")
+    raise WantsAgent(f"no card by telephone: {outcome.result}")
+
+
+def confirm_charge(attempt: Attempt, card: CardOnHand) -> Question[bool]:
+    """1 charges that much to that card, 2 does not."""
+    return yes_no(
+        phrase("confirm_charge", amount=attempt.amount, brand=card.brand, last4=card.last4)
+    )
+
+
+async def charge(call: Call, desk: Desk, attempt: Attempt, card: CardOnHand) -> PayResult:
+    """Charge it while the caller is kept company, and note what that settled.
+
+    A caller who hangs up meanwhile is paid for all the same; the call waits to know.
+    """
+    async with call.filling("charging", after_seconds=0):
+        result = await desk.paying.pay(attempt, card)
+        call.note(f"charge {type(result).__name__}")
+        if isinstance(result, Paid):
+            call.settled = CallOutcome.PAID
+        elif isinstance(result, Unknown):
+            call.settled = CallOutcome.CONFIRMING
+    call.line.forget_keys()  # pressed while waiting; the result must not be hushed by them
+    return result
+
+
+async def tell(call: Call, result: PayResult) -> None:
+    """Say how a charge went. Returns when the caller may choose again."""
+    match result:
+        case Paid():
+            await say_receipt(call, result)
+        case Unknown():
+            await call.say("confirming_do_not_pay_again")
+            await call.say("goodbye")
+            raise Over(CallOutcome.CONFIRMING)
+        case NotCharged():
+            raise CannotGoOn("the charge could not be made")
+        case PaidMeanwhile():
+            await call.say("already_paid")
+        case BeingPaid():
+            await call.say("other_call_in_progress")
+            await call.say("goodbye")
+            raise Over(CallOutcome.NOT_PAID)
+
+
+async def say_receipt(call: Call, paid: Paid) -> None:
+    """The amount, the lines that come back, and the confirmation number as often as wanted."""
+    back = [phrase("service_back", service=line.label) for line in paid.reactivated]
+    number = phrase("confirmation_number", code=paid.confirmation)
+    again = choice(phrase("repeat_or_end"), {"1": True, "2": False})
+    more = await call.offer(
+        again.after(phrase("paid", amount=paid.amount), *back, number), otherwise=False
+    )
+    for _ in range(REPEATS):
+        if not more:
+            return
+        more = await call.offer(again.after(number), otherwise=False)
+
+
+async def wants_another_card(call: Call) -> None:
+    """Return when the caller wants to try another card.
+
+    Raises WantsAgent: the caller wants a person, or has had both cards declined.
+    """
+    call.cards_declined += 1
+    if call.cards_declined >= CARDS:
+        await call.say("declined_final")
+        raise WantsAgent("cards declined")
+    if not await call.ask(yes_no(phrase("declined"))):
+        raise WantsAgent("asked for, after a declined card")

@@ -1,0 +1,62 @@
+"""What can be said in a conversation: phrase ids of audio-prompts/, which mypy checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+PhraseId = Literal[
+    "welcome",
+    "language_changed",
+    "ask_account_number",
+    "ask_account_again",
+    "ask_postal_code",
+    "account_not_confirmed",
+    "are_you_there",
+    "not_understood",
+    "too_many_tries",
+    "transferring",
+    "no_agent",
+    "technical_problem",
+    "hold_on",
+    "still_working",
+    "field_cleared",
+    "nothing_owed",
+    "owes_one",
+    "owes_many",
+    "invoice_line",
+    "pay_all_or_choose",
+    "pay_this_one",
+    "pay_one_or_leave",
+    "nothing_chosen",
+    "confirm_total",
+    "confirm_charge",
+    "card_not_available",
+    "charging",
+    "paid",
+    "service_back",
+    "confirmation_number",
+    "repeat_or_end",
+    "declined",
+    "declined_final",
+    "confirming_do_not_pay_again",
+    "already_paid",
+    "other_call_in_progress",
+    "goodbye",
+    "goodbye_paid",
+]
+"""What `saldo capture` says is its own (secure_start, ask_card_number, error.…, card_left)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase and the values of its gaps, before it is known in which language it is said."""
+
+    id: PhraseId
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def phrase(phrase_id: PhraseId, **values: object) -> Phrase:
+    """A phrase with its gaps filled: `phrase("paid", amount=due)`."""
+    return Phrase(phrase_id, values)
