@@ -23,7 +23,7 @@ _START_SECONDS = 10.0  # a worker's first job waits for the worker's imports too
 # A worker ends itself this much later than we would have killed it.
 _OWN_LIMIT_FACTOR = 1.5
 # Goes into every hash: raise it when the work on the sound changes.
-_SHAPING = 1
+_SHAPING = 2
 
 
 @dataclass(frozen=True)
