@@ -36,6 +36,9 @@ log_error_verbosity = terse
 log_statement = 'none'
 log_min_duration_statement = -1
 log_min_error_statement = panic
+# An error's own text can hold a value ("invalid input syntax for type integer: ..."); the program
+# that made the error is told, the log is not. Crashes and restarts are still written down.
+log_min_messages = log
 # Safe against a crash of the machine: these stay on.
 fsync = on
 full_page_writes = on
