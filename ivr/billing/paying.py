@@ -14,6 +14,7 @@ from ivr.billing.errors import (
     InvoiceBeingPaid,
     LedgerUnavailable,
     OutcomeUnknown,
+    TransitionRefused,
 )
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.payments import (
@@ -37,6 +38,9 @@ Spawn = Callable[[Coroutine[Any, Any, PayResult]], "asyncio.Task[PayResult]"]
 
 KEEP_TRYING = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 20.0)
 """Seconds between tries to write down what the gateway said; a janitor takes over afterwards."""
+
+LET_GO = (0.1, 0.5, 1.0)
+"""The same for an attempt that was never sent; the next start frees it otherwise."""
 
 
 class Paying:
@@ -80,8 +84,17 @@ class Paying:
         except InvoiceBeingPaid:
             return BeingPaid()
         except LedgerUnavailable:
-            return NotCharged()  # the gateway is asked only after this commit
+            return await self._never_sent(attempt.id)  # the gateway is asked only after this commit
         return await self._charge(attempt, card)
+
+    async def _never_sent(self, attempt_id: UUID) -> PayResult:
+        """Let the invoices go again if the commit was done and only its answer was lost."""
+        reason = "the ledger did not confirm the start; nothing was sent"
+        return await self._written(
+            lambda: self._settle(self._ledger.failed(attempt_id, reason), NotCharged()),
+            NotCharged(),
+            LET_GO,
+        )
 
     async def _charge(self, attempt: Attempt, card: CardOnHand) -> PayResult:
         try:
@@ -98,11 +111,15 @@ class Paying:
                 NotCharged(),
             )
         except OutcomeUnknown as error:
-            reason = str(error)
-            return await self._written(
-                lambda: self._settle(self._ledger.unknown(attempt.id, reason), Unknown()), Unknown()
-            )
+            return await self._in_doubt(attempt.id, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the money may have moved
+            return await self._in_doubt(attempt.id, f"unforeseen {type(error).__name__}")
         return await self._keep(attempt.id, result)
+
+    async def _in_doubt(self, attempt_id: UUID, reason: str) -> PayResult:
+        return await self._written(
+            lambda: self._settle(self._ledger.unknown(attempt_id, reason), Unknown()), Unknown()
+        )
 
     async def _keep(self, attempt_id: UUID, result: Captured | Refusal) -> PayResult:
         if isinstance(result, Refusal):
@@ -119,12 +136,16 @@ class Paying:
 
     @staticmethod
     async def _written(
-        write: Callable[[], Coroutine[Any, Any, PayResult]], otherwise: PayResult
+        write: Callable[[], Coroutine[Any, Any, PayResult]],
+        otherwise: PayResult,
+        pauses: Sequence[float] = KEEP_TRYING,
     ) -> PayResult:
         """Write until the database takes it; `otherwise` is what may be said if it does not."""
-        for pause in KEEP_TRYING:
+        for pause in pauses:
             try:
                 return await write()
+            except TransitionRefused:
+                return otherwise  # settled meanwhile by another process, or never begun
             except LedgerUnavailable:
                 await asyncio.sleep(pause)
         return otherwise

@@ -29,9 +29,12 @@ TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
     AttemptState.CHARGING: frozenset(
         {AttemptState.CAPTURED, AttemptState.DECLINED, AttemptState.UNKNOWN, AttemptState.FAILED}
     ),
-    AttemptState.UNKNOWN: frozenset({AttemptState.CAPTURED, AttemptState.FAILED}),
+    AttemptState.UNKNOWN: frozenset(
+        {AttemptState.CAPTURED, AttemptState.DECLINED, AttemptState.FAILED}
+    ),
 }
-"""From each state, where an attempt may go; states not named are the end."""
+"""From each state, where an attempt may go; states not named are the end. Declined from unknown:
+the answer came late, after another process had given the attempt up, or by asking again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,13 @@ class Invoices(Protocol):
 
 
 class Ledger(Protocol):
-    """The attempts. Every method is one transaction and raises LedgerUnavailable."""
+    """The attempts. Every method is one transaction and raises LedgerUnavailable.
+
+    Unavailable may also mean that only the answer to the commit was lost. Doing the same step
+    again is safe and changes nothing, but for `begin_charging`, which refuses a second time.
+    An attempt that does not exist raises AttemptNotFound, a step that its state does not allow
+    TransitionRefused; `cancel` raises neither.
+    """
 
     async def open_attempt(self, attempt: Attempt) -> None:
         """Keep a new attempt in state created, with its allocations."""
@@ -56,7 +62,7 @@ class Ledger(Protocol):
         ...
 
     async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
-        """charging -> declined."""
+        """charging or unknown -> declined."""
         ...
 
     async def failed(self, attempt_id: UUID, reason: str) -> None:

@@ -1,0 +1,77 @@
+"""The table that both processes share: what to collect, and how it ended."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ivr.billing.captures import (
+    CaptureField,
+    CaptureOutcome,
+    CaptureRequest,
+    CaptureResult,
+    ErrorType,
+)
+from ivr.billing.payments import CardOnHand
+from ivr.storage.pool import Database, Record
+
+
+class PostgresCaptures:
+    """`billing.ports.Captures`. Every method raises LedgerUnavailable.
+
+    The token of a capture is forgotten as soon as a charge has taken it over or its call has
+    ended; an outcome read after that has an empty one.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, request: CaptureRequest) -> None:
+        await self._database.change(
+            "open_capture",
+            request.id,
+            request.call_id,
+            request.language,
+            [field.value for field in request.fields],
+            list(request.brands),
+            request.slow,
+        )
+
+    async def request(self, capture_id: UUID) -> CaptureRequest | None:
+        row = await self._database.row("capture_request", capture_id)
+        return _request(row) if row else None
+
+    async def close(self, capture_id: UUID, outcome: CaptureOutcome) -> None:
+        card = outcome.card
+        await self._database.change(
+            "close_capture",
+            capture_id,
+            outcome.result.value,
+            outcome.error_type.value if outcome.error_type else None,
+            card.brand if card else None,
+            card.last4 if card else None,
+            card.expires if card else None,
+            card.token if card else None,
+        )
+
+    async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
+        row = await self._database.row("capture_outcome", capture_id)
+        return _outcome(row) if row else None
+
+
+def _request(row: Record) -> CaptureRequest:
+    return CaptureRequest(
+        id=row["id"],
+        call_id=row["call_id"],
+        language=row["language"],
+        fields=tuple(CaptureField(field) for field in row["fields"]),
+        brands=tuple(row["brands"]),
+        slow=row["slow"],
+    )
+
+
+def _outcome(row: Record) -> CaptureOutcome:
+    card = None
+    if row["last4"] is not None:
+        card = CardOnHand(row["brand"], row["last4"], row["expires"], row["token"] or "")
+    error = row["error_type"]
+    return CaptureOutcome(CaptureResult(row["result"]), card, ErrorType(error) if error else None)

@@ -1,0 +1,24 @@
+"""Customers by what they key, and in pages."""
+
+from __future__ import annotations
+
+from ivr.billing.customers import Customer
+from ivr.storage import rows
+from ivr.storage.pool import Database
+from ivr.storage.rows import Page, page
+
+
+class PostgresDirectory:
+    """`billing.ports.Directory`. Every method raises LedgerUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def by_account_number(self, account_number: str) -> Customer | None:
+        row = await self._database.row("customer_by_account_number", account_number)
+        return rows.customer(row) if row else None
+
+    async def recent(self, before: int | None = None, limit: int = 50) -> Page[Customer]:
+        """Customers, newest first, older than the cursor `before`."""
+        found = await self._database.rows("recent_customers", before, limit + 1)
+        return page(found, limit, "id", rows.customer)

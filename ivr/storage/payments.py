@@ -1,0 +1,194 @@
+"""The ledger of attempts: each step of a payment is one commit, and safe to repeat."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from ivr.billing.card_numbers import without_card_numbers
+from ivr.billing.errors import (
+    AttemptNotFound,
+    InvoiceAlreadyPaid,
+    InvoiceBeingPaid,
+    TransitionRefused,
+)
+from ivr.billing.money import Money
+from ivr.billing.payments import (
+    TRANSITIONS,
+    Allocation,
+    Attempt,
+    AttemptState,
+    Captured,
+    CardOnHand,
+    Paid,
+    Reactivated,
+    Refusal,
+    confirmation_code,
+)
+from ivr.storage.errors import AlreadyThere
+from ivr.storage.pool import Database, Record, Session
+
+ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
+MAY_BE_CAPTURED = {state for state, after in TRANSITIONS.items() if AttemptState.CAPTURED in after}
+
+
+class PostgresLedger:
+    """`billing.ports.Ledger`. Every method raises LedgerUnavailable.
+
+    Unavailable may also mean that the answer to a commit was lost. Repeating is always safe: a
+    step that was done is left as it is, and only `begin_charging` refuses to be done twice.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_attempt(self, attempt: Attempt) -> None:
+        await self._database.change(
+            "open_attempt",
+            attempt.id,
+            attempt.order_id,
+            attempt.customer_id,
+            attempt.call_id,
+            attempt.amount.amount,
+            attempt.amount.currency,
+            [part.invoice_id for part in attempt.allocations],
+            [part.amount.amount for part in attempt.allocations],
+        )
+
+    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+        try:
+            row = await self._database.change(
+                "begin_charging", attempt_id, card.token, card.brand, card.last4, card.expires
+            )
+        except AlreadyThere as error:
+            if error.constraint != ONE_CHARGE_AN_INVOICE:
+                raise
+            row = None
+        else:
+            return _decided(attempt_id, row)
+        await self._end(attempt_id, AttemptState.CANCELED, reason="being-paid")
+        raise InvoiceBeingPaid("another attempt is charging one of these invoices now")
+
+    async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
+        async with self._database.transaction() as session:
+            row = await session.row("lock_for_capture", attempt_id)
+            if row is None:
+                raise AttemptNotFound(f"no attempt {attempt_id}")
+            state = AttemptState(row["state"])
+            if state is AttemptState.CAPTURED:
+                lines = await session.rows("lines_reactivated", attempt_id)
+            elif state in MAY_BE_CAPTURED:
+                lines = await _capture(session, attempt_id, capture)
+            else:
+                raise _refused(attempt_id, state, AttemptState.CAPTURED)
+        return Paid(
+            amount=Money(row["amount"], row["currency"]),
+            confirmation=confirmation_code(attempt_id),
+            reactivated=tuple(Reactivated(line["id"], line["label"]) for line in lines),
+        )
+
+    async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
+        await self._end(attempt_id, AttemptState.DECLINED, refusal=refusal)
+
+    async def failed(self, attempt_id: UUID, reason: str) -> None:
+        await self._end(attempt_id, AttemptState.FAILED, reason=reason)
+
+    async def unknown(self, attempt_id: UUID, reason: str) -> None:
+        await self._end(attempt_id, AttemptState.UNKNOWN, reason=reason)
+
+    async def cancel(self, attempt_id: UUID) -> None:
+        await self._change_state(attempt_id, AttemptState.CANCELED, "given up", None)
+
+    async def abandoned(self, older_than_seconds: float) -> list[UUID]:
+        """Charging attempts that began longer ago than that become unknown; gives their ids.
+
+        For attempts whose process did not live to write the outcome. The limit must be longer
+        than the longest charge with its retries, since other daemons may be charging.
+        """
+        async with self._database.session() as session:
+            rows = await session.rows("abandoned_attempts", older_than_seconds)
+        return [row["id"] for row in rows]
+
+    async def attempt(self, attempt_id: UUID) -> Attempt | None:
+        """One attempt as it is now."""
+        row = await self._database.row("attempt_by_id", attempt_id)
+        return _attempt(row) if row else None
+
+    async def _end(
+        self,
+        attempt_id: UUID,
+        state: AttemptState,
+        *,
+        reason: str | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:
+        row = await self._change_state(attempt_id, state, reason, refusal)
+        if row is None:
+            raise AttemptNotFound(f"no attempt {attempt_id}")
+        before = AttemptState(row["state"])
+        if not row["moves"] and before is not state:
+            raise _refused(attempt_id, before, state)
+
+    async def _change_state(
+        self, attempt_id: UUID, state: AttemptState, reason: str | None, refusal: Refusal | None
+    ) -> Record | None:
+        return await self._database.change(
+            "end_attempt",
+            attempt_id,
+            [before.value for before, after in TRANSITIONS.items() if state in after],
+            state.value,
+            _shown(reason),
+            _shown(refusal.code) if refusal else None,
+            _shown(refusal.text) if refusal else None,
+            refusal.bucket.value if refusal else None,
+            refusal.transaction_id if refusal else None,
+        )
+
+
+async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> list[Record]:
+    return await session.rows(
+        "attempt_captured",
+        attempt_id,
+        _shown(capture.transaction_id),
+        _shown(capture.processor_code),
+        capture.captured_at,
+        confirmation_code(attempt_id),
+    )
+
+
+def _shown(text: str | None) -> str | None:
+    """What a bank writes must not stop the ledger, whose columns refuse card numbers."""
+    return None if text is None else without_card_numbers(text.replace("\0", ""))
+
+
+def _decided(attempt_id: UUID, row: Record | None) -> None:
+    if row is None:
+        raise AttemptNotFound(f"no attempt {attempt_id}")
+    match row["decision"]:
+        case "already-paid":
+            raise InvoiceAlreadyPaid("an invoice was paid or changed since it was read")
+        case "being-paid":
+            raise InvoiceBeingPaid("another attempt is charging one of these invoices now")
+        case "refused":
+            raise _refused(attempt_id, AttemptState(row["state"]), AttemptState.CHARGING)
+        case _:
+            return
+
+
+def _refused(attempt_id: UUID, before: AttemptState, after: AttemptState) -> TransitionRefused:
+    return TransitionRefused(f"attempt {attempt_id} is {before} and cannot become {after}")
+
+
+def _attempt(row: Record) -> Attempt:
+    currency = row["currency"]
+    parts = zip(row["invoice_ids"], row["amounts"], strict=True)
+    return Attempt(
+        id=row["id"],
+        order_id=row["order_id"],
+        customer_id=row["customer_id"],
+        call_id=row["call_id"],
+        amount=Money(row["amount"], currency),
+        allocations=tuple(
+            Allocation(invoice, Money(amount, currency)) for invoice, amount in parts
+        ),
+        state=AttemptState(row["state"]),
+    )

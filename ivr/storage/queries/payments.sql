@@ -1,0 +1,203 @@
+-- The attempts to pay. Statements that do several things at once are one statement so that they
+-- are one round trip and hold their locks for no longer than the database itself needs.
+
+-- name: open_attempt
+-- Keep a new attempt and its allocations; keeping the same one again changes nothing.
+WITH opened AS (
+    INSERT INTO attempts (id, order_id, customer_id, call_id, amount, currency, state)
+    VALUES ($1::uuid, $2::text, $3::bigint, $4::text, $5::numeric, $6::text, 'created')
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+INSERT INTO allocations (attempt_id, invoice_id, amount)
+SELECT opened.id, part.invoice_id, part.amount
+FROM opened, unnest($7::bigint[], $8::numeric[]) AS part (invoice_id, amount)
+
+-- name: begin_charging
+-- Lock the invoices in the order of their ids, read again what is due, and decide: the attempt
+-- becomes charging and holds its invoices, or is canceled. A charge of the same invoice that began
+-- while this one waited for the lock is not seen here; the index one_charge_an_invoice stops it.
+-- (NO KEY: other attempts may still be opened for the invoices meanwhile.)
+WITH attempt AS (
+    SELECT id, state, currency, call_id FROM attempts WHERE id = $1::uuid FOR UPDATE
+), owed AS (
+    SELECT invoices.id,
+           invoices.amount - invoices.paid >= allocations.amount
+               AND invoices.currency = attempt.currency AS still_due
+    FROM attempt
+    JOIN allocations ON allocations.attempt_id = attempt.id
+    JOIN invoices ON invoices.id = allocations.invoice_id
+    WHERE attempt.state = 'created'
+    ORDER BY invoices.id
+    FOR NO KEY UPDATE OF invoices
+), verdict AS (
+    SELECT attempt.id, attempt.state, attempt.call_id,
+           CASE
+               WHEN attempt.state <> 'created' THEN 'refused'
+               WHEN (SELECT bool_and(still_due) FROM owed) IS NOT TRUE THEN 'already-paid'
+               WHEN EXISTS (
+                   SELECT FROM allocations AS mine
+                   JOIN allocations AS other ON other.invoice_id = mine.invoice_id AND other.holds
+                   WHERE mine.attempt_id = attempt.id
+               ) THEN 'being-paid'
+               ELSE 'charging'
+           END AS decision
+    FROM attempt
+), charging AS (
+    UPDATE attempts
+    SET state = 'charging', charging_at = now(),
+        token = $2::text, brand = $3::text, last4 = $4::text, expires = $5::text
+    FROM verdict
+    WHERE attempts.id = verdict.id AND verdict.decision = 'charging'
+), holding AS (
+    UPDATE allocations SET holds = true
+    FROM verdict
+    WHERE allocations.attempt_id = verdict.id AND verdict.decision = 'charging'
+), canceled AS (
+    UPDATE attempts SET state = 'canceled', ended_at = now(), reason = verdict.decision
+    FROM verdict
+    WHERE attempts.id = verdict.id AND verdict.decision IN ('already-paid', 'being-paid')
+), forgotten AS (
+    UPDATE captures SET token = NULL
+    FROM verdict
+    WHERE captures.call_id = verdict.call_id AND captures.token = $2::text
+      AND verdict.decision = 'charging'
+)
+SELECT state, decision FROM verdict
+
+-- name: lock_for_capture
+-- Lock the attempt, its lines and its invoices, each in the order of their ids. What follows in the
+-- transaction then sees what others who paid for the same lines have committed.
+WITH attempt AS (
+    SELECT * FROM attempts WHERE id = $1::uuid FOR UPDATE
+), lines AS (
+    SELECT services.id
+    FROM services
+    WHERE services.id IN (
+        SELECT invoices.service_id
+        FROM allocations JOIN invoices ON invoices.id = allocations.invoice_id
+        WHERE allocations.attempt_id = $1::uuid
+    )
+    ORDER BY services.id
+    FOR NO KEY UPDATE OF services
+), bills AS (
+    SELECT invoices.id
+    FROM allocations JOIN invoices ON invoices.id = allocations.invoice_id
+    WHERE allocations.attempt_id = $1::uuid
+    ORDER BY invoices.id
+    FOR NO KEY UPDATE OF invoices
+)
+SELECT attempt.state, attempt.amount, attempt.currency, attempt.confirmation,
+       (SELECT count(*) FROM lines) AS lines, (SELECT count(*) FROM bills) AS bills
+FROM attempt
+
+-- name: attempt_captured
+-- All that a capture changes: the attempt, its invoices, the lines that come back, the outbox.
+-- An invoice that was paid elsewhere meanwhile takes what fits; the rest stays visible as
+-- allocations.applied < amount and as an event, since the money has been taken.
+WITH captured AS (
+    UPDATE attempts
+    SET state = 'captured', token = NULL, reason = NULL, ended_at = $4::timestamptz,
+        transaction_id = $2::text, processor_code = $3::text, confirmation = $5::text
+    WHERE id = $1::uuid
+    RETURNING id, call_id
+), applied AS (
+    UPDATE allocations
+    SET holds = false, applied = LEAST(allocations.amount, invoices.amount - invoices.paid)
+    FROM invoices
+    WHERE allocations.attempt_id = $1::uuid AND invoices.id = allocations.invoice_id
+    RETURNING allocations.invoice_id, allocations.amount, allocations.applied
+), paid AS (
+    UPDATE invoices SET paid = invoices.paid + applied.applied
+    FROM applied
+    WHERE invoices.id = applied.invoice_id
+    RETURNING invoices.id, invoices.service_id, invoices.paid = invoices.amount AS in_full
+), reactivated AS (
+    UPDATE services SET status = 'active', suspended_for = NULL
+    WHERE services.id IN (SELECT service_id FROM paid WHERE in_full)
+      AND services.status = 'suspended' AND services.suspended_for = 'non-payment'
+      AND NOT EXISTS (
+          SELECT FROM invoices AS other
+          WHERE other.service_id = services.id AND other.paid < other.amount
+            AND other.id NOT IN (SELECT id FROM paid WHERE in_full)
+      )
+    RETURNING services.id, services.label
+), news AS (
+    SELECT 1 AS turn, 'webhook' AS topic, 'payment.captured' AS kind, NULL::bigint AS id,
+           '{}'::jsonb AS about
+    UNION ALL
+    SELECT 2, 'webhook', CASE WHEN in_full THEN 'invoice.paid' ELSE 'invoice.part-paid' END, id,
+           jsonb_build_object('invoice', id)
+    FROM paid
+    UNION ALL
+    SELECT 3, 'webhook', 'service.reactivated', id, jsonb_build_object('service', id)
+    FROM reactivated
+    UNION ALL
+    SELECT 4, 'webhook', 'payment.not-applied', invoice_id,
+           jsonb_build_object('invoice', invoice_id)
+    FROM applied WHERE applied.applied < applied.amount
+    UNION ALL
+    SELECT 5, 'text', 'receipt', NULL, '{}'
+), told AS (
+    INSERT INTO events (topic, kind, attempt_id, call_id, payload)
+    SELECT news.topic, news.kind, captured.id, captured.call_id,
+           jsonb_build_object('payment', captured.id) || news.about
+    FROM news, captured
+    ORDER BY news.turn, news.id
+)
+SELECT id, label FROM reactivated ORDER BY id
+
+-- name: lines_reactivated
+-- The lines that one capture brought back, for who asks again.
+SELECT services.id, services.label
+FROM events JOIN services ON services.id = (events.payload ->> 'service')::bigint
+WHERE events.attempt_id = $1::uuid AND events.kind = 'service.reactivated'
+ORDER BY services.id
+
+-- name: end_attempt
+-- From one of the states $2 to $3, letting go of the invoices unless the outcome stays unknown.
+-- Answers with the state before; an attempt in another state is left alone.
+WITH attempt AS (
+    SELECT id, state, state = ANY ($2::text[]) AS moves
+    FROM attempts WHERE id = $1::uuid FOR UPDATE
+), ended AS (
+    UPDATE attempts
+    SET state = $3::text,
+        token = CASE WHEN $3::text = 'unknown' THEN token END,
+        ended_at = CASE WHEN $3::text <> 'unknown' THEN now() END,
+        reason = coalesce($4::text, reason),
+        processor_code = $5::text, processor_text = $6::text, bucket = $7::text,
+        transaction_id = $8::text
+    FROM attempt
+    WHERE attempts.id = attempt.id AND attempt.moves
+), released AS (
+    UPDATE allocations SET holds = false
+    FROM attempt
+    WHERE allocations.attempt_id = attempt.id AND attempt.moves AND $3::text <> 'unknown'
+)
+SELECT state, moves FROM attempt
+
+-- name: abandoned_attempts
+-- Attempts whose process did not live to write the outcome: the gateway may have charged them.
+UPDATE attempts SET state = 'unknown', reason = 'the process that charged it ended first'
+WHERE state = 'charging' AND charging_at < now() - make_interval(secs => $1::double precision)
+RETURNING id
+
+-- name: attempt_by_id
+-- One attempt as it is now, with its allocations in the order of the invoices.
+SELECT attempts.id, attempts.order_id, attempts.customer_id, attempts.call_id, attempts.amount,
+       attempts.currency, attempts.state,
+       array_agg(allocations.invoice_id ORDER BY allocations.invoice_id) AS invoice_ids,
+       array_agg(allocations.amount ORDER BY allocations.invoice_id) AS amounts
+FROM attempts JOIN allocations ON allocations.attempt_id = attempts.id
+WHERE attempts.id = $1::uuid
+GROUP BY attempts.id
+
+-- name: recent_payments
+-- One page of attempts, newest first, before the cursor $1; of one call if $2 is given.
+SELECT seq, id, order_id, customer_id, call_id, amount, currency, state, brand, last4,
+       transaction_id, processor_code, confirmation, reason, created_at, ended_at
+FROM attempts
+WHERE ($1::bigint IS NULL OR seq < $1) AND ($2::text IS NULL OR call_id = $2)
+ORDER BY seq DESC
+LIMIT $3::int

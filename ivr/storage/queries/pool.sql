@@ -1,0 +1,5 @@
+-- The connection itself.
+
+-- name: answers
+-- The shortest question.
+SELECT 1

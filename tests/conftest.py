@@ -1,0 +1,76 @@
+"""What every area's tests share: a PostgreSQL, and a fresh database for each module."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from ivr.lab import database as lab_database
+from ivr.lab.database import DatabaseInfo
+from ivr.lab.packages import Tree, ensure_tree
+from ivr.lab.progress import TerminalProgress
+from ivr.storage.migrate import migrate
+from ivr.storage.pool import Database
+
+
+@pytest.fixture(scope="session")
+def tree() -> Tree:
+    """The lab's programs, fetched and unpacked if they are not there yet."""
+    with TerminalProgress() as progress:
+        return ensure_tree(progress)
+
+
+@pytest.fixture(scope="session")
+def postgres(tree: Tree) -> Iterator[DatabaseInfo]:
+    """A server for the whole run; its database `saldo` has our schema and is copied for tests."""
+    folder = Path(tempfile.mkdtemp(prefix="saldo-test-"))
+    try:
+        server = lab_database.start(folder, tree)
+        asyncio.run(_with(server.url, migrate))
+        yield server
+    finally:
+        lab_database.remove(folder)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: DatabaseInfo) -> Iterator[str]:
+    """A database of the module's own: our schema, no rows. Roles: saldo, and saldo_capture."""
+    name = f"test_{uuid4().hex[:12]}"
+    asyncio.run(_administer(postgres, f"CREATE DATABASE {name} OWNER saldo TEMPLATE saldo"))
+    yield _renamed(postgres.url, name)
+    asyncio.run(_administer(postgres, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool for this test's event loop."""
+    opened = await Database.open(database_url, application="saldo-test")
+    yield opened
+    await opened.close()
+
+
+def _renamed(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+async def _administer(server: DatabaseInfo, statement: str) -> None:
+    connection = await asyncpg.connect(server.admin_url, timeout=10)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close(timeout=5)
+
+
+async def _with(url: str, work: Callable[[Database], Awaitable[object]]) -> None:
+    opened = await Database.open(url)
+    try:
+        await work(opened)
+    finally:
+        await opened.close()

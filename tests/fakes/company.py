@@ -1,0 +1,105 @@
+"""The rows that the fakes of storage share: what the database would hold, in lists and dicts."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from ivr.billing.calls import CallArrived, CallEnded
+from ivr.billing.captures import CaptureOutcome, CaptureRequest
+from ivr.billing.customers import (
+    Customer,
+    CustomerKind,
+    Service,
+    ServiceStatus,
+    SuspensionReason,
+)
+from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.invoices import Invoice
+from ivr.billing.money import Money
+from ivr.billing.payments import Attempt, CardOnHand, Paid, Refusal
+
+
+@dataclass
+class KeptAttempt:
+    """An attempt and what happened to it."""
+
+    attempt: Attempt
+    card: CardOnHand | None = None
+    paid: Paid | None = None
+    refusal: Refusal | None = None
+    reason: str | None = None
+
+
+@dataclass
+class FakeCompany:
+    """A company of a few rows. `away = True` makes every port raise LedgerUnavailable."""
+
+    customers: dict[int, Customer] = field(default_factory=dict)
+    services: dict[int, Service] = field(default_factory=dict)
+    invoices: dict[int, Invoice] = field(default_factory=dict)
+    attempts: dict[UUID, KeptAttempt] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+    """kinds, in order"""
+    captures: dict[UUID, CaptureRequest] = field(default_factory=dict)
+    outcomes: dict[UUID, CaptureOutcome] = field(default_factory=dict)
+    calls: dict[str, CallArrived] = field(default_factory=dict)
+    ended: dict[str, CallEnded] = field(default_factory=dict)
+    away: bool = False
+
+    def check(self) -> None:
+        if self.away:
+            raise LedgerUnavailable("the database did not answer (fake)")
+
+    def customer(
+        self,
+        account: str = "1042",
+        *,
+        postal_code: str = "28013",
+        name: str = "James Smith",
+        language: str = "en",
+    ) -> Customer:
+        """One more customer."""
+        number = len(self.customers) + 1
+        made = Customer(number, account, CustomerKind.PERSON, name, language, postal_code)
+        self.customers[number] = made
+        return made
+
+    def service(
+        self,
+        customer: Customer,
+        label: str = "James's mobile",
+        suspended_for: SuspensionReason | None = None,
+    ) -> Service:
+        """One more line."""
+        status = ServiceStatus.SUSPENDED if suspended_for else ServiceStatus.ACTIVE
+        made = Service(
+            len(self.services) + 1, customer.id, label, "+34910000000", status, suspended_for
+        )
+        self.services[made.id] = made
+        return made
+
+    def invoice(
+        self,
+        service: Service,
+        amount: str = "42.50",
+        *,
+        number: str = "",
+        paid: str = "0",
+        currency: str = "EUR",
+        due: date = date(2026, 3, 31),
+    ) -> Invoice:
+        """One more invoice."""
+        position = len(self.invoices) + 1
+        made = Invoice(
+            id=position,
+            number=number or f"F-2026-{position:04d}",
+            customer_id=service.customer_id,
+            service_id=service.id,
+            service_label=service.label,
+            amount=Money(Decimal(amount), currency),
+            paid=Money(Decimal(paid), currency),
+            due_date=due,
+        )
+        self.invoices[position] = made
+        return made
