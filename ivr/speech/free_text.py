@@ -9,12 +9,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from ivr.speech.errors import SynthesisTimeoutError, UnspeakableError
-from ivr.speech.tts import Job, Tts
+from ivr.speech.tts import FORMATS, Job, Tts
 
 FOLDER = "dynamic"
 LONGEST_TEXT = 200
 MEGABYTE = 1_000_000
-_EXTENSIONS = (".ulaw", ".alaw", ".sln16")
 PATIENCE_SECONDS = 3.0  # no caller waits longer for a name
 _LONG_NUMBER = re.compile(r"\d{5,}")
 _DIGITS = re.compile(r"\d(?:[\s.\-]?\d)*")
@@ -83,7 +82,7 @@ class FreeTexts:
             if total <= self._limit:
                 return
             if name != keep.name:
-                for extension in _EXTENSIONS:
+                for extension in FORMATS:
                     (self._folder / f"{name}{extension}").unlink(missing_ok=True)
                 total -= sum(file.st_size for file in sounds[name])
 
@@ -112,7 +111,7 @@ def _is_card_like(run: str) -> bool:
 def _touch(place: Path) -> bool:
     """Whether all formats are there; they count as used now."""
     try:
-        for extension in _EXTENSIONS:
+        for extension in FORMATS:
             os.utime(place.with_name(place.name + extension))
     except FileNotFoundError:
         return False

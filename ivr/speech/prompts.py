@@ -14,10 +14,9 @@ from pathlib import Path
 from ivr.speech import spoken
 from ivr.speech.catalogue import Catalogue, Fixed, Gap, Phrase
 from ivr.speech.errors import SpeechError
-from ivr.speech.tts import MARGIN_MS, Job, Tts
+from ivr.speech.tts import FORMATS, MARGIN_MS, Job, Tts
 
 MANIFEST = ".built.json"
-FORMATS = (".alaw", ".sln16", ".ulaw")
 # A word inside an amount follows the one before it closely, and is shorter than when said alone:
 # with these two, amounts take as long as a sentence with the same words.
 FRAGMENT_MARGIN_MS = 10

@@ -13,7 +13,6 @@ from ivr.speech.errors import CatalogueError, SynthesisError
 
 Signal = npt.NDArray[np.float64]
 
-FORMATS = (".alaw", ".sln16", ".ulaw")
 LEVEL_DBFS = -16.0  # root mean square of the speech, silence left out
 FRAME_SECONDS = 0.02
 

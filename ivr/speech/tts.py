@@ -17,6 +17,8 @@ from typing import Any
 
 from ivr.speech.errors import SynthesisError, SynthesisTimeoutError, UnknownPhraseError
 
+# The extensions that each sound is written with; with the μ-law file there, all are.
+FORMATS = (".alaw", ".sln16", ".ulaw")
 JOB_SECONDS = 10.0
 MARGIN_MS = 60  # silence left at each end of a sentence
 _START_SECONDS = 10.0  # a worker's first job waits for the worker's imports too
@@ -75,7 +77,7 @@ class Tts:
         self._closed = False
 
     async def speak(self, text: str, language: str, file: Path) -> Mapping[str, int]:
-        """Say a text into `file` + each of sound.FORMATS; the bytes of each.
+        """Say a text into `file` + each of FORMATS; the bytes of each.
 
         Raises SynthesisError when there is no sound, SynthesisTimeoutError when it took too long.
         """
