@@ -1,0 +1,321 @@
+"""The PBX's REST interface (ARI), only the operations we use, typed.
+
+Rules kept here: credentials go in the Authorization header, never in a URL (URLs are logged); every
+request has a time limit; a request that may have been carried out is never sent a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NoReturn, Self
+from urllib.parse import quote
+
+import aiohttp
+
+from ivr.telephony.errors import (
+    AnswerLate,
+    BadCredentials,
+    ChannelGone,
+    NothingThere,
+    PbxUnreachable,
+    Refused,
+)
+from ivr.telephony.events import Channel
+
+ANSWER_SECONDS = 5.0
+"""the PBX answers in about 1 ms; what takes this long is stuck"""
+KEEP_ALIVE_SECONDS = 10.0
+"""the PBX closes an idle connection at 15 s: we must be first, or a POST meets the close"""
+HEARTBEAT_SECONDS = 10.0
+NEVER_SENT_RETRIES = 2
+NEVER_SENT_PAUSE_SECONDS = 0.1
+NOT_FOUND = 404
+UNAUTHORISED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as the PBX describes it in `/ari/api-docs`."""
+
+    method: str
+    path: str
+    parameters: tuple[str, ...] = ()
+    """what we send besides the path, by the PBX's names"""
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "ping": Operation("GET", "/asterisk/ping"),
+    "channels": Operation("GET", "/channels"),
+    "channel": Operation("GET", "/channels/{channelId}"),
+    "answer": Operation("POST", "/channels/{channelId}/answer"),
+    "hang_up": Operation("DELETE", "/channels/{channelId}", ("reason",)),
+    "move": Operation("POST", "/channels/{channelId}/move", ("app", "appArgs")),
+    "continue": Operation(
+        "POST", "/channels/{channelId}/continue", ("context", "extension", "priority")
+    ),
+    "play": Operation("POST", "/channels/{channelId}/play/{playbackId}", ("media",)),
+    "playback": Operation("GET", "/playbacks/{playbackId}"),
+    "stop_playback": Operation("DELETE", "/playbacks/{playbackId}"),
+    "applications": Operation("GET", "/applications"),
+    "application": Operation("GET", "/applications/{applicationName}"),
+    "user_event": Operation("POST", "/events/user/{eventName}", ("application", "variables")),
+    "events": Operation("GET", "/events", ("app",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A Stasis application; listed also when nobody is connected, as long as it has channels."""
+
+    name: str
+    channel_ids: frozenset[str]
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Application:
+        return cls(str(body.get("name", "")), frozenset(map(str, body.get("channel_ids", ()))))
+
+
+class Ari:
+    """A client of one PBX. Use as `async with Ari(...) as ari`; safe for any number of calls.
+
+    Every method raises PbxUnreachable (AnswerLate when the request went out), BadCredentials or
+    Refused; those about a channel raise ChannelGone.
+    """
+
+    def __init__(
+        self, url: str, user: str, password: str, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._root = url.rstrip("/") + "/ari"
+        self._authorization = aiohttp.encode_basic_auth(user, password)
+        self._answer_seconds = answer_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": self._authorization},
+            # No limit: aiohttp counts websockets too, and waits for ever at its limit of 100.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self._answer_seconds),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # --- the PBX and its applications
+
+    async def ping(self) -> None:
+        """Return when the PBX answered."""
+        await self._call("ping")
+
+    async def applications(self) -> list[Application]:
+        """Every application somebody is connected to or that still has channels."""
+        return [Application.from_json(body) for body in await self._call("applications") or ()]
+
+    async def application(self, name: str) -> Application | None:
+        """One application; None when nobody is connected under that name and it has no channel."""
+        try:
+            return Application.from_json(await self._call("application", applicationName=name))
+        except NothingThere:
+            return None
+
+    async def user_event(self, name: str, application: str, variables: Mapping[str, str]) -> None:
+        """Send the programs connected as `application` a message.
+
+        Raises:
+            NothingThere: the PBX does not know that application.
+        """
+        await self._call(
+            "user_event",
+            eventName=name,
+            query={"application": application},
+            body={"variables": dict(variables)},
+        )
+
+    # --- channels
+
+    async def channels(self) -> list[Channel]:
+        """Every channel of the PBX, also those that are none of ours."""
+        return [Channel.from_json(body) for body in await self._call("channels") or ()]
+
+    async def channel(self, channel_id: str) -> Channel:
+        """The channel as it is now."""
+        return Channel.from_json(await self._on_channel("channel", channel_id))
+
+    async def answer(self, channel_id: str) -> None:
+        """Pick up; the PBX answers when it is done, and only after a running playback's end."""
+        await self._on_channel("answer", channel_id)
+
+    async def hang_up(self, channel_id: str) -> None:
+        """End the call."""
+        await self._on_channel("hang_up", channel_id, query={"reason": "normal"})
+
+    async def move(self, channel_id: str, app: str, args: Sequence[str]) -> None:
+        """Ask for the channel to be moved to another application.
+
+        Measured on 22.10.1: the PBX says yes (204) before it is done and even when nobody is
+        connected as `app`; that is told by ApplicationMoveFailed. A running or queued playback is
+        played to its end first: stop it before. Two moves that wait together arrive as one with the
+        arguments of both.
+        """
+        query = {"app": app, "appArgs": ",".join(args)}
+        await self._on_channel("move", channel_id, query=query)
+
+    async def continue_in_dialplan(self, channel_id: str, context: str, extension: str) -> None:
+        """Give the channel back to the dial plan, at priority 1 of that extension."""
+        query = {"context": context, "extension": extension, "priority": "1"}
+        await self._on_channel("continue", channel_id, query=query)
+
+    async def play(self, channel_id: str, playback_id: str, media: Sequence[str]) -> None:
+        """Queue sounds to be played one after the other; `playback_id` is the caller's choice.
+
+        The PBX does not refuse an id that is in use: it plays twice.
+        """
+        # In the body, where the PBX takes query parameters too: a long list would not fit a URL.
+        await self._on_channel(
+            "play", channel_id, playbackId=playback_id, body={"media": list(media)}
+        )
+
+    async def stop_playback(self, playback_id: str) -> None:
+        """Silence it, playing or queued; nothing happens when it is over."""
+        try:
+            await self._call("stop_playback", playbackId=playback_id)
+        except NothingThere:
+            return
+
+    async def is_playing(self, playback_id: str) -> bool:
+        """Whether the playback is queued or playing."""
+        try:
+            await self._call("playback", playbackId=playback_id)
+        except NothingThere:
+            return False
+        return True
+
+    # --- events
+
+    async def listen(self, app: str) -> aiohttp.ClientWebSocketResponse:
+        """A websocket with the events of `app`; it breaks by itself when the PBX is silent.
+
+        Whoever was connected under that name is cut off.
+        """
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await self._open().ws_connect(
+                    self._root + OPERATIONS["events"].path,
+                    params={"app": app},
+                    heartbeat=HEARTBEAT_SECONDS,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in UNAUTHORISED:
+                self._refuse(error.status, "events", "")
+            raise PbxUnreachable(
+                f"no event stream at {self._root} (status {error.status}): "
+                "check asterisk.url in saldo.toml and that the PBX has res_ari_events"
+            ) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PbxUnreachable(self._cannot_reach(error)) from None
+
+    # --- how
+
+    async def _on_channel(
+        self,
+        name: str,
+        channel_id: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        **path: str,
+    ) -> Any:
+        try:
+            return await self._call(name, query=query, body=body, channelId=channel_id, **path)
+        except NothingThere:
+            raise ChannelGone(f"the PBX has no channel {channel_id} any more") from None
+
+    async def _call(
+        self,
+        name: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        **path: str,
+    ) -> Any:
+        operation = OPERATIONS[name]
+        parts = {key: quote(value, safe="") for key, value in path.items()}
+        url = self._root + operation.path.format(**parts)
+        tries = NEVER_SENT_RETRIES
+        while True:
+            try:
+                return await self._send(name, operation.method, url, query, body)
+            except aiohttp.ClientConnectorError as error:
+                # There was no connection, so nothing was sent: the only case to try again.
+                if not tries:
+                    raise PbxUnreachable(self._cannot_reach(error)) from None
+                tries -= 1
+                await asyncio.sleep(NEVER_SENT_PAUSE_SECONDS)
+            except TimeoutError:
+                raise AnswerLate(
+                    f"the PBX did not answer {name} within {self._answer_seconds:g} s"
+                ) from None
+            except aiohttp.ClientError as error:
+                raise AnswerLate(self._cannot_reach(error)) from None
+
+    async def _send(
+        self,
+        name: str,
+        method: str,
+        url: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+    ) -> Any:
+        async with self._open().request(method, url, params=query, json=body) as response:
+            text = await response.text()
+            if not response.ok:
+                self._refuse(response.status, name, text)
+            return _json(name, text) if text else None
+
+    def _refuse(self, status: int, name: str, text: str) -> NoReturn:
+        if status in UNAUTHORISED:
+            raise BadCredentials(
+                "the PBX does not accept our ARI user and password: compare [asterisk] and "
+                "[capture] in saldo.toml with the PBX's ari.conf"
+            )
+        if status == NOT_FOUND:
+            raise NothingThere(f"{name}: {_message(text)}")
+        if status >= 500:  # noqa: PLR2004 - HTTP's "the server's own fault"
+            raise PbxUnreachable(f"the PBX failed at {name} with status {status}")
+        raise Refused(status, f"the PBX refused {name}: {status} {_message(text)}")
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise PbxUnreachable("the ARI client is not open: use it in `async with`")
+        return self._session
+
+    def _cannot_reach(self, error: BaseException) -> str:
+        return f"the PBX cannot be reached at {self._root} ({type(error).__name__}): is it running?"
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise PbxUnreachable(
+            f"what answered {name} is not a PBX: check asterisk.url in saldo.toml"
+        ) from None
+
+
+def _message(text: str) -> str:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return "no reason given"
+    return str(body.get("message", "")) if isinstance(body, dict) else "no reason given"
