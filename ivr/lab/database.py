@@ -246,7 +246,7 @@ def _launch(home: _Home, tree: Tree, socket: Path) -> ProcessId:
         [tree.program("postgres"), "-D", home.data, "-k", socket],
         log=home.log,
         folder=home.base,
-        environment=_environment(tree),
+        environment=_environment(tree, home),
         user=home.owner,
     )
 
@@ -292,7 +292,7 @@ def _run(home: _Home, tree: Tree, command: list[str], *, what: str, text: str = 
             capture_output=True,
             text=True,
             cwd=home.base,
-            env=_clean_environment() | _environment(tree),
+            env=_environment(tree, home),
             user=owner.pw_uid if owner else None,
             group=owner.pw_gid if owner else None,
             extra_groups=[] if owner else None,
@@ -311,12 +311,15 @@ def _run(home: _Home, tree: Tree, command: list[str], *, what: str, text: str = 
         raise ProcessError(f"could not {what}: {complaint[-1] if complaint else 'no reason given'}")
 
 
-def _clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-
-
-def _environment(tree: Tree) -> dict[str, str]:
-    return {"LOCPATH": str(tree.locales), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+def _environment(tree: Tree, home: _Home) -> dict[str, str]:
+    # All of it: ours may hold the gateway's keys, or PG* variables for another server.
+    return {
+        "PATH": os.defpath,
+        "HOME": str(home.base),
+        "LOCPATH": str(tree.locales),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
 
 
 def _url(role: str, socket: Path) -> str:

@@ -172,8 +172,14 @@ def _launch(home: Path, tree: Tree, sounds: Path, ports: _Ports) -> PbxInfo:
         [tree.program("asterisk"), "-C", info.config / "asterisk.conf", "-f"],
         log=info.logs / "output.log",
         folder=home,
+        # Not ours: it may hold the gateway's keys, and /proc shows it.
+        environment={"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C.UTF-8", "TZ": _zone()},
     )
     return dataclasses.replace(info, process=process)
+
+
+def _zone() -> str:
+    return os.environ.get("TZ", ":/etc/localtime")
 
 
 def _run_folder(home: Path) -> Path:

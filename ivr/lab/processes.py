@@ -37,12 +37,7 @@ class ProcessId:
     @classmethod
     def of(cls, pid: int) -> Self | None:
         """The process that has this number now; None when there is none or it has ended."""
-        try:
-            # The name in brackets may hold anything, so fields are counted from its end.
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        state, started = fields[0], int(fields[19])
+        state, started = _state(pid)
         return None if state in "ZX" else cls(pid, started)
 
     @property
@@ -50,6 +45,15 @@ class ProcessId:
         """Whether this very process runs."""
         _reap(self.pid)
         return ProcessId.of(self.pid) == self
+
+
+def _state(pid: int) -> tuple[str, int]:
+    try:
+        # The name in brackets may hold anything, so fields are counted from its end.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X", 0
+    return fields[0], int(fields[19])
 
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -72,7 +76,8 @@ def start(
 ) -> ProcessId:
     """Start a program in a session of its own, without core dumps, its output appended to `log`.
 
-    It works in `folder`, with `environment` added to ours, as `user` if one is given (root only).
+    It works in `folder`, with `environment` and nothing else (ours if None), as `user` if one is
+    given (root only). A program that ends at once is found out by `wait_until`.
     """
     # A shell sets the limit and becomes the program: the same process, the same number.
     command = ["/bin/sh", "-c", 'ulimit -c 0; exec "$@"', "sh", *map(str, arguments)]
@@ -85,7 +90,7 @@ def start(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd=folder,
-                env={**os.environ, **(environment or {})},
+                env=environment,
                 user=user.pw_uid if user else None,
                 group=user.pw_gid if user else None,
                 extra_groups=[] if user else None,
@@ -93,10 +98,8 @@ def start(
     except OSError as problem:
         raise ProcessError(f"could not start {arguments[0]}: {problem}") from problem
     _children[child.pid] = child
-    process = ProcessId.of(child.pid)
-    if process is None:
-        raise ProcessError(f"{arguments[0]} ended at once; {last_words(log)}")
-    return process
+    # It may have ended by now, but its number stays its own until we collect it.
+    return ProcessId(child.pid, _state(child.pid)[1])
 
 
 def stop(process: ProcessId, *, limit: float = 10.0, sign: int = signal.SIGTERM) -> None:
@@ -208,6 +211,8 @@ def owns(process: ProcessId, port: int, transport: Transport = "tcp") -> bool | 
             with contextlib.suppress(OSError):  # closed while we look
                 if str(handle.readlink()) in wanted:
                     return True
+    except PermissionError:
+        return False  # not one of ours
     except OSError:
         return None  # it has just ended: nobody's port was taken
     return False if process.alive else None

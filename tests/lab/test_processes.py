@@ -79,6 +79,20 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
         processes.wait_until(lambda: False, process, what="It", log=tmp_path / "log", limit=5)
 
 
+def test_a_program_sees_only_the_environment_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", "secret")
+    log = tmp_path / "log"
+    process = processes.start(
+        ["/usr/bin/env"], log=log, folder=tmp_path, environment={"PATH": "/usr/bin:/bin"}
+    )
+    with pytest.raises(ProcessError):
+        processes.wait_until(lambda: False, process, what="It", log=log, limit=5)
+    assert "PATH=/usr/bin:/bin" in log.read_text()
+    assert "secret" not in log.read_text()
+
+
 def test_no_program_leaves_a_core_dump(tmp_path: Path) -> None:
     process = _sleep(tmp_path, "ulimit -Hc; exec sleep 60")
     log = tmp_path / "log"
@@ -111,17 +125,17 @@ def test_a_taken_port_is_not_chosen() -> None:
     assert processes.free_port(port) == port
 
 
-def test_it_is_known_who_holds_a_port() -> None:
+def test_it_is_known_who_holds_a_port(tmp_path: Path) -> None:
     ourselves = ProcessId.of(os.getpid())
-    parent = ProcessId.of(os.getppid())
     assert ourselves is not None
-    assert parent is not None
+    other = _sleep(tmp_path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
         held.bind(("127.0.0.1", 0))
         port = held.getsockname()[1]
         assert processes.owns(ourselves, port, "udp") is True
-        assert processes.owns(parent, port, "udp") is False
+        assert processes.owns(other, port, "udp") is False
     assert processes.owns(ourselves, port, "udp") is None
+    processes.stop(other)
 
 
 def test_a_private_folder_is_ours_alone(tmp_path: Path) -> None:
