@@ -1,0 +1,160 @@
+"""Builds and runs `saldo capture`: the only process that may hold a card digit."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from ivr.billing.captures import CaptureResult
+from ivr.capture import hardening
+from ivr.capture.facts import FactReader
+from ivr.capture.fields import anything
+from ivr.capture.secret import SecretDigits
+from ivr.capture.segments import RETURNED, Segments
+from ivr.capture.tokenising import Tokenising
+from ivr.gateways.braintree import Braintree
+from ivr.gateways.test_cards import is_test_card
+from ivr.settings import Settings
+from ivr.speech.catalogue import Catalogue
+from ivr.speech.tts import Tts
+from ivr.speech.voice import Voice
+from ivr.storage.captures import PostgresCaptures
+from ivr.storage.pool import Database
+from ivr.telephony.ari import Ari
+from ivr.telephony.errors import ApplicationTaken, BadCredentials, ChannelGone, TelephonyError
+from ivr.telephony.places import Agents
+from ivr.telephony.router import Router
+
+log = structlog.get_logger(__name__)
+
+COLLECT = "collect"
+POOL = 4
+"""connections: a segment asks twice, for milliseconds"""
+
+
+class FixedVoice:
+    """The prompts of the secure part: all fixed, none is ever synthesised here."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.sounds = voice.sounds
+        self.select = voice.catalogue.select
+
+
+def only_test_cards(number: SecretDigits) -> bool:
+    """What every gateway but the production one takes: Braintree's published test cards."""
+    return number.passes(is_test_card)
+
+
+async def run(settings: Settings) -> None:
+    """Take callers from `saldo serve` until SIGTERM (or its death), then let segments finish.
+
+    Raises:
+        BillingError: a setting of the gateway or the database is wrong.
+        SystemExit: 1 when the PBX does not accept us or another program took our name there.
+    """
+    if not hardening.die_with_parent():
+        return
+    hardening.harden()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    try:
+        async with AsyncExitStack() as parts:
+            await _serve(settings, parts, stopping)
+    except* (ApplicationTaken, BadCredentials) as group:
+        for error in group.exceptions:
+            log.error("stopped", why=str(error))  # noqa: TRY400 - its trace says nothing more
+        raise SystemExit(1) from None
+
+
+async def _serve(settings: Settings, parts: AsyncExitStack, stopping: asyncio.Event) -> None:
+    asterisk, own = settings.asterisk, settings.capture
+    ari = await parts.enter_async_context(
+        Ari(asterisk.url, own.user, own.password.get_secret_value())
+    )
+    segments = await _segments(settings, parts, ari)
+    agents = Agents(settings.agents.context, settings.agents.extension, settings.agents.queue)
+    async with asyncio.TaskGroup() as tasks:
+        router = Router(
+            ari,
+            own.app,
+            {COLLECT: segments.take},
+            tasks,
+            agents=agents,
+            on_orphan=_returner(ari, asterisk.app),
+        )
+        listening = tasks.create_task(router.run(), name="events")
+        hardening.settle_memory()
+        log.info("capture_ready", app=own.app)
+        await stopping.wait()
+        log.info("capture_stopping", segments=router.calls)
+        await router.drain(settings.calls.drain_seconds)
+        listening.cancel()
+
+
+async def _segments(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Segments:
+    asterisk, own = settings.asterisk, settings.capture
+    url = settings.database.capture_url or settings.database.url
+    database = await Database.open(url, size=POOL, application="saldo-capture")
+    parts.push_async_callback(database.close)
+    gateway = _gateway(settings)
+    parts.push_async_callback(gateway.aclose)
+    password = own.password.get_secret_value()
+    eyes = await parts.enter_async_context(FactReader(asterisk.url, own.user, password, own.app))
+
+    async def tell(name: str, variables: Mapping[str, str]) -> None:
+        await ari.user_event(name, asterisk.app, variables)
+
+    return Segments(
+        captures=PostgresCaptures(database),
+        eyes=eyes,
+        prompts=FixedVoice(_voice(settings, parts)),
+        connector=Tokenising(gateway, only_test_cards if gateway.test_mode else anything),
+        tell=tell,
+        serve_app=asterisk.app,
+        limit_seconds=own.limit_seconds,
+    )
+
+
+def _gateway(settings: Settings) -> Braintree:
+    braintree = settings.braintree
+    return Braintree(
+        environment=braintree.environment,
+        merchant_id=braintree.merchant_id,
+        public_key=braintree.public_key,
+        private_key=braintree.private_key.get_secret_value(),
+        merchant_accounts=braintree.merchant_accounts,
+        url=braintree.url,
+        timeout_seconds=braintree.timeout_seconds,
+        threads=braintree.threads,
+    )
+
+
+def _voice(settings: Settings, parts: AsyncExitStack) -> Voice:
+    tts = Tts(workers=1)  # a worker starts when first needed, which is never
+    parts.push_async_callback(tts.aclose)
+    catalogue = Catalogue.load(settings.speech.prompts, settings.company.name)
+    return Voice(catalogue, settings.speech.sounds, tts)
+
+
+def _returner(ari: Ari, serve_app: str) -> Callable[[str], Coroutine[Any, Any, None]]:
+    """Gives back a caller whom nobody here talks with: left over from before, or too late."""
+
+    async def give_back(channel_id: str) -> None:
+        try:
+            back = (RETURNED, "", str(CaptureResult.INTERNAL_ERROR))
+            await ari.move(channel_id, serve_app, back)
+            log.warning("caller_given_back", channel=channel_id, why="nobody here talks with them")
+        except ChannelGone:
+            return
+        except TelephonyError as error:
+            log.error(  # noqa: TRY400 - its trace says nothing more
+                "caller_lost", channel=channel_id, why=str(error)
+            )
+
+    return give_back

@@ -1,0 +1,127 @@
+"""Asks the PBX for what the guard has to know: a handful of requests side by side, about 2 ms."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import aiohttp
+
+from ivr.capture.guard import Facts, LogFile, Subscriber
+
+ANSWER_SECONDS = 3.0
+SETTLED_SECONDS = 5.0
+"""version and log destinations do not change quickly; subscribers and listeners are never kept"""
+KEEP_ALIVE_SECONDS = 10.0
+"""less than the PBX's 15 s, or a request meets the close"""
+NOT_FOUND = 404
+
+READS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "info": ("/asterisk/info", ("only",)),
+    "logging": ("/asterisk/logging", ()),
+    "applications": ("/applications", ()),
+    "channels": ("/channels", ()),
+    "bridges": ("/bridges", ()),
+    "variable": ("/channels/{channelId}/variable", ("variable",)),
+}
+"""What is asked, all by GET: path and parameters by the PBX's own names (`/ari/api-docs`)."""
+
+
+class FactsMissing(Exception):
+    """The PBX did not answer, or not as Asterisk does: nothing is known, so nothing is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What may be a few seconds old."""
+
+    version: str
+    logs: tuple[LogFile, ...]
+    read_at: float
+
+
+class FactReader:
+    """A reader of one PBX. Use as `async with FactReader(...) as facts`."""
+
+    def __init__(self, url: str, user: str, password: str, own_app: str) -> None:
+        self._root = url.rstrip("/") + "/ari"
+        self._authorization = aiohttp.encode_basic_auth(user, password)
+        self._own_app = own_app
+        self._settled: Settled | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": self._authorization},
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def read(self, channel_id: str) -> Facts:
+        """How things are for this channel. Raises FactsMissing."""
+        try:
+            settled, applications, channels, bridges, variable = await asyncio.gather(
+                self._settle(),
+                self._ask("applications"),
+                self._ask("channels"),
+                self._ask("bridges"),
+                self._ask("variable", channel_id, variable="MIXMONITOR_FILENAME"),
+            )
+            return Facts(
+                channel_id=channel_id,
+                own_app=self._own_app,
+                version=settled.version,
+                logs=settled.logs,
+                subscribers=tuple(_subscriber(body) for body in applications),
+                channel_names={str(body["id"]): str(body["name"]) for body in channels},
+                bridged=frozenset(str(each) for body in bridges for each in body["channels"]),
+                recorded_to=str(variable["value"]) if variable else "",
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise FactsMissing(f"the PBX answered in an unknown way ({error!r})") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise FactsMissing(f"the PBX did not answer ({type(error).__name__})") from None
+
+    async def _settle(self) -> Settled:
+        now = asyncio.get_running_loop().time()
+        if self._settled is None or now - self._settled.read_at > SETTLED_SECONDS:
+            info, logs = await asyncio.gather(
+                self._ask("info", only="system"), self._ask("logging")
+            )
+            version = str(info["system"]["version"])
+            self._settled = Settled(version, tuple(_log(body) for body in logs), now)
+        return self._settled
+
+    async def _ask(self, name: str, channel_id: str = "", **query: str) -> Any:
+        """The answer's JSON; None when there is no such thing."""
+        path = READS[name][0].format(channelId=quote(channel_id, safe=""))
+        async with self._session.get(self._root + path, params=query) as response:
+            if response.status == NOT_FOUND and name == "variable":
+                return None
+            response.raise_for_status()
+            return json.loads(await response.text())
+
+
+def _subscriber(body: Mapping[str, Any]) -> Subscriber:
+    return Subscriber(str(body["name"]), _texts(body["channel_ids"]), _texts(body["endpoint_ids"]))
+
+
+def _log(body: Mapping[str, Any]) -> LogFile:
+    return LogFile(str(body["channel"]), frozenset(str(body["configuration"]).upper().split()))
+
+
+def _texts(values: Iterable[object]) -> frozenset[str]:
+    return frozenset(map(str, values))

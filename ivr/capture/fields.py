@@ -1,0 +1,155 @@
+"""The fields of a card: timers, checks, prompts and what may be shown of each (capture.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from ivr.billing.captures import CaptureField, CaptureRequest, ErrorType
+from ivr.capture import cards
+from ivr.capture.secret import MASK, SecretDigits
+from ivr.dialogue.keypad import EntryRule
+
+ATTEMPTS = 3
+"""in total for each field, the first one included"""
+POSTAL_CODE_LENGTHS = range(4, 11)
+
+ASK: Mapping[CaptureField, str] = {
+    CaptureField.CARD_NUMBER: "ask_card_number",
+    CaptureField.EXPIRATION_DATE: "ask_expiry",
+    CaptureField.SECURITY_CODE: "ask_security_code",
+    CaptureField.POSTAL_CODE: "ask_card_postal_code",
+}
+
+FIRST_KEY_SECONDS: Mapping[CaptureField, float] = {
+    CaptureField.CARD_NUMBER: 20.0,  # the card has to be found first
+    CaptureField.EXPIRATION_DATE: 10.0,
+    CaptureField.SECURITY_CODE: 10.0,
+    CaptureField.POSTAL_CODE: 10.0,
+}
+BETWEEN_KEYS_SECONDS = 5.0
+
+
+class Prompts(Protocol):
+    """What can be said: `speech.catalogue` chooses, `speech.voice` has the sounds."""
+
+    def select(
+        self,
+        step: str,
+        attempt: int | None = None,
+        card_type: str | None = None,
+        error_type: str | None = None,
+    ) -> str:
+        """The id of the most specific phrase for this case."""
+        ...
+
+    async def sounds(self, phrase_id: str, language: str, **values: object) -> list[str]:
+        """Media URIs in playing order."""
+        ...
+
+
+def anything(_number: SecretDigits) -> bool:
+    """A gateway that takes every card number."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What has been keyed so far; everything in it is wiped when the segment ends."""
+
+    digits: Mapping[CaptureField, SecretDigits] = field(repr=False)
+
+    @property
+    def brand(self) -> cards.Brand:
+        """By the number keyed; UNKNOWN while there is none."""
+        number = self.digits.get(CaptureField.CARD_NUMBER)
+        return cards.brand_of(number) if number is not None else cards.UNKNOWN
+
+    def wipe(self) -> None:
+        """Zero every field, for good."""
+        for digits in self.digits.values():
+            digits.wipe()
+
+
+def blank(fields: tuple[CaptureField, ...]) -> Card:
+    """A card of which nothing has been keyed yet."""
+    return Card({each: SecretDigits() for each in fields})
+
+
+def rule(asked: CaptureField, brand: cards.Brand, *, slow: bool) -> EntryRule[SecretDigits]:
+    """When the entry of a field is over. The security code's length is its brand's."""
+    is_full, is_enough = _lengths(asked, brand)
+    fast = EntryRule(is_full, is_enough, FIRST_KEY_SECONDS[asked], BETWEEN_KEYS_SECONDS)
+    return fast.slower() if slow else fast
+
+
+Check = Callable[[SecretDigits], bool]
+
+
+def _lengths(asked: CaptureField, brand: cards.Brand) -> tuple[Check, Check]:
+    """Its length is such that nothing more can come; its length will do."""
+    match asked:
+        case CaptureField.CARD_NUMBER:
+            return cards.is_full, cards.is_enough
+        case CaptureField.EXPIRATION_DATE:
+            at_end = cards.has_length(cards.EXPIRY_LENGTH)
+        case CaptureField.SECURITY_CODE:
+            at_end = cards.has_length(brand.code_length)
+        case CaptureField.POSTAL_CODE:
+            return (
+                cards.has_length(POSTAL_CODE_LENGTHS[-1]),
+                cards.has_length(*POSTAL_CODE_LENGTHS),
+            )
+    return at_end, at_end
+
+
+def problem(
+    asked: CaptureField,
+    card: Card,
+    request: CaptureRequest,
+    today: date,
+    takes: Callable[[SecretDigits], bool] = anything,
+) -> ErrorType | None:
+    """What is wrong with a field as keyed; None when it is good.
+
+    `takes` tells whether the gateway takes this card number: a test gateway takes test cards only.
+    """
+    digits, brand = card.digits[asked], card.brand
+    match asked:
+        case CaptureField.CARD_NUMBER:
+            if not cards.is_card_number(digits):
+                return ErrorType.INVALID_CARD_NUMBER
+            if brand.name not in request.brands:
+                return ErrorType.INVALID_CARD_TYPE
+            return None if takes(digits) else ErrorType.INVALID_CARD_NUMBER
+        case CaptureField.EXPIRATION_DATE:
+            return None if cards.is_good_expiry(digits, today) else ErrorType.INVALID_DATE
+        case CaptureField.SECURITY_CODE:
+            good = len(digits) == brand.code_length
+            return None if good else ErrorType.INVALID_SECURITY_CODE
+        case CaptureField.POSTAL_CODE:
+            good = len(digits) in POSTAL_CODE_LENGTHS
+            return None if good else ErrorType.INVALID_POSTAL_CODE
+
+
+def prompt(
+    prompts: Prompts, asked: CaptureField, attempt: int, card: Card, error: ErrorType | None
+) -> list[str]:
+    """The phrases that ask for a field: what went wrong, "last try", the question."""
+    brand = card.brand.name
+    phrases: list[str] = []
+    if error is not None:
+        phrases.append(prompts.select("error", attempt, brand, error))
+    if attempt == ATTEMPTS:
+        phrases.append("last_try")
+    phrases.append(prompts.select(ASK[asked], attempt, brand, error))
+    return phrases
+
+
+def masked(asked: CaptureField, card: Card) -> str:
+    """What others may see of a field; nothing that tells the length of the security code."""
+    if asked is CaptureField.CARD_NUMBER and cards.is_enough(card.digits[asked]):
+        return MASK + card.digits[asked].last4()
+    return MASK

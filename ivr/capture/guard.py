@@ -1,0 +1,118 @@
+"""Whether anybody else could see or hear what a caller keys; any doubt means no card by phone.
+
+What the PBX shows of each was measured on Asterisk 22.10.1:
+
+- a client connected with `subscribeAll=true` is listed with the channel `__AST_CHANNEL_ALL_TOPIC`;
+- an application subscribed to the channel lists its id, one subscribed to the endpoint or to its
+  technology lists "PJSIP/trunk" or "PJSIP": all three receive every digit. An application that has
+  gone keeps its subscriptions and hears again when it comes back: it counts too;
+- a bridge's subscriber hears no digits, but a caller in a bridge is heard by others;
+- a snoop is a channel named "Snoop/<channel id>-…";
+- a channel that ARI records cannot be moved to us before its recording has ended;
+- MixMonitor leaves the channel variable MIXMONITOR_FILENAME, also after it was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+OLDEST_PATCHED = {20: (20, 20, 1), 21: (21, 12, 3), 22: (22, 10, 1), 23: (23, 4, 1)}
+"""The releases of 25 June 2026 that close twenty advisories, some of them in ARI itself."""
+OLDEST = (22, 10, 1)
+LEAKING_LEVELS = frozenset({"DTMF", "DEBUG", "TRACE", "*"})
+EVERY_CHANNEL = "__AST_CHANNEL_ALL_TOPIC"
+EVERY_ENDPOINT = "__AST_ENDPOINT_ALL_TOPIC"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One destination of the PBX's log."""
+
+    name: str
+    levels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A Stasis application and what it is subscribed to."""
+
+    name: str
+    channels: frozenset[str]
+    endpoints: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How the PBX is just before a segment."""
+
+    channel_id: str
+    own_app: str
+    version: str
+    logs: tuple[LogFile, ...]
+    subscribers: tuple[Subscriber, ...]
+    channel_names: dict[str, str]
+    """id → name of every channel of the PBX"""
+    bridged: frozenset[str]
+    """ids of the channels in any bridge"""
+    recorded_to: str
+    """the channel's MIXMONITOR_FILENAME; empty if it has none"""
+
+
+def doubts(facts: Facts) -> list[str]:
+    """Why no card may be taken on this channel now; empty when nothing speaks against it.
+
+    Each is one sentence for the log that says what to change.
+    """
+    return [
+        *_version(facts.version),
+        *_logs(facts.logs),
+        *_subscribers(facts),
+        *_listeners(facts),
+    ]
+
+
+def _version(version: str) -> Iterator[str]:
+    numbers = _numbers(version)
+    if numbers is None or numbers < OLDEST_PATCHED.get(numbers[0], OLDEST) or numbers < OLDEST:
+        yield (
+            f"Asterisk {version or 'of unknown version'} has known holes: "
+            "install 22.10.1 (23.4.1) or later"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    """(22, 10, 1) of "22.10.1+dfsg"; None for what is no plain release, such as "GIT-master"."""
+    plain = version.partition("+")[0].partition("~")[0].partition("-")[0].split(".")
+    return tuple(map(int, plain)) if all(part.isdecimal() for part in plain) else None
+
+
+def _logs(logs: Iterable[LogFile]) -> Iterator[str]:
+    for log in logs:
+        if leaking := log.levels & LEAKING_LEVELS:
+            levels = ", ".join(sorted(leaking)).lower()
+            yield f"the PBX log {log.name or 'console'} takes {levels}: remove it in logger.conf"
+
+
+def _subscribers(facts: Facts) -> Iterator[str]:
+    endpoint = facts.channel_names.get(facts.channel_id, "").rpartition("-")[0]
+    heard_at = {EVERY_ENDPOINT, endpoint, endpoint.partition("/")[0]} - {""}
+    for app in facts.subscribers:
+        if EVERY_CHANNEL in app.channels:
+            yield f"application {app.name} is subscribed to all channels: disconnect it"
+        elif heard := app.endpoints & heard_at:
+            yield f"application {app.name} is subscribed to endpoint {min(heard)}: unsubscribe it"
+        elif app.name != facts.own_app and facts.channel_id in app.channels:
+            yield f"application {app.name} is subscribed to the caller's channel: unsubscribe it"
+
+
+def _listeners(facts: Facts) -> Iterator[str]:
+    if facts.channel_id not in facts.channel_names:
+        yield "the PBX does not list the caller's channel"
+    snoop = f"Snoop/{facts.channel_id}-"
+    if any(name.startswith(snoop) for name in facts.channel_names.values()):
+        yield "the caller's channel is being snooped on: hang up the snoop"
+    if facts.channel_id in facts.bridged:
+        yield "the caller's channel is in a bridge: others hear it"
+    if facts.recorded_to:
+        yield "the caller's channel has a MixMonitor: stop it, and clear MIXMONITOR_FILENAME"

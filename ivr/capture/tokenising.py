@@ -1,0 +1,146 @@
+"""Card digits into a single-use token: the one place where they become text."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from ivr.billing.captures import CaptureField, ErrorType
+from ivr.billing.errors import GatewayError
+from ivr.billing.payments import CardOnHand
+from ivr.capture.fields import Card, anything
+from ivr.capture.secret import SecretDigits
+from ivr.gateways.errors import Fault, ValidationRefused
+
+log = structlog.get_logger(__name__)
+
+TOKEN_SECONDS = 30.0
+"""A token is no charge: giving up early costs nothing but another try."""
+
+DOCUMENT = """
+mutation Tokenise($input: TokenizeCreditCardInput!) {
+  tokenizeCreditCard(input: $input) { paymentMethod { id } }
+}
+"""
+
+WRONG_FIELD: Mapping[str, ErrorType] = {
+    "number": ErrorType.INVALID_CARD_NUMBER,
+    "creditCard": ErrorType.INVALID_CARD_NUMBER,
+    "expirationMonth": ErrorType.INVALID_DATE,
+    "expirationYear": ErrorType.INVALID_DATE,
+    "cvv": ErrorType.INVALID_SECURITY_CODE,
+    "postalCode": ErrorType.INVALID_POSTAL_CODE,
+}
+"""The last part of the path that the gateway names, and what the caller hears."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRefused:
+    """The gateway does not accept the card as keyed."""
+
+    error_type: ErrorType
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAway:
+    """No token: the gateway did not answer, or not as it should."""
+
+
+class GraphQl(Protocol):
+    """What is needed of `gateways.braintree.Braintree`."""
+
+    async def graphql(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        """The answer's `data`. Raises GatewayError."""
+        ...
+
+
+class Connector(Protocol):
+    """Who makes tokens."""
+
+    def takes(self, number: SecretDigits) -> bool:
+        """Whether this number may be sent at all."""
+        ...
+
+    async def tokenise(self, card: Card) -> CardOnHand | CardRefused | GatewayAway:
+        """A token; the card is wiped before this returns."""
+        ...
+
+
+class Tokenising:
+    """Tokens from Braintree (GraphQL `tokenizeCreditCard`), security code included, single use.
+
+    `takes` refuses numbers before they are sent: outside production only published test cards go.
+    """
+
+    def __init__(self, gateway: GraphQl, takes: Callable[[SecretDigits], bool] = anything) -> None:
+        self._gateway = gateway
+        self._takes = takes
+
+    def takes(self, number: SecretDigits) -> bool:
+        return self._takes(number)
+
+    async def tokenise(self, card: Card) -> CardOnHand | CardRefused | GatewayAway:
+        number = card.digits[CaptureField.CARD_NUMBER]
+        brand, last4 = card.brand.name, number.last4()
+        expires = card.digits[CaptureField.EXPIRATION_DATE].reveal()
+        try:
+            if not self._takes(number):
+                return CardRefused(ErrorType.INVALID_CARD_NUMBER)
+            answer = await self._ask(card)
+        finally:
+            card.wipe()
+        if isinstance(answer, str):
+            return CardOnHand(brand, last4, expires, answer)
+        return answer
+
+    async def _ask(self, card: Card) -> str | CardRefused | GatewayAway:
+        """The token. An error is taken apart here, so that nothing keeps its frames and locals."""
+        variables = _variables(card)
+        try:
+            async with asyncio.timeout(TOKEN_SECONDS):
+                data = await self._gateway.graphql(DOCUMENT, variables)
+        except ValidationRefused as refused:
+            return _refusal(refused.faults)
+        except (GatewayError, TimeoutError) as error:
+            log.warning("no_token", why=type(error).__name__)
+            return GatewayAway()
+        finally:
+            variables["input"]["creditCard"].clear()
+        return _token(data)
+
+
+def _variables(card: Card) -> dict[str, dict[str, dict[str, Any]]]:
+    expiry = card.digits[CaptureField.EXPIRATION_DATE].reveal()
+    fields: dict[str, Any] = {
+        "number": card.digits[CaptureField.CARD_NUMBER].reveal(),
+        "expirationMonth": expiry[:2],
+        "expirationYear": "20" + expiry[2:],
+    }
+    if CaptureField.SECURITY_CODE in card.digits:
+        fields["cvv"] = card.digits[CaptureField.SECURITY_CODE].reveal()
+    if CaptureField.POSTAL_CODE in card.digits:
+        postal_code = card.digits[CaptureField.POSTAL_CODE].reveal()
+        fields["billingAddress"] = {"postalCode": postal_code}
+    return {"input": {"creditCard": fields}}
+
+
+def _refusal(faults: tuple[Fault, ...]) -> CardRefused | GatewayAway:
+    for fault in faults:
+        wrong = WRONG_FIELD.get(fault.field.rpartition(".")[2])
+        if wrong is not None:
+            log.info("card_refused", field=str(wrong), code=fault.code)
+            return CardRefused(wrong)
+    log.error("no_token", why="our request is wrong", codes=[fault.code for fault in faults])
+    return GatewayAway()
+
+
+def _token(data: Mapping[str, Any]) -> str | GatewayAway:
+    match data:
+        case {"tokenizeCreditCard": {"paymentMethod": {"id": str(token)}}} if token:
+            return token
+    log.error("no_token", why="the gateway's answer has no payment method")
+    return GatewayAway()
