@@ -148,7 +148,7 @@ async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> lis
     return await session.rows(
         "attempt_captured",
         attempt_id,
-        _shown(capture.transaction_id),
+        capture.transaction_id,
         _shown(capture.processor_code),
         capture.captured_at,
         confirmation_code(attempt_id),
