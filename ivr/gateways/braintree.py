@@ -1,0 +1,246 @@
+"""Braintree, through its own SDK: charge by single-use token, search, GraphQL; `ports.Gateway`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
+from ivr.billing.money import Money
+from ivr.billing.payments import Captured, Refusal
+from ivr.gateways.outcomes import (
+    KEY_NOT_ALLOWED,
+    KEY_UNSURE,
+    TOKEN_USED,
+    best_of,
+    from_exception,
+    graphql_data,
+    is_duplicate,
+    outcome_of,
+    validation_refused,
+)
+from ivr.gateways.sdk import BraintreeGateway, Configuration, Environment, TransactionSearch
+from ivr.gateways.threads import Threads
+from ivr.gateways.transport import CONNECT_SECONDS, Transport, is_loopback
+
+T = TypeVar("T")
+EnvironmentName = Literal["sandbox", "production", "stand-in"]
+
+QUEUE_SECONDS = 10.0
+"""How long a charge waits for a free thread before it is given up unsent."""
+REQUESTS_A_CHARGE = 4
+"""Sale, sale again without a key, and the two of a search: the most that one `charge` sends."""
+PING_SECONDS = 5.0
+PING = "query { ping }"
+
+
+class Braintree:
+    """`ports.Gateway` on a merchant's Braintree account, its sandbox, or a stand-in."""
+
+    def __init__(
+        self,
+        *,
+        environment: EnvironmentName,
+        merchant_id: str,
+        public_key: str,
+        private_key: str,
+        merchant_accounts: Mapping[str, str],
+        url: str = "",
+        timeout_seconds: float = 65.0,
+        threads: int = 8,
+        queue_seconds: float = QUEUE_SECONDS,
+    ) -> None:
+        """`merchant_accounts` is currency → account id; `url` replaces Braintree's own address.
+
+        Raises:
+            GatewayRefused: a setting is missing or cannot be; the text says which.
+        """
+        keys = {"merchant_id": merchant_id, "public_key": public_key, "private_key": private_key}
+        for name, value in keys.items():
+            if not value:
+                raise GatewayRefused(f"set braintree.{name}: without it nothing can be charged")
+        self.test_mode = environment != "production"
+        """Only published test cards may be used."""
+        self.request_keys = True
+        """Whether a charge may be replayed by its key; False once the account refused keys."""
+        self._accounts = dict(merchant_accounts)
+        self._limit = REQUESTS_A_CHARGE * (timeout_seconds + CONNECT_SECONDS)
+        place = _environment(environment, url)
+        self._sdk = _sdk(place, keys, timeout_seconds)
+        self._charging = Threads("gateway", threads, queue_seconds=queue_seconds)
+        # Its own thread and short time-out: a hanging gateway must not fill the charging threads
+        # with the questions of a health check.
+        self._ping_sdk = _sdk(place, keys, PING_SECONDS)
+        self._pinging = Threads("gateway-ping", 1, queue_seconds=PING_SECONDS)
+
+    async def charge(
+        self, *, token: str, amount: Money, order_id: str, request_key: str
+    ) -> Captured | Refusal:
+        """Sale by a single-use token, submitted for settlement, marked as a telephone order.
+
+        A single-use payment method of GraphQL is what the SDKs call a nonce
+        (https://developer.paypal.com/braintree/docs/guides/payment-method-nonces/).
+
+        Raises:
+            GatewayNotReached: nothing was sent.
+            GatewayRefused: our request is wrong; nothing was charged.
+            OutcomeUnknown: it may have been charged.
+        """
+        sale = {
+            "amount": str(amount.amount),
+            "order_id": order_id,
+            "payment_method_nonce": token,
+            "merchant_account_id": self._account(amount.currency),
+            "transaction_source": "moto",
+            "options": {"submit_for_settlement": True},
+        }
+        return await self._run(lambda: self._sale(sale, request_key))
+
+    async def find(self, order_id: str) -> Captured | Refusal | None:
+        """What became of this order; None means "not in the index", which lags: ask again.
+
+        Raises:
+            GatewayNotReached, GatewayRefused, OutcomeUnknown: the question was not answered, or
+                the sale is neither taken nor refused yet.
+        """
+        return await self._run(lambda: self._search(order_id))
+
+    async def graphql(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The `data` of one GraphQL operation.
+
+        Raises:
+            ValidationRefused: with the faults; never with the variables.
+            GatewayNotReached, GatewayRefused, OutcomeUnknown: as for `charge`.
+        """
+        return await self._run(
+            lambda: graphql_data(self._sdk.graphql_client.query(document, dict(variables)))
+        )
+
+    async def ping(self) -> None:
+        """Return within seconds if the gateway answers and accepts our keys.
+
+        Raises:
+            GatewayNotReached, GatewayRefused, OutcomeUnknown: what is wrong, in one sentence.
+        """
+        answer = await self._pinging.run(
+            _guarded(lambda: graphql_data(self._ping_sdk.graphql_client.query(PING))),
+            limit_seconds=2 * PING_SECONDS,
+        )
+        if isinstance(answer, GatewayError):
+            raise answer
+
+    async def aclose(self) -> None:
+        """Send nothing new; let what was sent be answered, within its own time-out."""
+        await self._pinging.close(limit_seconds=2 * PING_SECONDS)
+        await self._charging.close(limit_seconds=self._limit)
+        self._ping_sdk.config.close()
+        self._sdk.config.close()
+
+    def _account(self, currency: str) -> str:
+        try:
+            return self._accounts[currency]
+        except KeyError:
+            raise GatewayRefused(
+                f"no merchant account for {currency}: set braintree.merchant_accounts.{currency}"
+            ) from None
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        answer = await self._charging.run(_guarded(work), limit_seconds=self._limit)
+        if isinstance(answer, GatewayError):
+            raise answer
+        return answer
+
+    # In a thread from here on.
+
+    def _sale(self, sale: dict[str, Any], request_key: str) -> Captured | Refusal:
+        keyed = self.request_keys
+        result = self._send(sale, request_key if keyed else None)
+        if keyed and KEY_NOT_ALLOWED in _codes(result):
+            # A validation error: nothing was charged, so that once again is safe.
+            self.request_keys = False
+            result = self._send(sale, None)
+        return self._judge(result, sale)
+
+    def _send(self, sale: dict[str, Any], request_key: str | None) -> Any:
+        key = {} if request_key is None else {"api_request_key": request_key}
+        # A fresh copy each time: the SDK adds to what it is given.
+        return self._sdk.transaction.sale({**sale, "options": dict(sale["options"]), **key})
+
+    def _judge(self, result: Any, sale: dict[str, Any]) -> Captured | Refusal:
+        transaction = getattr(result, "transaction", None)
+        if transaction is not None:
+            if is_duplicate(transaction):
+                return self._earlier(sale["order_id"], "a sale of this order was there before")
+            if (
+                transaction.order_id != sale["order_id"]
+                or str(transaction.amount) != sale["amount"]
+            ):
+                raise OutcomeUnknown("the gateway answered with a sale of another order or amount")
+            return outcome_of(transaction)
+        codes = _codes(result)
+        if TOKEN_USED in codes:
+            return self._earlier(sale["order_id"], "this card token was used before")
+        if not codes or codes & KEY_UNSURE:
+            raise OutcomeUnknown(f"the gateway does not say what became of it {sorted(codes)}")
+        raise validation_refused(result.errors.deep_errors)
+
+    def _earlier(self, order_id: str, why: str) -> Captured:
+        """An earlier sale may have taken the money: adopt it if it can be seen already."""
+        # Guarded: a search that fails must not pass for "nothing was charged".
+        found = _guarded(lambda: self._search(order_id))()
+        if isinstance(found, Captured):
+            return found
+        raise OutcomeUnknown(f"{why}, and the search does not show it captured (yet)")
+
+    def _search(self, order_id: str) -> Captured | Refusal | None:
+        wanted = TransactionSearch.order_id == order_id
+        return best_of(self._sdk.transaction.search([wanted]).items)
+
+
+def _codes(result: Any) -> frozenset[str]:
+    errors = getattr(result, "errors", None)
+    return frozenset(str(error.code) for error in errors.deep_errors) if errors else frozenset()
+
+
+def _guarded(work: Callable[[], T]) -> Callable[[], T | GatewayError]:
+    """`work`, with its error as a value: chained exceptions and their frames hold the request."""
+
+    def run() -> T | GatewayError:
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 - the thread's edge; anything unforeseen is unknown
+            ours = from_exception(error)
+        ours.__cause__ = ours.__context__ = None
+        return ours.with_traceback(None)
+
+    return run
+
+
+def _sdk(place: Any, keys: Mapping[str, str], timeout_seconds: float) -> Any:
+    return BraintreeGateway(
+        Configuration(
+            place,
+            **keys,
+            timeout=timeout_seconds,
+            wrap_http_exceptions=True,
+            http_strategy=Transport,
+        )
+    )
+
+
+def _environment(environment: EnvironmentName, url: str) -> Any:
+    if not url:
+        if environment == "stand-in":
+            raise GatewayRefused("set braintree.url: a stand-in has no address of its own")
+        return Environment.parse_environment(environment)
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise GatewayRefused("braintree.url must look like https://host or http://127.0.0.1:PORT")
+    if parts.scheme == "https" and parts.port not in (None, 443):
+        raise GatewayRefused("braintree.url: the SDK speaks https on port 443 only")
+    if parts.scheme == "http" and environment != "stand-in" and not is_loopback(parts.hostname):
+        raise GatewayRefused(f"braintree.url must be https for {environment}: cards cross it")
+    port = str(parts.port or (443 if parts.scheme == "https" else 80))
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return Environment(environment, host, port, url, parts.scheme == "https", None, host, port)

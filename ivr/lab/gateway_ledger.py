@@ -1,0 +1,194 @@
+"""The stand-in gateway's own ledger: a file of JSON lines, each on the disk before it is answered.
+
+Lines are tokens, transactions (each change writes the whole transaction again) and request keys
+that failed. Of a card it keeps bin, last 4, brand and expiry, and how its checks come out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+TAKEN = ("submitted_for_settlement", "settling", "settled")
+
+
+class LedgerError(Exception):
+    """The ledger file cannot be used; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A single-use payment method: what may be kept of a card, and how its checks come out."""
+
+    id: str
+    bin: str
+    last4: str
+    brand: str
+    """in the words of `test_cards.Brand`"""
+    expires: str
+    """MMYYYY"""
+    cvv: str
+    """the answer of the security code check: M, N, U, S or I"""
+    postal_code: str
+    """the answer of the postal code check: M, N, U, S, I"""
+    street: str
+    avs_error: str
+    """E or S, else empty"""
+    fails: str
+    """the processor code this card fails with; empty for a good one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One sale or refund in its present state."""
+
+    id: str
+    type: str
+    """sale or credit"""
+    status: str
+    amount: str
+    currency: str
+    order_id: str
+    merchant_account_id: str
+    source: str
+    token: Token
+    created_at: str
+    updated_at: str
+    processor_code: str
+    processor_text: str
+    processor_type: str
+    rejection: str = ""
+    refund_of: str = ""
+
+    @property
+    def money(self) -> Decimal:
+        return Decimal(self.amount)
+
+    @property
+    def created(self) -> datetime:
+        return datetime.fromisoformat(self.created_at)
+
+    @property
+    def taken(self) -> bool:
+        """Whether this sale took the money."""
+        return self.type == "sale" and self.status in TAKEN
+
+    def becomes(self, status: str, at: datetime) -> Transaction:
+        """The same in another state."""
+        return replace(self, status=status, updated_at=at.isoformat())
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> Transaction:
+        return Transaction(**{**value, "token": Token(**value["token"])})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What a request key was used for."""
+
+    fingerprint: str
+    """of the request's body"""
+    transaction_id: str
+    """empty if the request failed"""
+
+
+class Book:
+    """What the lines of a ledger add up to."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, Token] = {}
+        self.used: set[str] = set()
+        self.transactions: dict[str, Transaction] = {}
+        self.keys: dict[str, KeyUse] = {}
+
+    def take(self, line: dict[str, Any]) -> None:
+        """Add one line."""
+        if line["kind"] == "token":
+            token = Token(**line["token"])
+            self.tokens[token.id] = token
+        elif line["kind"] == "transaction":
+            transaction = Transaction.from_json(line["transaction"])
+            self.transactions[transaction.id] = transaction
+            self.used.add(transaction.token.id)
+            self._take_key(line, transaction.id)
+        else:
+            self._take_key(line, "")
+
+    def _take_key(self, line: dict[str, Any], transaction_id: str) -> None:
+        if line.get("key"):
+            self.keys[line["key"]] = KeyUse(line["fingerprint"], transaction_id)
+
+
+class LedgerFile:
+    """The open file; one stand-in at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file and read it again.
+
+        Raises:
+            LedgerError: it cannot be opened, is damaged, or another stand-in has it.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: BinaryIO = path.open("a+b", buffering=0)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LedgerError(f"{path} is in use: stop the other stand-in gateway first") from None
+        except OSError as error:
+            raise LedgerError(f"{path} cannot be opened: {error.strerror}") from None
+        self.book = Book()
+        self._file.seek(0)
+        whole = _read(path, self._file.read(), self.book)
+        self._file.truncate(whole)
+
+    def token(self, token: Token) -> None:
+        """Keep a new token."""
+        self._append({"kind": "token", "token": asdict(token)})
+
+    def transaction(self, transaction: Transaction, key: str = "", fingerprint: str = "") -> None:
+        """Keep a new transaction or its new state."""
+        line = {"kind": "transaction", "key": key, "fingerprint": fingerprint}
+        self._append({**line, "transaction": asdict(transaction)})
+
+    def failed_key(self, key: str, fingerprint: str) -> None:
+        """Keep that the first request with this key was refused."""
+        self._append({"kind": "failed-key", "key": key, "fingerprint": fingerprint})
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        os.fsync(self._file.fileno())
+        self.book.take(line)
+
+
+def transactions(path: Path) -> list[Transaction]:
+    """All transactions of a ledger file in their last state, oldest first; also while it is in use.
+
+    Raises:
+        LedgerError: there is no such file, or it is damaged.
+    """
+    book = Book()
+    try:
+        _read(path, path.read_bytes(), book)
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be read: {error.strerror}") from None
+    return list(book.transactions.values())
+
+
+def _read(path: Path, data: bytes, book: Book) -> int:
+    """Fill the book; the length of what is whole. A torn last line was never answered."""
+    whole = data.rfind(b"\n") + 1
+    for number, line in enumerate(data[:whole].splitlines(), start=1):
+        try:
+            book.take(json.loads(line))
+        except (ValueError, KeyError, TypeError):
+            raise LedgerError(f"{path} line {number} is damaged: move the file away") from None
+    return whole
