@@ -161,7 +161,14 @@ class PrivateApt:
         options: Sequence[str] = (),
         keep_open: tuple[int, ...] = (),
     ) -> str:
-        arguments = ["apt-get", *(part for option in options for part in ("-o", option)), *command]
+        # If we are killed, apt ends too: it would hold its lock against the next attempt.
+        tied = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        arguments = [
+            *tied,
+            "apt-get",
+            *(part for option in options for part in ("-o", option)),
+            *command,
+        ]
         environment = {**os.environ, "APT_CONFIG": str(self._config), "LC_ALL": "C.UTF-8"}
         try:
             done = subprocess.run(

@@ -137,13 +137,13 @@ async def _within(limit: float, holds: Callable[[], Awaitable[bool]]) -> bool:
 
 @asynccontextmanager
 async def _call(
-    tree: Tree, info: PbxInfo, folder: Path
+    tree: Tree, info: PbxInfo, folder: Path, number: str = "pay"
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     scenario = folder / "call.xml"
     scenario.write_text(SCENARIO)
     port = processes.free_port(transport="udp")
     sipp = await asyncio.create_subprocess_exec(
-        *(str(tree.program("sipp")), "-sf", str(scenario), info.sip, "-s", "pay", "-m", "1"),
+        *(str(tree.program("sipp")), "-sf", str(scenario), info.sip, "-s", number, "-m", "1"),
         *("-i", "127.0.0.1", "-p", str(port), "-nostdin", "-timeout", "30"),
         cwd=folder,
         stdout=subprocess.DEVNULL,
@@ -252,6 +252,18 @@ async def test_with_saldo_away_a_caller_comes_to_a_person(tree: Tree, lab: Path)
             return {"agents,queue", "lab-agents,agent"} <= await _places(ari, info)
 
         assert await _within(15, talks_to_the_agent)
+
+
+@pytest.mark.e2e
+async def test_the_plain_dial_plan_asks_like_any_pbx(tree: Tree, lab: Path) -> None:
+    info = pbx.start(lab, tree, lab / "sounds")
+    async with _ari(info) as ari, _call(tree, info, lab, "plain"):
+
+        async def asks() -> bool:
+            async with ari.get(f"{info.ari_url}/channels") as answer:
+                return [one["dialplan"]["app_name"] for one in await answer.json()] == ["Read"]
+
+        assert await _within(15, asks)
 
 
 async def _next(socket: aiohttp.ClientWebSocketResponse, kind: str) -> dict[str, Any]:
