@@ -108,6 +108,17 @@ class Calls(Section):
     """how long running calls may go on after SIGTERM"""
 
 
+class Lab(Section):
+    """`saldo lab` and `saldo call`: what runs privately, and what is your own."""
+
+    own_pbx: str = ""
+    """host:port of your PBX's SIP for simulated calls; empty: the lab runs a private Asterisk"""
+    own_database: bool = False
+    """true: [database] url names yours; false: the lab runs a private PostgreSQL"""
+    own_gateway: bool = False
+    """true: [braintree] names yours (the sandbox); false: the lab runs a stand-in"""
+
+
 class Agents(Section):
     """Where a caller who wants a person goes in the dial plan."""
 
@@ -132,6 +143,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     calls: Calls = Calls()
     agents: Agents = Agents()
+    lab: Lab = Lab()
 
     @classmethod
     def settings_customise_sources(  # pydantic-settings names these arguments

@@ -1,19 +1,32 @@
 """REST `/v1`, health checks and metrics; reading only, until the issues that add writing."""
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from ivr.web.errors import add_handlers, problem
+from ivr.web.rows import to_json
 
-Row = dict[str, Any]
-Reader = Callable[[str | None, int], Awaitable[list[Row]]]
-"""`(after, limit)` → rows in order, each with an `id`; `after` is the last id seen."""
+
+class Page(Protocol):
+    """A part of a list, newest first (storage.rows.Page)."""
+
+    @property
+    def items(self) -> Sequence[object]: ...
+
+    @property
+    def before(self) -> int | None:
+        """The cursor of the next page; None on the last one."""
+        ...
+
+
+Reader = Callable[[int | None, int], Awaitable[Page]]
+"""`(before, limit)` → a page of what is older than the cursor."""
 
 Noun = Literal["customers", "services", "invoices", "payments", "calls"]
 
@@ -72,18 +85,13 @@ def _v1(sources: Sources) -> APIRouter:
 
     router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)])
 
-    @router.get("/{noun}", summary="One page, oldest first; `next` is the cursor of the page after")
+    @router.get("/{noun}", summary="One page, newest first; `next` is the cursor of the page after")
     async def page(
         noun: Noun,
-        after: Annotated[str | None, Query(max_length=64)] = None,
+        before: Annotated[int | None, Query(ge=1)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> dict[str, Any]:
-        try:
-            rows = await sources.readers[noun](after, limit)
-        except ValueError:
-            raise HTTPException(
-                400, f"`after` is no cursor of {noun}: use `next` of a page"
-            ) from None
-        return {"data": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
+        found = await sources.readers[noun](before, limit)
+        return {"data": [to_json(item) for item in found.items], "next": found.before}
 
     return router

@@ -1,0 +1,52 @@
+"""`saldo lab up|down|status`: a telephone company on this machine."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ivr import settings
+from ivr.cli.options import Config
+from ivr.lab import lab
+from ivr.lab.progress import TerminalProgress
+
+app = typer.Typer(help="A telephone company on this machine.", no_args_is_help=True)
+
+
+@app.command()
+def up(config: Config = None) -> None:
+    """Start the private PBX, database, gateway stand-in and `saldo serve`; nothing runs twice.
+
+    What is your own can be named in saldo.toml: [lab] own_pbx, own_database, own_gateway.
+
+    Example: saldo lab up
+    """
+    with TerminalProgress() as progress:
+        started = lab.up(lab.lab_folder(), settings.load(config), progress)
+    print(f"the lab is up: call {started.pay}, REST {started.api}/v1, all of it in lab.json")
+
+
+@app.command()
+def down() -> None:
+    """Stop the lab; what was paid, recorded and fetched stays.
+
+    Example: saldo lab down
+    """
+    stopped = lab.down(lab.lab_folder())
+    print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """What runs; exit status 0 when all of it does, 1 otherwise.
+
+    Example: saldo lab status
+    """
+    folder = lab.lab_folder()
+    table = Table("part", "pid")
+    for part, pid in lab.status(folder).items():
+        table.add_row(part, str(pid) if pid else "[red]not running[/red]")
+    Console().print(table)
+    if lab.running(folder) is None:
+        raise typer.Exit(1)

@@ -1,0 +1,72 @@
+"""The lab's own saldo.toml: your settings, with the lab's addresses and passwords in place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from ivr.lab.database import DatabaseInfo
+from ivr.lab.pbx import PbxInfo
+from ivr.settings import Settings
+
+KEYS = {"merchant_id": "lab_merchant", "public_key": "lab_public", "private_key": "lab_private"}
+"""What the stand-in gateway expects; no secrets."""
+
+
+def lab_settings(
+    base: Settings,
+    *,
+    pbx: PbxInfo | None,
+    database: DatabaseInfo | None,
+    gateway: str | None,
+    web_port: int,
+    api_key: str,
+) -> dict[str, dict[str, Any]]:
+    """Sections of saldo.toml; a part given as None is the user's own and keeps its settings."""
+    values = base.model_dump()
+    if pbx:
+        values["asterisk"] |= {
+            "url": pbx.ari_url.removesuffix("/ari"),
+            "user": pbx.ari_user,
+            "password": pbx.ari_password,
+            "ami_host": pbx.ami_host,
+            "ami_port": pbx.ami_port,
+            "ami_user": pbx.ami_user,
+            "ami_secret": pbx.ami_password,
+        }
+        values["capture"] |= {"user": pbx.capture_user, "password": pbx.capture_password}
+    if database:
+        values["database"] |= {"url": database.url, "capture_url": database.capture_url}
+    if gateway:
+        accounts = {"EUR": "saldo_eur", "USD": "saldo_usd", "GBP": "saldo_gbp"}
+        values["braintree"] |= KEYS | {
+            "environment": "stand-in",
+            "url": gateway,
+            "merchant_accounts": accounts,
+        }
+    values["web"] |= {"host": "127.0.0.1", "port": web_port, "api_key": api_key}
+    return values
+
+
+def to_toml(sections: dict[str, dict[str, Any]]) -> str:
+    """The sections as TOML; every value of Settings is a scalar, a list or a flat table."""
+    lines = ["# Written by `saldo lab up`; holds passwords."]
+    for name, section in sections.items():
+        lines += ["", f"[{name}]"]
+        lines += [f"{key} = {_value(value)}" for key, value in section.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return _value(value.get_secret_value())
+    if isinstance(value, Path):
+        return _value(str(value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return json.dumps(value)  # TOML's strings, numbers and booleans are JSON's
