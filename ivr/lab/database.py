@@ -163,8 +163,9 @@ def remove(folder: Path) -> None:
     """Stop it and delete its data: the lab begins anew."""
     stop(folder)
     home = _home(folder)
-    if home.base.exists():
-        shutil.rmtree(home.base)
+    for made in (_socket_path(home), home.base):
+        if made.is_dir():
+            shutil.rmtree(made)
 
 
 def _home(folder: Path) -> _Home:
@@ -190,10 +191,14 @@ def _short(folder: Path) -> str:
 
 
 def _socket_folder(home: _Home) -> Path:
+    return processes.private_folder(_socket_path(home), home.owner)
+
+
+def _socket_path(home: _Home) -> Path:
     inside = home.base / "socket"
     if len(os.fsencode(inside / ".s.PGSQL.5432.lock")) > processes.SOCKET_PATH_LIMIT:
         inside = Path(f"/var/tmp/saldo-pg-{os.geteuid()}-{_short(home.base)}")  # noqa: S108 - made private and checked
-    return processes.private_folder(inside, home.owner)
+    return inside
 
 
 def _forget_a_deleted_lab(folder: Path, home: _Home) -> None:

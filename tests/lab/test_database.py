@@ -123,6 +123,8 @@ async def test_two_labs_have_a_database_each(tree: Tree, lab: Path, other_lab: P
 async def test_a_long_folder_name_is_no_obstacle(tree: Tree, lab: Path) -> None:
     deep = lab / ("a" * 60) / ("b" * 60)
     try:
-        assert await _ask(database.start(deep, tree).url, "SELECT 1") == 1
+        info = database.start(deep, tree)
+        assert await _ask(info.url, "SELECT 1") == 1
     finally:
         database.remove(deep)
+    assert not info.socket.exists()
