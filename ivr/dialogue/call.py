@@ -16,7 +16,7 @@ from ivr.billing.customers import Customer
 from ivr.billing.ports import Captures
 from ivr.dialogue.endings import HungUp, SecurePartAway, TooManyTries, WantsAgent
 from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
-from ivr.dialogue.line import Line, Voice
+from ivr.dialogue.line import Line, Playback, Voice
 from ivr.dialogue.phrases import Phrase, PhraseId, phrase
 from ivr.dialogue.questions import Aside, NotUnderstood, Question, Silence, Understood
 from ivr.dialogue.turn import enter_keys
@@ -66,7 +66,8 @@ class Call:
 
     async def say(self, phrase_id: PhraseId, **values: object) -> None:
         """Say it to its end. Raises HungUp."""
-        playback = await self.line.play(await self._sounds([phrase(phrase_id, **values)]))
+        phrases = (phrase(phrase_id, **values),)
+        playback = await _Noted(self, phrases).play(await self._sounds(phrases))
         await playback.finished()
 
     def change_language(self, language: str) -> None:
@@ -132,13 +133,13 @@ class Call:
         return outcome
 
     async def _sounds(self, phrases: Sequence[Phrase]) -> list[str]:
+        sounds: list[str] = []
         for each in phrases:
-            self.note(f"say {each.id}")
-        return list(
-            chain.from_iterable(
-                [await self.voice.sounds(each.id, self.language, **each.values) for each in phrases]
-            )
-        )
+            sounds += await self.voice.sounds(each.id, self.language, **each.values)
+        return sounds
+
+    async def _turn(self, phrases: Sequence[Phrase], entry: KeyEntry[PlainKeys]) -> Step:
+        return await enter_keys(_Noted(self, phrases), await self._sounds(phrases), entry)
 
     async def _answer(self, question: Question[T], tries: int) -> Understood[T] | None:
         """Ask until it is answered, `tries` times went wrong or too many asides were taken."""
@@ -163,10 +164,9 @@ class Call:
         entry = KeyEntry(question.rule, PlainKeys())
         for key in begun:
             entry.press(key, self._clock())
-        step = await enter_keys(self.line, await self._sounds(phrases), entry)
+        step = await self._turn(phrases, entry)
         while step is Step.CLEARED and question.star_clears:
-            cleared = await self._sounds([phrase("field_cleared")])
-            step = await enter_keys(self.line, cleared, entry)
+            step = await self._turn((phrase("field_cleared"),), entry)
         return question.answer(step, entry.buffer.text)
 
     def _once_more(
@@ -195,6 +195,22 @@ class Call:
             while not await _within(pause, done):
                 await self.say(next(words))
                 pause = QUIET_SECONDS
+
+
+class _Noted:
+    """The caller's handset; phrases are noted in the trail when they are really played."""
+
+    def __init__(self, call: Call, phrases: Sequence[Phrase]) -> None:
+        self._call = call
+        self._phrases = phrases
+
+    async def play(self, sounds: Sequence[str]) -> Playback:
+        for each in self._phrases:
+            self._call.note(f"say {each.id}")
+        return await self._call.line.play(sounds)
+
+    async def next_key(self) -> str:
+        return await self._call.line.next_key()
 
 
 async def _within(seconds: float, done: asyncio.Event) -> bool:

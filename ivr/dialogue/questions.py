@@ -94,7 +94,7 @@ def digits(
             return Aside.OTHER_LANGUAGE
         return Understood(keys) if shortest <= len(keys) <= longest else NotUnderstood()
 
-    rule = EntryRule[PlainKeys](
+    rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: len(keys) >= longest, is_enough=lambda keys: len(keys) >= shortest
     )
     return Question((ask,), (again or ask,), rule, understand, star_clears=True, begun=begun)
@@ -109,7 +109,7 @@ def choice(ask: Phrase, options: Mapping[str, T], *, again: str = "") -> Questio
         asides = {AGENT_KEYS: Aside.AGENT, LANGUAGE_KEY: Aside.OTHER_LANGUAGE, again: Aside.AGAIN}
         return asides.get(keys, NotUnderstood())
 
-    rule = EntryRule[PlainKeys](
+    rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: keys.text != "0" or "0" in options, is_enough=lambda _: True
     )
     return Question((ask,), (ask,), rule, understand, star_clears=False)
@@ -132,7 +132,7 @@ def greeting(welcome: Phrase) -> Question[str]:
     def understand(keys: str) -> Answer[str]:
         return Aside.OTHER_LANGUAGE if keys == LANGUAGE_KEY else Understood(keys)
 
-    rule = EntryRule[PlainKeys](
+    rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: keys.text != LANGUAGE_KEY,
         is_enough=lambda _: True,
         first_key_seconds=GREETING_SECONDS,

@@ -35,6 +35,8 @@ class FakePlayback:
     def __init__(self, line: FakeLine, sounds: Sequence[str]) -> None:
         self._line = line
         self._over = asyncio.Event()
+        self.breaks: Exception | None = None
+        """what `finished` raises instead of ending"""
         self._playing = asyncio.create_task(self._play(list(sounds)))
 
     async def _play(self, sounds: list[str]) -> None:
@@ -51,6 +53,8 @@ class FakePlayback:
         self._line.check()
         await self._over.wait()
         self._line.check()
+        if self.breaks:
+            raise self.breaks
 
     async def stop(self) -> None:
         self.cut()
