@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from ivr import parts as parts_of
 from ivr.billing.captures import CaptureResult
 from ivr.capture import hardening
 from ivr.capture.facts import FactReader
@@ -17,10 +18,8 @@ from ivr.capture.fields import anything
 from ivr.capture.secret import SecretDigits
 from ivr.capture.segments import RETURNED, Segments
 from ivr.capture.tokenising import Tokenising
-from ivr.gateways.braintree import Braintree
 from ivr.gateways.test_cards import is_test_card
 from ivr.settings import Settings
-from ivr.speech.catalogue import Catalogue
 from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.captures import PostgresCaptures
@@ -102,7 +101,7 @@ async def _segments(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Segm
     url = settings.database.capture_url or settings.database.url
     database = await Database.open(url, size=POOL, application="saldo-capture")
     parts.push_async_callback(database.close)
-    gateway = _gateway(settings)
+    gateway = parts_of.gateway(settings)
     parts.push_async_callback(gateway.aclose)
     password = own.password.get_secret_value()
     eyes = await parts.enter_async_context(FactReader(asterisk.url, own.user, password, own.app))
@@ -110,36 +109,17 @@ async def _segments(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Segm
     async def tell(name: str, variables: Mapping[str, str]) -> None:
         await ari.user_event(name, asterisk.app, variables)
 
+    tts = Tts(workers=1)  # a worker starts when first needed, which is never
+    parts.push_async_callback(tts.aclose)
     return Segments(
         captures=PostgresCaptures(database),
         eyes=eyes,
-        prompts=FixedVoice(_voice(settings, parts)),
+        prompts=FixedVoice(parts_of.voice(settings, tts)),
         connector=Tokenising(gateway, only_test_cards if gateway.test_mode else anything),
         tell=tell,
         serve_app=asterisk.app,
         limit_seconds=own.limit_seconds,
     )
-
-
-def _gateway(settings: Settings) -> Braintree:
-    braintree = settings.braintree
-    return Braintree(
-        environment=braintree.environment,
-        merchant_id=braintree.merchant_id,
-        public_key=braintree.public_key,
-        private_key=braintree.private_key.get_secret_value(),
-        merchant_accounts=braintree.merchant_accounts,
-        url=braintree.url,
-        timeout_seconds=braintree.timeout_seconds,
-        threads=braintree.threads,
-    )
-
-
-def _voice(settings: Settings, parts: AsyncExitStack) -> Voice:
-    tts = Tts(workers=1)  # a worker starts when first needed, which is never
-    parts.push_async_callback(tts.aclose)
-    catalogue = Catalogue.load(settings.speech.prompts, settings.company.name)
-    return Voice(catalogue, settings.speech.sounds, tts)
 
 
 def _returner(ari: Ari, serve_app: str) -> Callable[[str], Coroutine[Any, Any, None]]:

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.billing.captures import CaptureField, CaptureRequest, ErrorType
+from ivr.capture import cards, fields
+from ivr.capture.fields import Card, blank, problem, prompt, rule
+from tests.capture.secure_part import TODAY, Prompts, pan
+from tests.capture.test_secret import keyed
+
+NUMBER, EXPIRY = CaptureField.CARD_NUMBER, CaptureField.EXPIRATION_DATE
+CODE, POSTAL = CaptureField.SECURITY_CODE, CaptureField.POSTAL_CODE
+REQUEST = CaptureRequest(uuid4(), "call-1", "en")
+
+
+def card(**texts: str) -> Card:
+    """card(number=…, expiry=…, code=…, postal=…) as keyed."""
+    names = {"number": NUMBER, "expiry": EXPIRY, "code": CODE, "postal": POSTAL}
+    return Card({names[name]: keyed(text) for name, text in texts.items()})
+
+
+@pytest.mark.parametrize(
+    ("field", "first", "between"),
+    [(NUMBER, 20, 5), (EXPIRY, 10, 5), (CODE, 10, 5), (POSTAL, 10, 5)],
+)
+def test_the_timers_are_those_of_the_contract(
+    field: CaptureField, first: float, between: float
+) -> None:
+    usual, slow = (rule(field, cards.VISA, slow=slow) for slow in (False, True))
+    assert (usual.first_key_seconds, usual.between_keys_seconds) == (first, between)
+    assert (slow.first_key_seconds, slow.between_keys_seconds) == (2 * first, 2 * between)
+
+
+@pytest.mark.parametrize(
+    ("field", "brand", "full"),
+    [
+        (EXPIRY, cards.VISA, 4),
+        (CODE, cards.VISA, 3),
+        (CODE, cards.AMEX, 4),
+        (POSTAL, cards.VISA, 10),
+    ],
+)
+def test_a_field_ends_by_itself_at_its_length(
+    field: CaptureField, brand: cards.Brand, full: int
+) -> None:
+    entry = rule(field, brand, slow=False)
+    assert [entry.is_full(keyed("1" * n)) for n in (full - 1, full)] == [False, True]
+    assert entry.is_enough(keyed("1" * full))
+
+
+@given(st.text("0123456789", max_size=19))
+def test_whatever_is_keyed_has_one_verdict(text: str) -> None:
+    for field in CaptureField:
+        entered = blank((NUMBER, field)) if field is not NUMBER else blank((NUMBER,))
+        for key in text:
+            entered.digits[field].append(key)
+        verdict = problem(field, entered, REQUEST, TODAY)
+        assert verdict is None or verdict in ErrorType
+
+
+@pytest.mark.parametrize(
+    ("keyed_card", "field", "verdict"),
+    [
+        (card(number=pan()), NUMBER, None),
+        (card(number=pan()[:-1]), NUMBER, ErrorType.INVALID_CARD_NUMBER),
+        (card(number="4" * 14), NUMBER, ErrorType.INVALID_CARD_NUMBER),
+        (card(number=pan("jcb")), NUMBER, ErrorType.INVALID_CARD_TYPE),
+        (card(number=pan(), expiry="1126"), EXPIRY, None),
+        (card(number=pan(), expiry="1026"), EXPIRY, ErrorType.INVALID_DATE),
+        (card(number=pan(), code="123"), CODE, None),
+        (card(number=pan(), code="1234"), CODE, ErrorType.INVALID_SECURITY_CODE),
+        (card(number=pan("amex"), code="1234"), CODE, None),
+        (card(number=pan("amex"), code="123"), CODE, ErrorType.INVALID_SECURITY_CODE),
+        (card(postal="28013"), POSTAL, None),
+        (card(postal="280"), POSTAL, ErrorType.INVALID_POSTAL_CODE),
+    ],
+)
+def test_each_field_is_checked(
+    keyed_card: Card, field: CaptureField, verdict: ErrorType | None
+) -> None:
+    assert problem(field, keyed_card, REQUEST, TODAY) == verdict
+
+
+def test_a_number_the_gateway_does_not_take_is_no_valid_number() -> None:
+    refused = problem(NUMBER, card(number=pan()), REQUEST, TODAY, lambda _: False)
+    assert refused is ErrorType.INVALID_CARD_NUMBER
+
+
+def test_a_prompt_says_what_was_wrong_and_when_it_is_the_last_try() -> None:
+    entered, error = card(number=pan("amex")), ErrorType.INVALID_SECURITY_CODE
+    asked = [prompt(Prompts(), CODE, 1, entered, None), prompt(Prompts(), CODE, 3, entered, error)]
+    assert asked == [
+        ["ask_security_code.amex"],
+        ["error.invalid-security-code", "last_try", "ask_security_code.amex.attempt2"],
+    ]
+
+
+@pytest.mark.parametrize("error", [None, *ErrorType])
+@pytest.mark.parametrize("field", list(CaptureField))
+@pytest.mark.parametrize("brand", ["visa", "amex"])
+async def test_every_prompt_has_sounds_in_every_language(
+    field: CaptureField, error: ErrorType | None, brand: str
+) -> None:
+    voice = Prompts()
+    for attempt in range(1, fields.ATTEMPTS + 1):
+        for phrase in prompt(voice, field, attempt, card(number=pan(brand)), error):
+            for language in ("en", "es"):
+                assert await voice.sounds(phrase, language)
+
+
+@given(st.text("0123456789", max_size=19), st.text("0123456789", max_size=4))
+def test_a_mask_shows_four_digits_of_a_card_number_at_most(number: str, code: str) -> None:
+    shown = fields.masked(NUMBER, card(number=number))
+    assert shown in ("••••", "••••" + number[-4:])
+    assert fields.masked(CODE, card(number=number, code=code)) == "••••"
