@@ -113,9 +113,9 @@ class Braintree:
             ValidationRefused: with the faults; never with the variables.
             GatewayNotReached, GatewayRefused, OutcomeUnknown: as for `charge`.
         """
-        return await self._run(
-            lambda: graphql_data(self._sdk.graphql_client.query(document, dict(variables)))
-        )
+        work = self._question(document, variables)
+        del variables  # an error raised through here must not show them, not even as locals
+        return await self._run(work)
 
     async def ping(self) -> None:
         """Return within seconds if the gateway answers and accepts our keys.
@@ -136,6 +136,11 @@ class Braintree:
         await self._charging.close(limit_seconds=self._limit)
         self._ping_sdk.config.close()
         self._sdk.config.close()
+
+    def _question(
+        self, document: str, variables: Mapping[str, Any]
+    ) -> Callable[[], dict[str, Any]]:
+        return lambda: graphql_data(self._sdk.graphql_client.query(document, dict(variables)))
 
     def _account(self, currency: str) -> str:
         try:

@@ -37,6 +37,8 @@ from ivr.lab.gateway_wire import NotUnderstood, document, parse
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 1.0
 """How long requests that hang may go on when the stand-in stops."""
+LOOK_SECONDS = 0.02
+"""How often a hanging answer looks whether its client has left."""
 NOT_AUTHORIZED = Answer(401, document("api-error-response", {"message": "Authentication failed"}))
 MALFORMED = Answer(400, document("api-error-response", {"message": "Malformed request"}))
 
@@ -59,9 +61,7 @@ class StandIn:
         self._desk = Desk(self.account, self._ledger, self.faults, now)
         login = f"{self.account.public_key}:{self.account.private_key}".encode()
         self._login = b"Basic " + base64.b64encode(login)
-        self._runner = web.AppRunner(
-            self._routes(), access_log=None, shutdown_timeout=STOP_SECONDS
-        )
+        self._runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=STOP_SECONDS)
 
     async def start(self, port: int = 0) -> str:
         """Listen; the URL. Raises OSError: the port is taken."""
@@ -185,8 +185,10 @@ class StandIn:
         respond = _json if request.path == "/graphql" else _xml
         if fault is None:
             return respond(work())
-        if fault.mode in ("delay", "hang"):
+        if fault.mode == "delay":
             await asyncio.sleep(fault.seconds)
+        if fault.mode == "hang":
+            await _hang(request, fault.seconds)
         if fault.mode not in ("hang", "reset-before"):
             answer = work()
             if fault.mode == "delay":
@@ -212,6 +214,15 @@ class StandIn:
     async def _behave(self, _request: web.Request) -> web.Response:
         self.faults.clear()
         return web.Response(status=204)
+
+
+async def _hang(request: web.Request, seconds: float) -> None:
+    """Until the time is over or the client has left."""
+    until = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < until:
+        if request.transport is None or request.transport.is_closing():
+            return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _fail(request: web.Request, fault: Fault) -> web.Response:
@@ -277,9 +288,10 @@ async def serve(arguments: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     try:
         stand_in = StandIn(arguments.ledger, account=_account(arguments))
-        await stand_in.start(arguments.port)
     except LedgerError as error:
         _leave(str(error))
+    try:
+        await stand_in.start(arguments.port)
     except OSError as error:
         _leave(f"port {arguments.port} cannot be used ({error.strerror}): choose another --port")
     ready = {

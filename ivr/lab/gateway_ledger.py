@@ -137,15 +137,20 @@ class LedgerFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = path.open("a+b", buffering=0)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LedgerError(f"{path} is in use: stop the other stand-in gateway first") from None
         except OSError as error:
             raise LedgerError(f"{path} cannot be opened: {error.strerror}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise LedgerError(f"{path} is in use: stop the other stand-in gateway first") from None
         self.book = Book()
-        self._file.seek(0)
-        whole = _read(path, self._file.read(), self.book)
-        self._file.truncate(whole)
+        try:
+            self._file.seek(0)
+            self._file.truncate(_read(path, self._file.read(), self.book))
+        except LedgerError:
+            self._file.close()
+            raise
 
     def token(self, token: Token) -> None:
         """Keep a new token."""
