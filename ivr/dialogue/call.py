@@ -10,9 +10,10 @@ from typing import TypeVar
 from uuid import uuid4
 
 from ivr.billing.calls import CallOutcome
-from ivr.billing.captures import CaptureOutcome, CaptureRequest
+from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.collecting import NO_ANSWER, collect
 from ivr.billing.customers import Customer
+from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.ports import Captures
 from ivr.dialogue.endings import HungUp, SecurePartAway, TooManyTries, WantsAgent
 from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
@@ -30,6 +31,7 @@ ASIDES = 9
 """how often one question may be repeated or change its language"""
 QUIET_SECONDS = 2.0
 """the longest silence while something of ours works"""
+LEFT_BY_HANGING_UP = CaptureOutcome(CaptureResult.CALLER_HUNG_UP)
 LOOK_UP_SECONDS = 1.0
 """a look-up quicker than this needs no words"""
 
@@ -99,7 +101,8 @@ class Call:
     ) -> AsyncIterator[None]:
         """Keep the caller company while something of ours works, from `after_seconds` on.
 
-        A hang-up does not disturb the work; it is raised by whatever speaks next.
+        A hang-up does not disturb the work, nor does a voice that fails: whatever speaks next
+        raises it.
         """
         done = asyncio.Event()
         filler = asyncio.create_task(self._fill(first, after_seconds, done))
@@ -111,7 +114,6 @@ class Call:
         finally:
             done.set()
             await asyncio.wait((filler,))
-        filler.result()
 
     async def collect_card(self, captures: Captures, brands: Sequence[str]) -> CaptureOutcome:
         """Lend the caller to the secure part; a secure part that is away is an internal error.
@@ -124,6 +126,10 @@ class Call:
         self.note("secure part")
         try:
             outcome = await collect(captures, request, self.line.enter_secure_part)
+        except HungUp:
+            with contextlib.suppress(LedgerUnavailable):  # then it stays open, and is of no use
+                await captures.close(request.id, LEFT_BY_HANGING_UP)
+            raise
         except SecurePartAway as error:
             self.failures.append(error)
             await captures.close(request.id, NO_ANSWER)
@@ -191,10 +197,14 @@ class Call:
     async def _fill(self, first: PhraseId, after_seconds: float, done: asyncio.Event) -> None:
         words: chain[PhraseId] = chain((first,), cycle(("still_working", "hold_on")))
         pause = after_seconds
-        with contextlib.suppress(HungUp):  # the work goes on; what speaks next will raise it
+        try:
             while not await _within(pause, done):
                 await self.say(next(words))
                 pause = QUIET_SECONDS
+        except HungUp:
+            self.note("hung up while waiting")
+        except Exception as error:  # noqa: BLE001 - this task's outer edge: company is a courtesy, and must not cost the caller the result of the work
+            self.failures.append(error)
 
 
 class _Noted:
@@ -215,7 +225,8 @@ class _Noted:
 
 async def _within(seconds: float, done: asyncio.Event) -> bool:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(done.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await done.wait()
     return done.is_set()
 
 

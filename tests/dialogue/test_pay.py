@@ -15,6 +15,7 @@ from ivr.dialogue.endings import SecurePartAway
 from tests.dialogue.company import Company, and_then, invoice
 from tests.dialogue.conversation import KNOWN, PAYS_ONE, Conversation, converse
 from tests.fakes.line import FakeLine, Script
+from tests.fakes.voice import FakeVoice
 
 TO_THE_CARD: Script = [*KNOWN, ("pay_one_or_leave", "1")]
 TO_THE_CHARGE: Script = [*TO_THE_CARD, ("confirm_charge", "1")]
@@ -75,6 +76,17 @@ async def test_a_caller_who_hangs_up_in_the_secure_part_gives_up_the_attempt() -
     company.secure_results = [CaptureResult.CALLER_HUNG_UP]
     ended = await converse(company, TO_THE_CARD)
     assert ended.outcome is CallOutcome.HUNG_UP
+    assert company.states == [AttemptState.CANCELED]
+
+
+async def test_a_capture_whose_caller_hung_up_is_closed() -> None:
+    company = a_company()
+    company.secure_results = [None]
+    line = FakeLine(TO_THE_CARD)
+    line.secure_part = and_then(company.secure_part, line.leave)
+    ended = await converse(company, line=line)
+    assert ended.outcome is CallOutcome.HUNG_UP
+    assert company.capture_results == [CaptureResult.CALLER_HUNG_UP]
     assert company.states == [AttemptState.CANCELED]
 
 
@@ -207,6 +219,15 @@ async def test_a_caller_is_never_left_in_silence_while_the_gateway_thinks() -> N
     charging, paid = ended.phrases.index("charging"), ended.phrases.index("paid")
     waits = silences(ended)[charging:paid]
     assert max(waits) <= 2.1
+
+
+async def test_a_voice_that_fails_while_waiting_does_not_cost_the_receipt() -> None:
+    voice = FakeVoice()
+    voice.broken = {"charging"}
+    ended = await converse(a_company(), PAYS_ONE, voice=voice)
+    assert ended.outcome is CallOutcome.PAID
+    assert "confirmation_number" in ended.phrases
+    assert [type(failure) for failure in ended.call.failures] == [OSError]
 
 
 async def test_keys_pressed_while_waiting_do_not_hush_the_result() -> None:
