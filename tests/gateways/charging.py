@@ -1,0 +1,37 @@
+"""One charge, and what the stand-in wrote down of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+from ivr.billing.money import Money
+from ivr.billing.payments import Captured, Refusal
+from ivr.gateways.braintree import Braintree
+from ivr.lab.gateway_ledger import Transaction, transactions
+from tests.fakes.gateway import card_token
+
+
+async def charge(
+    gateway: Braintree,
+    amount: str = "42.50",
+    *,
+    token: str | None = None,
+    order_id: str | None = None,
+    key: str | None = None,
+    currency: str = "EUR",
+) -> Captured | Refusal:
+    return await gateway.charge(
+        token=token or await card_token(gateway),
+        amount=Money.of(amount, currency),
+        order_id=order_id or f"saldo-{uuid4()}",
+        request_key=key or str(uuid4()),
+    )
+
+
+def ledger(tmp_path: Path) -> list[Transaction]:
+    return transactions(tmp_path / "gateway.jsonl")
+
+
+def taken(tmp_path: Path) -> list[Transaction]:
+    return [each for each in ledger(tmp_path) if each.taken]
