@@ -89,7 +89,7 @@ class Ari:
     def __init__(
         self, url: str, user: str, password: str, *, answer_seconds: float = ANSWER_SECONDS
     ) -> None:
-        self._root = url.rstrip("/") + "/ari"
+        self._root = url.rstrip("/").removesuffix("/ari") + "/ari"
         self._authorization = aiohttp.encode_basic_auth(user, password)
         self._answer_seconds = answer_seconds
         self._session: aiohttp.ClientSession | None = None

@@ -150,7 +150,6 @@ class AsteriskLine:
             await self._stay_with(secure, capture_id)
         finally:
             self._capture = None
-            self._keys.clear()  # never across the border of the secure part
 
     async def transfer_to_agent(self) -> None:
         if self._agents is None:

@@ -8,8 +8,10 @@ The dial plan's side of the contract (asterisk-config/extensions.conf); values m
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -158,9 +160,10 @@ class Router:
     async def _converse(self, line: AsteriskLine, entrance: OnCall) -> None:
         try:
             await entrance(line)
-        except Exception:
-            # The task's outer edge: a fault in one call must not end the others.
-            log.exception("call_failed", call=line.arrived.id)
+        except Exception as error:  # noqa: BLE001 - the task's outer edge: one call's fault is no other's
+            # Neither its text nor what was around: in `saldo capture` that may be a card's digits.
+            why, where = type(error).__name__, places_of(error)
+            log.error("call_failed", call=line.arrived.id, why=why, where=where)  # noqa: TRY400
         finally:
             try:
                 await self._see_off(line)
@@ -198,6 +201,12 @@ class Router:
             return
         except TelephonyError as error:
             log.warning("caller_not_released", channel=channel_id, why=str(error))
+
+
+def places_of(error: BaseException) -> list[str]:
+    """The lines of code an error came through, outermost first, and nothing of what they held."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
 
 
 def arrival(channel: Channel, args: Collection[str], node: str) -> CallArrived:
