@@ -38,7 +38,12 @@ AWAY = (
 )
 """Away, restarting, full, or another won a race for locks: the same question may do later."""
 
-LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError)
+LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InternalClientError,  # asyncpg reads a farewell it did not ask for
+)
 """The connection broke: another one may do at once."""
 
 WRONG_DOOR = (
@@ -57,7 +62,8 @@ def explained(doing: str, error: BaseException) -> BillingError:
             f"the database does not let us in ({kind}): check [database] url in saldo.toml"
         )
     if isinstance(error, AWAY) or _connection_gone(error):
-        gone = isinstance(error, LOST) or _connection_gone(error)
+        broke = isinstance(error, LOST) and not isinstance(error, TimeoutError)
+        gone = broke or _connection_gone(error)
         return (ConnectionBroke if gone else LedgerUnavailable)(
             f"the database did not answer ({doing}: {kind}): "
             "check that PostgreSQL is up and that [database] url is right"

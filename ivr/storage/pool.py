@@ -80,6 +80,16 @@ class Session:
             raise
         await asked("commit", transaction.commit())
 
+    @asynccontextmanager
+    async def rehearsal(self) -> AsyncIterator[Self]:
+        """A transaction that is undone in any case. Raises LedgerUnavailable."""
+        transaction = self.raw.transaction()
+        await asked("begin", transaction.start())
+        try:
+            yield self
+        finally:
+            await self._undo(transaction.rollback())
+
     async def _undo(self, rollback: Awaitable[None]) -> None:
         try:
             await rollback
@@ -96,11 +106,7 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, *, size: int = 10, application: str = "saldo") -> Self:
-        """A pool for the running event loop. Nothing is connected yet: see `wait_until_ready`.
-
-        Raises:
-            LedgerUnavailable: `url` cannot be understood.
-        """
+        """A pool for the running event loop. Nothing is connected yet: see `wait_until_ready`."""
         pool = asyncpg.create_pool(
             url,
             min_size=0,
@@ -111,7 +117,8 @@ class Database:
             server_settings=SERVER_SETTINGS | {"application_name": application},
             reset=_nothing_to_reset,
         )
-        return cls(await asked("open the pool", _opened(pool)), url)
+        await pool
+        return cls(pool, url)
 
     async def close(self, limit_seconds: float = 5.0) -> None:
         """Let running queries end, then close; what takes longer is cut."""
@@ -143,7 +150,7 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A connection from the pool. Raises LedgerUnavailable."""
-        raw = await asked("connect", self._pool.acquire(timeout=CONNECT_SECONDS))
+        raw = await _connected(self._pool.acquire(timeout=CONNECT_SECONDS))
         try:
             yield Session(raw)
         finally:
@@ -165,7 +172,7 @@ class Database:
             statement_cache_size=0,
             server_settings={"application_name": "saldo-batch"},
         )
-        raw = await asked("connect", connecting)
+        raw = await _connected(connecting)
         try:
             yield Session(raw)
         finally:
@@ -205,8 +212,13 @@ class Database:
             raw.terminate()
 
 
-async def _opened(pool: asyncpg.Pool[Record]) -> asyncpg.Pool[Record]:
-    return await pool
+async def _connected(connecting: Awaitable[Answer]) -> Answer:
+    """The connection, or one of our errors; asyncpg leaves a port that is none a ValueError."""
+    try:
+        return await asked("connect", connecting)
+    except ValueError:
+        pass
+    raise LedgerUnavailable("the database's address is wrong: check [database] url in saldo.toml")
 
 
 async def _nothing_to_reset(raw: Raw) -> None:
