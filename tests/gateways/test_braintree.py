@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ivr.billing.errors import GatewayRefused, OutcomeUnknown
+from ivr.billing.errors import GatewayNotReached, GatewayRefused, OutcomeUnknown
 from ivr.billing.payments import Captured, DeclineBucket, Refusal
 from ivr.gateways.braintree import Braintree
 from ivr.gateways.errors import ValidationRefused
@@ -143,12 +143,15 @@ async def test_a_duplicate_that_the_search_cannot_show_yet_is_unknown(
         await charge(gateway, order_id="saldo-1")
 
 
-async def test_a_duplicate_whose_search_fails_is_not_called_not_charged(
-    gateway: Braintree, stand_in: StandIn
+async def test_a_duplicate_whose_search_is_not_sent_is_not_called_not_charged(
+    gateway: Braintree, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def not_sent(_order_id: str) -> None:
+        raise GatewayNotReached("the network went away after the sale was answered")
+
     stand_in.faults.ask({"mode": "refuse-keys"})
     await charge(gateway, order_id="saldo-1")
-    stand_in.faults.ask({"mode": "reset-before", "on": ["search"]})
+    monkeypatch.setattr(gateway, "_search", not_sent)
     with pytest.raises(OutcomeUnknown):
         await charge(gateway, order_id="saldo-1")
 

@@ -226,7 +226,7 @@ async def test_no_error_carries_the_card(stand_in: StandIn, mode: str) -> None:
     text = everything_in(caught.value)
     assert "graphql" in text, "the frames of the client are looked at"
     assert GOOD_CARD not in text
-    assert "987" not in text
+    assert "'987'" not in text  # quoted: addresses of objects have such digits too
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     await gateway.aclose()
