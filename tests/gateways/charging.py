@@ -9,7 +9,7 @@ from ivr.billing.money import Money
 from ivr.billing.payments import Captured, Refusal
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway_ledger import Transaction, transactions
-from tests.fakes.gateway import card_token
+from tests.gateways.clients import card_token
 
 
 async def charge(

@@ -7,7 +7,7 @@ import pytest
 
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
-from tests.fakes.gateway import to_stand_in
+from tests.gateways.clients import to_stand_in
 
 
 @pytest.fixture

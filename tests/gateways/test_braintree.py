@@ -15,8 +15,8 @@ from ivr.gateways.errors import ValidationRefused
 from ivr.gateways.test_cards import ALL, APPROVING, DECLINING
 from ivr.lab.gateway import StandIn
 from ivr.lab.gateway_desk import Account
-from tests.fakes.gateway import card_token, to_stand_in
 from tests.gateways.charging import charge, ledger, taken
+from tests.gateways.clients import card_token, to_stand_in
 
 
 async def test_a_sale_names_its_account_its_order_and_that_it_came_by_telephone(

@@ -14,8 +14,8 @@ from ivr.billing.payments import Captured
 from ivr.gateways.braintree import Braintree
 from ivr.gateways.errors import ValidationRefused
 from ivr.lab.gateway import StandIn
-from tests.fakes.gateway import GOOD_CARD, TOKENIZE, card_token, to_stand_in
 from tests.gateways.charging import charge, ledger, taken
+from tests.gateways.clients import GOOD_CARD, TOKENIZE, card_token, to_stand_in
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from ivr.gateways.test_cards import ALL
 from ivr.lab.gateway import StandIn
 from ivr.lab.gateway_desk import Account
 from ivr.lab.gateway_ledger import LedgerError, transactions
-from tests.fakes.gateway import GOOD_CARD, card_token, to_stand_in
+from tests.gateways.clients import GOOD_CARD, card_token, to_stand_in
 
 
 @pytest.fixture
