@@ -138,10 +138,10 @@ class Paying:
     async def _written(
         write: Callable[[], Coroutine[Any, Any, PayResult]],
         otherwise: PayResult,
-        pauses: Sequence[float] = KEEP_TRYING,
+        pauses: Sequence[float] = (),
     ) -> PayResult:
         """Write until the database takes it; `otherwise` is what may be said if it does not."""
-        for pause in pauses:
+        for pause in pauses or KEEP_TRYING:
             try:
                 return await write()
             except TransitionRefused:
