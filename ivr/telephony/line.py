@@ -43,7 +43,8 @@ DEPARTURE_SECONDS = 5.0
 """a move or a continue is done within 3 ms when nothing is playing"""
 FETCH_BACK_SECONDS = 30.0
 """the longest prompt that a dead secure process may have left playing"""
-LOOK_AFTER_SECONDS = 5.0
+LOOK_AFTER_SECONDS = 2.0
+"""how often a caller in the secure part is looked after, should nobody tell us of their end"""
 ALIVE_SECONDS = 20.0
 NOT_IN_STASIS = 409
 
@@ -281,13 +282,11 @@ class AsteriskLine:
     async def _stay_with(self, secure: SecurePart, capture_id: UUID) -> None:
         """Return when the caller is back; look now and then whether all is well with them."""
         until = _now() + secure.limit_seconds
-        next_look = DEPARTURE_SECONDS
         while True:
             try:
-                async with asyncio.timeout(max(0.0, min(next_look, until - _now()))):
+                async with asyncio.timeout(max(0.0, min(LOOK_AFTER_SECONDS, until - _now()))):
                     await self._until(lambda: self._place is Place.HERE)
             except TimeoutError:
-                next_look = LOOK_AFTER_SECONDS
                 why = await self._what_is_wrong(secure, until)
                 if why:
                     await self._fetch_back(capture_id)

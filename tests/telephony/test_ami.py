@@ -1,0 +1,233 @@
+"""The manager interface against a scripted peer that says what Asterisk 22.10.1 said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ivr.telephony import ami as module
+from ivr.telephony.ami import Ami
+from ivr.telephony.errors import PbxUnreachable, Refused
+
+BANNER = b"Asterisk Call Manager/11.0.0\r\n"
+ACCEPTED = "Response: Success\r\nActionID: {id}\r\nMessage: Authentication accepted\r\n\r\n"
+REJECTED = "Response: Error\r\nActionID: {id}\r\nMessage: Authentication failed\r\n\r\n"
+PONG = "Response: Success\r\nActionID: {id}\r\nPing: Pong\r\nTimestamp: 1795365781.104262\r\n\r\n"
+DENIED = "Response: Error\r\nActionID: {id}\r\nMessage: Permission denied\r\n\r\n"
+LIST_BEGINS = (
+    "Response: Success\r\nActionID: {id}\r\nEventList: start\r\n"
+    "Message: Queue summary will follow\r\n\r\n"
+)
+SUMMARY = (
+    "Event: QueueSummary\r\nQueue: agents\r\nLoggedIn: 3\r\nAvailable: 1\r\nCallers: 0\r\n"
+    "HoldTime: 0\r\nTalkTime: 0\r\nLongestHoldTime: 0\r\nActionID: {id}\r\n\r\n"
+)
+LIST_ENDS = (
+    "Event: QueueSummaryComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: 1\r\n\r\n"
+)
+
+
+class Peer:
+    """Answers each action by name; says nothing where the answer is empty."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, str] = {
+            "Login": ACCEPTED,
+            "Ping": PONG,
+            "QueueSummary": LIST_BEGINS + SUMMARY + LIST_ENDS,
+        }
+        self.actions: list[dict[str, str]] = []
+        self.connections = 0
+        self.writers: list[asyncio.StreamWriter] = []
+        self.chop = 1 << 20
+        """send in pieces of so many bytes"""
+        self.port = 0
+
+    def count(self, name: str) -> int:
+        return sum(action["Action"] == name for action in self.actions)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.append(writer)
+        writer.write(BANNER)
+        try:
+            while True:
+                text = (await reader.readuntil(b"\r\n\r\n")).decode()
+                action = dict(line.split(": ", 1) for line in text.split("\r\n") if line)
+                self.actions.append(action)
+                answer = self.answers[action["Action"]].replace("{id}", action["ActionID"])
+                data = answer.encode()
+                for start in range(0, len(data), self.chop):
+                    writer.write(data[start : start + self.chop])
+                    await writer.drain()
+                    await asyncio.sleep(0)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+    def hang_up(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    peer = Peer()
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    peer.port = server.sockets[0].getsockname()[1]
+    yield peer
+    peer.hang_up()
+    server.close()
+    await server.wait_closed()
+    await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.02)
+
+
+@asynccontextmanager
+async def connected(peer: Peer, *, ping_seconds: float = 60) -> AsyncIterator[Ami]:
+    ami = Ami("127.0.0.1", peer.port, "saldo", "s3", answer_seconds=0.2, ping_seconds=ping_seconds)
+    running = asyncio.create_task(ami.run())
+    try:
+        await asyncio.wait_for(ami.connected.wait(), 5)
+        yield ami
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110 - the peer only counts
+            await asyncio.sleep(0.005)
+
+
+async def test_agents_who_are_logged_in_are_counted(peer: Peer) -> None:
+    async with connected(peer) as ami:
+        assert await ami.queue_members_available("agents") == 3
+        login = peer.actions[0]
+        assert (login["Username"], login["Secret"], login["Events"]) == ("saldo", "s3", "off")
+
+
+@pytest.mark.parametrize("chop", [1, 7])
+async def test_an_answer_in_small_pieces_is_put_together(peer: Peer, chop: int) -> None:
+    peer.chop = chop
+    async with connected(peer) as ami:
+        assert await ami.queue_members_available("agents") == 3
+
+
+async def test_a_letter_that_two_packets_share_is_not_lost(peer: Peer) -> None:
+    peer.chop = 1
+    peer.answers["QueueSummary"] = LIST_BEGINS + SUMMARY.replace("agents", "señal") + LIST_ENDS
+    async with connected(peer) as ami:
+        assert await ami.queue_members_available("señal") == 3
+
+
+async def test_an_unknown_queue_is_no_number(peer: Peer) -> None:
+    peer.answers["QueueSummary"] = LIST_BEGINS + LIST_ENDS
+    async with connected(peer) as ami:
+        assert await ami.queue_members_available("nope") is None
+
+
+async def test_a_user_who_may_not_ask_is_no_number(peer: Peer) -> None:
+    peer.answers["QueueSummary"] = DENIED
+    async with connected(peer) as ami:
+        assert await ami.queue_members_available("agents") is None
+        peer.answers["Ping"] = DENIED
+        with pytest.raises(Refused):
+            await ami.ping()
+
+
+async def test_no_connection_is_no_number(peer: Peer) -> None:
+    ami = Ami("127.0.0.1", peer.port, "saldo", "s3")
+    assert await ami.queue_members_available("agents") is None
+    with pytest.raises(PbxUnreachable, match="not connected"):
+        await ami.ping()
+
+
+async def test_a_silent_peer_costs_a_moment_and_leaves_nothing_behind(peer: Peer) -> None:
+    peer.answers["QueueSummary"] = ""
+    async with connected(peer) as ami:
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        assert await ami.queue_members_available("agents") is None
+        assert clock() - since < 1
+        assert ami._manager is not None
+        assert ami._manager.protocol.responses == {}
+        await ami.ping()
+
+
+async def test_a_lost_connection_ends_the_wait_and_the_action_is_not_repeated(
+    peer: Peer,
+) -> None:
+    peer.answers["QueueSummary"] = ""
+    async with connected(peer) as ami:
+        asking = asyncio.create_task(ami.queue_members_available("agents"))
+        await until(lambda: peer.count("QueueSummary") == 1)
+        peer.hang_up()
+        assert await asking is None
+        await until(lambda: peer.count("Login") == 2)
+        await asyncio.wait_for(ami.connected.wait(), 5)
+        await ami.ping()
+        assert peer.count("QueueSummary") == 1
+
+
+async def test_a_peer_that_fell_silent_is_noticed_and_left(peer: Peer) -> None:
+    async with connected(peer, ping_seconds=0.02) as ami:
+        await until(lambda: peer.count("Ping") >= 2)
+        peer.answers["Ping"] = ""
+        await until(lambda: peer.connections == 2)
+        peer.answers["Ping"] = PONG
+        await asyncio.wait_for(ami.connected.wait(), 5)
+        await ami.ping()
+
+
+async def test_a_wrong_secret_is_not_taken_for_a_connection(
+    peer: Peer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer.answers["Login"] = REJECTED
+    ami = Ami("127.0.0.1", peer.port, "saldo", "s3cr3t", answer_seconds=0.2)
+    running = asyncio.create_task(ami.run())
+    await until(lambda: peer.connections == 3)
+    assert not ami.connected.is_set()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    told = "".join(capsys.readouterr())
+    assert "manager.conf" in told
+    assert "s3cr3t" not in told
+
+
+async def test_after_the_end_nothing_connects_again(peer: Peer) -> None:
+    async with connected(peer):
+        pass
+    await asyncio.sleep(0.1)
+    assert peer.connections == 1
+
+
+async def test_an_endless_answer_is_cut_off(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST_MESSAGE_BYTES", 1000)
+    peer.answers["QueueSummary"] = "Event: " + "x" * 2000
+    async with connected(peer) as ami:
+        assert await ami.queue_members_available("agents") is None
+        await until(lambda: peer.connections == 2)
+
+
+@pytest.mark.parametrize("queue", ["a\r\nAction: Originate", "a\nb", "a\rb"])
+async def test_a_line_break_cannot_smuggle_an_action_in(peer: Peer, queue: str) -> None:
+    async with connected(peer) as ami:
+        with pytest.raises(ValueError, match="line break"):
+            await ami.queue_members_available(queue)
+        await ami.ping()
+        assert [action["Action"] for action in peer.actions] == ["Login", "Ping"]
+
+
+def test_a_line_break_in_the_secret_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        Ami("127.0.0.1", 5038, "saldo", "a\r\nAction: Originate")
