@@ -251,7 +251,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--merchant-account",
         action="append",
         metavar="CURRENCY=ID",
-        help="may be repeated; EUR=saldo_eur and USD=saldo_usd by default",
+        help="may be repeated; EUR=saldo_eur, USD=saldo_usd, GBP=saldo_gbp by default",
     )
     parser.add_argument("--no-moto", action="store_true", help="refuse telephone orders")
     parser.add_argument("--no-request-keys", action="store_true", help="refuse api_request_key")

@@ -42,7 +42,7 @@ class Account:
     public_key: str = "saldo_public"
     private_key: str = "saldo_private"
     merchant_accounts: Mapping[str, str] = field(
-        default_factory=lambda: {"EUR": "saldo_eur", "USD": "saldo_usd"}
+        default_factory=lambda: {"EUR": "saldo_eur", "USD": "saldo_usd", "GBP": "saldo_gbp"}
     )
     """currency → merchant account id; the first is the default"""
     moto: bool = True

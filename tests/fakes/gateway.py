@@ -1,4 +1,4 @@
-"""A payment gateway in memory, and the real one pointed at a stand-in."""
+"""A payment gateway in memory that passes the same contract as the real one."""
 
 from __future__ import annotations
 
@@ -8,24 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.payments import Captured, DeclineBucket, Refusal
-from ivr.gateways.braintree import Braintree
 from ivr.gateways.declines import bucket
-from ivr.lab.gateway import StandIn
-
-GOOD_CARD = "4111111111111111"
-
-TOKENIZE = """
-mutation Tokenize($input: TokenizeCreditCardInput!) {
-  tokenizeCreditCard(input: $input) {
-    paymentMethod { id details { ... on CreditCardDetails { brandCode last4 } } }
-  }
-}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,36 +111,3 @@ class FakeGateway:
 
     def _capture(self) -> Captured:
         return Captured(f"fake{len(self.outcomes)}", "1000", datetime.now(UTC))
-
-
-def to_stand_in(stand_in: StandIn, **changes: Any) -> Braintree:
-    """The real gateway client, talking to a stand-in; close it."""
-    account = stand_in.account
-    settings: dict[str, Any] = {
-        "environment": "stand-in",
-        "url": stand_in.url,
-        "merchant_id": account.merchant_id,
-        "public_key": account.public_key,
-        "private_key": account.private_key,
-        "merchant_accounts": account.merchant_accounts,
-        "timeout_seconds": 5,
-        "threads": 4,
-    }
-    return Braintree(**{**settings, **changes})
-
-
-async def card_token(
-    gateway: Braintree, number: str = GOOD_CARD, cvv: str = "123", postal_code: str = ""
-) -> str:
-    """A single-use token for a published test card, as `saldo capture` gets one."""
-    card: dict[str, Any] = {
-        "number": number,
-        "expirationMonth": "12",
-        "expirationYear": "2031",
-        "cvv": cvv,
-    }
-    if postal_code:
-        card["billingAddress"] = {"postalCode": postal_code}
-    data = await gateway.graphql(TOKENIZE, {"input": {"creditCard": card}})
-    token: str = data["tokenizeCreditCard"]["paymentMethod"]["id"]
-    return token

@@ -17,15 +17,15 @@ from ivr.billing.payments import Captured, DeclineBucket, Refusal
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
 from ivr.settings import load
+from tests.fakes.gateway import FakeGateway
 from tests.gateways.clients import card_token, to_stand_in
-from tests.gateways.in_memory import InMemoryGateway
 
 INDEX_SECONDS = 60
 
 
 @dataclass
 class Leg:
-    gateway: InMemoryGateway | Braintree
+    gateway: FakeGateway | Braintree
     token: Callable[[], Awaitable[str]]
     currency: str = "EUR"
     is_sandbox: bool = False
@@ -58,7 +58,7 @@ def new_order() -> str:
 @pytest.fixture(params=["fake", "stand-in", "sandbox"])
 async def leg(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Leg]:
     if request.param == "fake":
-        fake = InMemoryGateway()
+        fake = FakeGateway()
         yield Leg(fake, lambda: asyncio.sleep(0, fake.token()))
         return
     if request.param == "stand-in":
