@@ -100,9 +100,17 @@ class Calls:
     """Takes every call: its record, its conversation, and what became of it."""
 
     def __init__(
-        self, records: PostgresCalls, voice: Voice, desk: Desk, language: str, metrics: Metrics
+        self,
+        records: PostgresCalls,
+        voice: Voice,
+        desk: Desk,
+        metrics: Metrics,
+        *,
+        language: str,
+        limit_seconds: float,
     ) -> None:
         self.metrics = metrics
+        self._limit_seconds = limit_seconds
         self._records = records
         self._voice = voice
         self._desk = desk
@@ -116,7 +124,11 @@ class Calls:
             await self._record("opened", self._records.arrived(line.arrived))
             log.info("call", dialled=line.arrived.dialled, hidden=line.arrived.caller is None)
             try:
-                outcome = await hold(call, lambda each: inbound(each, self._desk))
+                async with asyncio.timeout(self._limit_seconds):
+                    outcome = await hold(call, lambda each: inbound(each, self._desk))
+            except TimeoutError:
+                log.warning("call_too_long", seconds=self._limit_seconds)
+                outcome = call.settled or outcome
             finally:
                 for failure in call.failures:
                     log.error("call_trouble", exc_info=failure)
@@ -230,7 +242,14 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
         brands=settings.capture.brands,
     )
     voice = parts.voice(settings, tts)
-    return Calls(PostgresCalls(database), voice, desk, settings.company.language, metrics)
+    return Calls(
+        PostgresCalls(database),
+        voice,
+        desk,
+        metrics,
+        language=settings.company.language,
+        limit_seconds=settings.calls.max_minutes * 60,
+    )
 
 
 def _ami(settings: Settings) -> Ami:

@@ -104,8 +104,15 @@ class Calls(Section):
     """Limits of one call and of stopping."""
 
     max_minutes: float = Field(30, gt=0)
-    drain_seconds: float = Field(120, gt=0)
-    """how long running calls may go on after SIGTERM"""
+    drain_seconds: float = Field(150, gt=0)
+    """how long running calls may go on after SIGTERM; a slow gateway alone can take 65 s"""
+
+
+class Imports(Section):
+    """Files of the billing system."""
+
+    headers: dict[str, str] = {}
+    """a column's name in your files → ours, such as {"Kundennr" = "external_id"}"""
 
 
 class Lab(Section):
@@ -143,6 +150,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     calls: Calls = Calls()
     agents: Agents = Agents()
+    imports: Imports = Imports()
     lab: Lab = Lab()
 
     @classmethod

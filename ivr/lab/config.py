@@ -66,7 +66,8 @@ def _value(value: Any) -> str:
     if isinstance(value, Path):
         return _value(str(value))
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + "}"
+        pairs = (f"{json.dumps(key)} = {_value(item)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     return json.dumps(value)  # TOML's strings, numbers and booleans are JSON's

@@ -1,0 +1,114 @@
+"""`make demo`: one call that pays a new invoice, seen in both ledgers."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ivr import parts, settings
+from ivr.billing.payments import AttemptState, Captured
+from ivr.lab import company
+from ivr.lab.errors import LabError
+from ivr.lab.lab import Lab
+from ivr.lab.scenario import Report, Watch, play
+from ivr.lab.scenario_file import Scenario, parse
+from ivr.storage.calls import PostgresCalls
+from ivr.storage.imports import import_files
+from ivr.storage.payment_records import PaymentRecord, PostgresPayments
+from ivr.storage.pool import Database
+
+SCRIPT = Path(__file__).parent / "demo.yaml"
+SERVICE = "C1087-1"
+AMOUNT = "42.50"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the demo went."""
+
+    invoice: str
+    report: Report
+    payment: PaymentRecord | None
+    """in our ledger"""
+    at_gateway: Captured | None
+    """in the gateway's ledger, by our order id"""
+
+    @property
+    def passed(self) -> bool:
+        """Captured in both ledgers, and the call went as written."""
+        if self.payment is None or self.at_gateway is None:
+            return False
+        same = self.payment.transaction_id == self.at_gateway.transaction_id
+        return same and self.report.passed
+
+
+async def show(lab: Lab, watch: Watch | None = None) -> Shown:
+    """Write a new invoice, place the call that pays it, and look into both ledgers.
+
+    Raises LabError, LedgerUnavailable.
+    """
+    database = await Database.open(lab.postgres, size=2, application="saldo-demo")
+    try:
+        number = await new_invoice(database)
+        report = await play(script(number), lab, watch=watch)
+        payment = await last_payment(database, report.sip_call_id)
+    finally:
+        await database.close()
+    at_gateway = await found_at_gateway(lab, payment.order_id) if payment else None
+    return Shown(number, report, payment, at_gateway)
+
+
+def script(number: str) -> Scenario:
+    """The demo's call, paying that invoice."""
+    text = SCRIPT.read_text(encoding="utf-8").replace("INVOICE", number)
+    return parse(text, SCRIPT.name)
+
+
+async def new_invoice(database: Database) -> str:
+    """An unpaid invoice of a line that is suspended for it, taken in as a biller's files are."""
+    now = datetime.now(UTC)
+    number = f"DEMO-{now:%Y%m%d-%H%M%S-%f}"
+    due = (now - timedelta(days=20)).date()
+    header, line = of_service((company.FOLDER / "services.csv").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, f"{kind}.csv") for kind in ("services", "invoices")]
+        files[0].write_text(f"{header}\n{line}\n", encoding="utf-8")
+        files[1].write_text(
+            "number,service,amount,currency,paid,due_date\n"
+            f"{number},{SERVICE},{AMOUNT},EUR,0.00,{due}\n",
+            encoding="utf-8",
+        )
+        report = await import_files(database, files)
+    if not report.ok:
+        raise LabError("the demo's invoice was refused:\n" + "\n".join(report.lines()))
+    return number
+
+
+def of_service(services: str) -> tuple[str, str]:
+    """The header and the row of the demo's line."""
+    header, *rows = services.splitlines()
+    return header, next(row for row in rows if row.startswith(f"{SERVICE},"))
+
+
+async def last_payment(database: Database, sip_call_id: str | None) -> PaymentRecord | None:
+    """The captured payment of a call."""
+    if not sip_call_id:
+        return None
+    calls = (await PostgresCalls(database).recent(sip_call_id=sip_call_id)).items
+    for call in calls:
+        for payment in (await PostgresPayments(database).recent(call_id=call.arrived.id)).items:
+            if payment.state is AttemptState.CAPTURED:
+                return payment
+    return None
+
+
+async def found_at_gateway(lab: Lab, order_id: str) -> Captured | None:
+    """The gateway's word on an order, asked as any merchant would."""
+    gateway = parts.gateway(settings.load(Path(lab.config)))
+    try:
+        found = await gateway.find(order_id)
+    finally:
+        await gateway.aclose()
+    return found if isinstance(found, Captured) else None
