@@ -9,7 +9,7 @@ from datetime import datetime
 from ivr.billing.calls import CallArrived, CallEnded, CallOutcome
 from ivr.billing.card_numbers import without_card_numbers
 from ivr.storage.pool import Database, Record
-from ivr.storage.rows import Page, page
+from ivr.storage.rows import Page, page, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class PostgresCalls:
         await self._database.change(
             "call_arrived",
             call.id,
-            call.channel_id,
-            call.sip_call_id,
-            call.caller,
-            call.dialled,
+            storable(call.channel_id),
+            storable(call.sip_call_id),
+            None if call.caller is None else storable(call.caller),
+            storable(call.dialled),
             call.node,
             call.at,
         )
 
     async def ended(self, call_id: str, ended: CallEnded) -> None:
-        trail = [without_card_numbers(step) for step in ended.trail]
+        trail = [without_card_numbers(storable(step)) for step in ended.trail]
         await self._database.change(
             "call_ended",
             call_id,

@@ -26,6 +26,7 @@ from ivr.billing.payments import (
 )
 from ivr.storage.errors import AlreadyThere
 from ivr.storage.pool import Database, Record, Session
+from ivr.storage.rows import storable
 
 ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
 MAY_BE_CAPTURED = {state for state, after in TRANSITIONS.items() if AttemptState.CAPTURED in after}
@@ -148,7 +149,7 @@ async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> lis
     return await session.rows(
         "attempt_captured",
         attempt_id,
-        capture.transaction_id,
+        storable(capture.transaction_id),
         _shown(capture.processor_code),
         capture.captured_at,
         confirmation_code(attempt_id),
@@ -157,7 +158,7 @@ async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> lis
 
 def _shown(text: str | None) -> str | None:
     """What a bank writes must not stop the ledger, whose columns refuse card numbers."""
-    return None if text is None else without_card_numbers(text.replace("\0", ""))
+    return None if text is None else without_card_numbers(storable(text))
 
 
 def _decided(attempt_id: UUID, row: Record | None) -> None:

@@ -18,6 +18,7 @@ from ivr.billing.money import Money
 from ivr.storage.pool import Record
 
 Item = TypeVar("Item")
+LONGEST_FOREIGN_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ def page(
     shown = rows[:limit]
     more = len(rows) > limit
     return Page(tuple(from_row(row) for row in shown), shown[-1][cursor] if more else None)
+
+
+def storable(text: str) -> str:
+    """Text from outside as Postgres can keep it: no NUL, no broken UTF-8, not endless."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")[:LONGEST_FOREIGN_TEXT]
 
 
 def customer(row: Record) -> Customer:
