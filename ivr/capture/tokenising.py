@@ -106,7 +106,7 @@ class Tokenising:
         except ValidationRefused as refused:
             return _refusal(refused.faults)
         except (GatewayError, TimeoutError) as error:
-            log.warning("no_token", why=type(error).__name__)
+            log.warning("no_token", why=str(error) or type(error).__name__)
             return GatewayAway()
         finally:
             variables["input"]["creditCard"].clear()

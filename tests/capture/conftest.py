@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
@@ -23,9 +22,15 @@ def pytest_asyncio_loop_factories(
 
 
 @pytest.fixture
-def nothing_kept() -> Iterator[None]:
-    """After the test no digits of its are left unwiped, reachable or not."""
-    before = {id(each) for each in gc.get_objects() if type(each) is SecretDigits}
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """All digits the test made are wiped at its end, not only out of reach."""
+    made: list[SecretDigits] = []
+    init = SecretDigits.__init__
+
+    def noted(digits: SecretDigits) -> None:
+        init(digits)
+        made.append(digits)
+
+    monkeypatch.setattr(SecretDigits, "__init__", noted)
     yield
-    left = [each for each in gc.get_objects() if type(each) is SecretDigits]
-    assert [each for each in left if id(each) not in before and not each.is_wiped] == []
+    assert all(digits.is_wiped for digits in made)
