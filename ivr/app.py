@@ -240,6 +240,7 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
         captures=PostgresCaptures(database),
         paying=Paying(PostgresLedger(database), gateway, charges.spawn),
         brands=settings.capture.brands,
+        postal_code_length=settings.company.postal_code_length,
     )
     voice = parts.voice(settings, tts)
     return Calls(

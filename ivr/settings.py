@@ -33,6 +33,8 @@ class Company(Section):
     country: str = Field("ES", pattern="^[A-Z]{2}$")
     currency: str = Field("EUR", pattern="^[A-Z]{3}$")
     language: Literal["en", "es"] = "en"
+    postal_code_length: int = Field(5, ge=0, le=10)
+    """digits of your customers' postal codes; 0 when they differ: callers then end with pound"""
 
 
 class Asterisk(Section):

@@ -18,3 +18,5 @@ class Desk:
     paying: Paying
     brands: tuple[str, ...]
     """accepted card brands, in Braintree's words: visa, mastercard, amex, discover"""
+    postal_code_length: int = 0
+    """digits of the customers' postal codes, taken without waiting for more; 0 when they differ"""

@@ -41,7 +41,9 @@ class Conversation:
         return self.line.phrases
 
 
-def a_desk(company: Company, charges: set[asyncio.Task[PayResult]]) -> Desk:
+def a_desk(
+    company: Company, charges: set[asyncio.Task[PayResult]], postal_code_length: int = 0
+) -> Desk:
     """A desk whose charges run in tasks of the app, kept in `charges`."""
 
     def spawn(work: Coroutine[Any, Any, PayResult]) -> asyncio.Task[PayResult]:
@@ -51,7 +53,9 @@ def a_desk(company: Company, charges: set[asyncio.Task[PayResult]]) -> Desk:
 
     paying = Paying(company.ledger, company.gateway, spawn)
     brands = ("visa", "mastercard")
-    return Desk(company.directory, company.invoices, company.captures, paying, brands)
+    return Desk(
+        company.directory, company.invoices, company.captures, paying, brands, postal_code_length
+    )
 
 
 async def converse(
@@ -61,6 +65,7 @@ async def converse(
     line: FakeLine | None = None,
     voice: FakeVoice | None = None,
     whole_script: bool = True,
+    postal_code_length: int = 0,
 ) -> Conversation:
     """Hold the whole inbound call; fails when a task is left behind."""
     before = asyncio.all_tasks()
@@ -68,7 +73,7 @@ async def converse(
     line.secure_part = line.secure_part or company.secure_part
     call = Call(line, voice or FakeVoice(), "en")
     charges: set[asyncio.Task[PayResult]] = set()
-    desk = a_desk(company, charges)
+    desk = a_desk(company, charges, postal_code_length)
     outcome = await run(call, lambda call: inbound(call, desk))
     await asyncio.gather(*charges)
     if whole_script and not line.gone:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ivr.billing.calls import CallOutcome
-from tests.dialogue.company import Company
+from tests.dialogue.company import SMITH, Company
 from tests.dialogue.conversation import KNOWN, converse
 from tests.fakes.line import FakeLine, Script
 
@@ -120,3 +120,12 @@ async def test_a_slow_look_up_is_filled() -> None:
     ended = await converse(company, KNOWN)
     assert ended.phrases[3:6] == ["hold_on", "still_working", "hold_on"]
     assert ended.outcome is CallOutcome.NOTHING_OWED
+
+
+async def test_a_postal_code_of_known_length_needs_no_pound_and_no_pause() -> None:
+    script: Script = [("ask_account_number", "1042#"), ("ask_postal_code", "28013")]
+    waits = await converse(Company(), script)
+    quick = await converse(Company(), script, postal_code_length=5)
+    assert quick.call.customer == waits.call.customer == SMITH
+    times = [float(ended.call.trail[-1].split()[0]) for ended in (quick, waits)]
+    assert times[0] <= times[1] - 4

@@ -26,7 +26,6 @@ async def test_one_invoice_is_paid_from_welcome_to_goodbye() -> None:
         "owes_one",
         "invoice_line",
         "pay_one_or_leave",
-        "confirm_total",
         "confirm_charge",
         "charging",
         "paid",
@@ -55,7 +54,7 @@ async def test_an_expert_types_ahead_and_hears_almost_nothing() -> None:
     line.press("1042#28013#1")
     ended = await converse(Company(ONE_BILL), line=line)
     assert ended.outcome is CallOutcome.PAID
-    assert ended.phrases[:2] == ["confirm_total", "confirm_charge"]
+    assert ended.phrases[0] == "confirm_charge"
     assert not any("ask_account_number" in step for step in ended.call.trail)
 
 

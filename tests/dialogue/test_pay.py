@@ -40,7 +40,7 @@ def silences(ended: Conversation) -> list[float]:
     ("result", "last"),
     [
         (CaptureResult.TOO_MANY_FAILED_ATTEMPTS, ["too_many_tries", "transferring"]),
-        (CaptureResult.TRANSFERRED_TO_AGENT, ["confirm_total", "transferring"]),
+        (CaptureResult.TRANSFERRED_TO_AGENT, ["pay_one_or_leave", "transferring"]),
         (CaptureResult.PAYMENT_CONNECTOR_ERROR, ["card_not_available", "transferring"]),
         (CaptureResult.INTERNAL_ERROR, ["card_not_available", "transferring"]),
         (CaptureResult.IN_DOUBT, ["card_not_available", "transferring"]),

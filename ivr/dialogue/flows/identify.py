@@ -14,6 +14,7 @@ FAILURES = 3
 """wrong identifications in one call (payments.md, "Abuse")"""
 SHORTEST_ACCOUNT, LONGEST_ACCOUNT = 4, 10
 SHORTEST_POSTAL_CODE, LONGEST_POSTAL_CODE = 3, 10
+"""where postal codes differ in length"""
 
 
 async def identify(call: Call, desk: Desk, begun: str = "") -> Customer:
@@ -24,16 +25,16 @@ async def identify(call: Call, desk: Desk, begun: str = "") -> Customer:
     """
     account = passed_on_account(call)
     if account:
-        postal_code = await call.ask(ask_postal_code(begun))
+        postal_code = await call.ask(ask_postal_code(desk, begun))
     else:
         account = await call.ask(ask_account(begun))
-        postal_code = await call.ask(ask_postal_code())
+        postal_code = await call.ask(ask_postal_code(desk))
     for _ in range(FAILURES - 1):
         if customer := await recognised(call, desk, account, postal_code):
             return customer
         call.line.forget_keys()  # typed ahead by somebody who thought they were known
         account = await call.ask(ask_account_again().after(phrase("account_not_confirmed")))
-        postal_code = await call.ask(ask_postal_code())
+        postal_code = await call.ask(ask_postal_code(desk))
     if customer := await recognised(call, desk, account, postal_code):
         return customer
     await call.say("account_not_confirmed")
@@ -65,12 +66,12 @@ def ask_account_again() -> Question[str]:
     return _account(phrase("ask_account_again"), "")
 
 
-def ask_postal_code(begun: str = "") -> Question[str]:
+def ask_postal_code(desk: Desk, begun: str = "") -> Question[str]:
     """The second factor."""
     return digits(
         phrase("ask_postal_code"),
-        shortest=SHORTEST_POSTAL_CODE,
-        longest=LONGEST_POSTAL_CODE,
+        shortest=desk.postal_code_length or SHORTEST_POSTAL_CODE,
+        longest=desk.postal_code_length or LONGEST_POSTAL_CODE,
         begun=begun,
     )
 

@@ -40,7 +40,8 @@ async def pay_invoices(
 
     Raises Over, WantsAgent or CannotGoOn when it does not, and HungUp.
     """
-    await call.say("confirm_total", amount=total_due(invoices))
+    if len(invoices) > 1:  # the amount of a single one was heard a moment ago
+        await call.say("confirm_total", amount=total_due(invoices))
     result = await try_a_card(call, desk, customer, invoices)
     while isinstance(result, Declined):
         await wants_another_card(call)
