@@ -14,6 +14,8 @@ from ivr.storage.pool import Database, Session
 
 IMPORT_SECONDS = 300.0
 """How long one statement of an import may take."""
+LARGE_FILE = 1000
+"""Rows after which a payment would take three times as long until Postgres has looked again."""
 ORDER = list(FileKind)
 ORDERED = {FileKind.SERVICES, FileKind.INVOICES}
 """What payments lock too, so that it is locked in the order of ids."""
@@ -136,4 +138,6 @@ async def _merge(session: Session, kind: FileKind, parsed: Parsed) -> tuple[int,
         raise _Refused(tuple(Problem(*conflict) for conflict in conflicts))
     changed = await session.rows(f"change_{kind}")
     added = await session.rows(f"add_{kind}")
+    if len(added) + len(changed) >= LARGE_FILE:
+        await session.run(f"survey_{kind}")
     return len(added), len(changed)

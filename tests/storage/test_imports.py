@@ -165,3 +165,11 @@ async def test_loading_the_company_again_leaves_what_happened(
     await company.load(database_url)
     (line,) = await PostgresServices(files.database).of_customer(invoice.customer_id)
     assert line.status is ServiceStatus.ACTIVE
+
+
+async def test_a_large_file_is_surveyed_at_once(files: Files) -> None:
+    lines = (f"C{n},{10000 + n},person,Ann,en,28001\n" for n in range(1000))
+    assert (await files.take(files.write("many", CUSTOMERS + "".join(lines)))).ok
+    async with files.database.session() as session:
+        known = "SELECT reltuples::int FROM pg_class WHERE oid = 'customers'::regclass"
+        assert await session.raw.fetchval(known) == 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ivr.storage.errors import MigrationError, QueryRefused
-from ivr.storage.migrate import check, migrate
+from ivr.storage.migrate import check, migrate, steps
 from ivr.storage.pool import Database
 
 
@@ -25,7 +25,7 @@ def folder_of(tmp_path: Path, *steps: str) -> Path:
 
 async def test_two_daemons_that_start_at_once_apply_every_step_once(empty: Database) -> None:
     done = await asyncio.gather(migrate(empty), migrate(empty), migrate(empty))
-    assert sorted(map(len, done)) == [0, 0, 1]
+    assert sorted(map(len, done)) == [0, 0, len(list(steps()))]
     await check(empty)
 
 

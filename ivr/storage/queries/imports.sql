@@ -151,3 +151,15 @@ FROM staged_invoices AS staged JOIN services ON services.external_id = staged.se
 WHERE NOT EXISTS (SELECT FROM invoices WHERE invoices.number = staged.number)
 ORDER BY staged.row
 RETURNING id
+
+-- name: survey_customers
+-- Tell the planner at once; it would learn of a large file only minutes later.
+ANALYZE customers
+
+-- name: survey_services
+-- Tell the planner at once; it would learn of a large file only minutes later.
+ANALYZE services
+
+-- name: survey_invoices
+-- Tell the planner at once; it would learn of a large file only minutes later.
+ANALYZE invoices
