@@ -91,19 +91,21 @@ def is_card_number(number: SecretDigits) -> bool:
     return is_enough(number) and passes_luhn(number)
 
 
-def is_good_expiry(expiry: SecretDigits, today: date) -> bool:
-    """Month and year as MMYY: not past, at most 20 years ahead.
+def expiry_month(expiry: SecretDigits, today: date) -> date | None:
+    """The first day of the month that MMYY names; None when it is past or over 20 years ahead.
 
     A card is good until the last day of its month.
     """
     if len(expiry) != EXPIRY_LENGTH:
-        return False
+        return None
     month, year = expiry.number(0, 2), expiry.number(2, 2)
     century = today.year - today.year % 100
-    return 1 <= month <= 12 and any(  # noqa: PLR2004  # months of a year
-        (today.year, today.month) <= (full, month) <= (today.year + YEARS_AHEAD, today.month)
-        for full in (century + year, century + 100 + year)
-    )
+    for full in (century + year, century + 100 + year):
+        is_month = 1 <= month <= 12  # noqa: PLR2004  # months of a year
+        latest = (today.year + YEARS_AHEAD, today.month)
+        if is_month and (today.year, today.month) <= (full, month) <= latest:
+            return date(full, month, 1)
+    return None
 
 
 def has_length(*lengths: int) -> Callable[[SecretDigits], bool]:

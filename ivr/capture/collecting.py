@@ -17,7 +17,7 @@ from ivr.billing.captures import (
 )
 from ivr.billing.payments import CardOnHand
 from ivr.capture import fields
-from ivr.capture.fields import Card, Prompts
+from ivr.capture.fields import Card, Prompts, Spoken
 from ivr.capture.secret import SecretDigits
 from ivr.capture.tokenising import CardRefused, Connector, GatewayAway
 from ivr.dialogue.keypad import KeyEntry, Step
@@ -80,7 +80,7 @@ class Collecting:
         self.line.forget_keys()
         attempts = dict.fromkeys(self.request.fields, 0)
         error: ErrorType | None = None
-        opening = ["secure_start"]
+        opening = [Spoken("secure_start")]
         while True:
             card = fields.blank(self.request.fields)
             try:
@@ -102,7 +102,7 @@ class Collecting:
         self,
         card: Card,
         attempts: dict[CaptureField, int],
-        opening: list[str],
+        opening: list[Spoken],
         error: ErrorType | None,
     ) -> GivenUp | None:
         for asked in self.request.fields:
@@ -110,7 +110,8 @@ class Collecting:
             if ended is not None:
                 await self._say_why(ended)
                 return ended
-            opening, error = [], None
+            back = fields.read_back(asked, card, self.today)
+            opening, error = [back] if back else [], None
         return None
 
     async def _ask(
@@ -118,7 +119,7 @@ class Collecting:
         asked: CaptureField,
         card: Card,
         attempts: dict[CaptureField, int],
-        opening: list[str],
+        opening: list[Spoken],
         error: ErrorType | None,
     ) -> GivenUp | None:
         """Ask for one field until it is good, the caller has enough, or the attempts are spent."""
@@ -141,24 +142,25 @@ class Collecting:
             return ErrorType.INPUT_TIMEOUT
         return fields.problem(asked, card, self.request, self.today, self.connector.takes)
 
-    async def _enter(self, phrases: list[str], asked: CaptureField, card: Card) -> Step:
+    async def _enter(self, phrases: list[Spoken], asked: CaptureField, card: Card) -> Step:
         rule = fields.rule(asked, card.brand, slow=self.request.slow)
         entry: KeyEntry[SecretDigits] = KeyEntry(rule, card.digits[asked])
         step = await enter_keys(self.line, await self._sounds(*phrases), entry)
         while step is Step.CLEARED:
-            step = await enter_keys(self.line, await self._sounds("field_cleared"), entry)
+            step = await enter_keys(self.line, await self._sounds(Spoken("field_cleared")), entry)
         return step
 
-    async def _sounds(self, *phrases: str) -> list[str]:
+    async def _sounds(self, *spoken: Spoken) -> list[str]:
         sounds: list[str] = []
-        for phrase in phrases:
-            sounds += await self.prompts.sounds(phrase, self.request.language)
+        for each in spoken:
+            language = self.request.language
+            sounds += await self.prompts.sounds(each.phrase, language, **each.values)
         return sounds
 
     async def _say_why(self, ended: GivenUp) -> None:
         """The last words here; what follows is said by `saldo serve`."""
         if ended.result is CaptureResult.CALLER_INTERRUPTED:
-            playback = await self.line.play(await self._sounds("card_left"))
+            playback = await self.line.play(await self._sounds(Spoken("card_left")))
             await playback.finished()
 
     async def _make_token(self, card: Card) -> CardOnHand | CardRefused | GatewayAway:
@@ -167,7 +169,7 @@ class Collecting:
         filler = "hold_on"
         try:
             while not asking.done():
-                playback = await self.line.play(await self._sounds(filler))
+                playback = await self.line.play(await self._sounds(Spoken(filler)))
                 await asyncio.wait({asking}, timeout=FILLER_SECONDS)
                 await playback.finished()
                 filler = "still_working"

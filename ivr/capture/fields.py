@@ -56,6 +56,14 @@ def anything(_number: SecretDigits) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Spoken:
+    """A phrase and the values of its gaps."""
+
+    phrase: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """What has been keyed so far; everything in it is wiped when the segment ends."""
 
@@ -125,7 +133,7 @@ def problem(
                 return ErrorType.INVALID_CARD_TYPE
             return None if takes(digits) else ErrorType.INVALID_CARD_NUMBER
         case CaptureField.EXPIRATION_DATE:
-            return None if cards.is_good_expiry(digits, today) else ErrorType.INVALID_DATE
+            return None if cards.expiry_month(digits, today) else ErrorType.INVALID_DATE
         case CaptureField.SECURITY_CODE:
             good = len(digits) == brand.code_length
             return None if good else ErrorType.INVALID_SECURITY_CODE
@@ -136,7 +144,7 @@ def problem(
 
 def prompt(
     prompts: Prompts, asked: CaptureField, attempt: int, card: Card, error: ErrorType | None
-) -> list[str]:
+) -> list[Spoken]:
     """The phrases that ask for a field: what went wrong, "last try", the question."""
     brand = card.brand.name
     phrases: list[str] = []
@@ -145,7 +153,19 @@ def prompt(
     if attempt == ATTEMPTS:
         phrases.append("last_try")
     phrases.append(prompts.select(ASK[asked], attempt, brand, error))
-    return phrases
+    return [Spoken(phrase) for phrase in phrases]
+
+
+def read_back(asked: CaptureField, card: Card, today: date) -> Spoken | None:
+    """What is said of a good field before the next question; nothing of the security code."""
+    match asked:
+        case CaptureField.CARD_NUMBER:
+            number = card.digits[asked]
+            return Spoken("card_number_is", {"brand": card.brand.name, "last4": number.last4()})
+        case CaptureField.EXPIRATION_DATE:
+            return Spoken("expiry_is", {"date": cards.expiry_month(card.digits[asked], today)})
+        case _:
+            return None
 
 
 def masked(asked: CaptureField, card: Card) -> str:

@@ -82,12 +82,13 @@ def test_a_number_is_enough_and_full_at_its_brands_lengths(
 def test_a_card_is_good_until_the_last_day_of_its_month(today: date, months: int) -> None:
     month = today.year * 12 + today.month - 1 + months
     expiry = f"{month % 12 + 1:02}{month // 12 % 100:02}"
-    assert cards.is_good_expiry(keyed(expiry), today) == (0 <= months <= 240)
+    good = date(month // 12, month % 12 + 1, 1) if 0 <= months <= 240 else None
+    assert cards.expiry_month(keyed(expiry), today) == good
 
 
 @pytest.mark.parametrize("expiry", ["0030", "1330", "9930", "1", "013", ""])
 def test_a_month_that_is_none_is_no_expiry(expiry: str) -> None:
-    assert not cards.is_good_expiry(keyed(expiry), TODAY)
+    assert cards.expiry_month(keyed(expiry), TODAY) is None
 
 
 @pytest.mark.parametrize("brand", [cards.VISA, cards.MASTERCARD, cards.UNKNOWN])

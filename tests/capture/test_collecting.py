@@ -76,7 +76,8 @@ async def test_a_card_becomes_a_token() -> None:
         {"number": pan(), "expirationMonth": "12", "expirationYear": "2030", "cvv": CODE}
     ]
     assert segment.line.phrases == [
-        "secure_start", "ask_card_number", "ask_expiry", "ask_security_code", "hold_on",
+        "secure_start", "ask_card_number", "card_number_is", "ask_expiry", "expiry_is",
+        "ask_security_code", "hold_on",
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from uuid import uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from ivr.billing.captures import CaptureField, CaptureRequest, ErrorType
 from ivr.capture import cards, fields
-from ivr.capture.fields import Card, blank, problem, prompt, rule
+from ivr.capture.fields import Card, Spoken, blank, problem, prompt, read_back, rule
 from tests.capture.secure_part import TODAY, Prompts, pan
 from tests.capture.test_secret import keyed
 
@@ -92,8 +93,9 @@ def test_a_number_the_gateway_does_not_take_is_no_valid_number() -> None:
 
 def test_a_prompt_says_what_was_wrong_and_when_it_is_the_last_try() -> None:
     entered, error = card(number=pan("amex")), ErrorType.INVALID_SECURITY_CODE
-    asked = [prompt(Prompts(), CODE, 1, entered, None), prompt(Prompts(), CODE, 3, entered, error)]
-    assert asked == [
+    first, last = (1, None), (3, error)
+    asked = [prompt(Prompts(), CODE, attempt, entered, why) for attempt, why in (first, last)]
+    assert [[spoken.phrase for spoken in phrases] for phrases in asked] == [
         ["ask_security_code.amex"],
         ["error.invalid-security-code", "last_try", "ask_security_code.amex.attempt2"],
     ]
@@ -107,9 +109,18 @@ async def test_every_prompt_has_sounds_in_every_language(
 ) -> None:
     voice = Prompts()
     for attempt in range(1, fields.ATTEMPTS + 1):
-        for phrase in prompt(voice, field, attempt, card(number=pan(brand)), error):
+        for spoken in prompt(voice, field, attempt, card(number=pan(brand)), error):
             for language in ("en", "es"):
-                assert await voice.sounds(phrase, language)
+                assert await voice.sounds(spoken.phrase, language)
+
+
+def test_what_is_read_back_is_what_may_be_heard() -> None:
+    entered = card(number=pan(), expiry="1230", code="123")
+    assert read_back(NUMBER, entered, TODAY) == Spoken(
+        "card_number_is", {"brand": "visa", "last4": "1111"}
+    )
+    assert read_back(EXPIRY, entered, TODAY) == Spoken("expiry_is", {"date": date(2030, 12, 1)})
+    assert read_back(CODE, entered, TODAY) is None
 
 
 @given(st.text("0123456789", max_size=19), st.text("0123456789", max_size=4))
