@@ -1,5 +1,6 @@
 """What the lab's tests share: the unpacked programs and lab folders that clean up behind them."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,12 @@ import pytest
 
 from ivr.lab import database, pbx
 from ivr.lab.packages import Tree, ensure_tree
+from ivr.lab.phrasebook import Phrasebook
 from ivr.lab.progress import TerminalProgress
+from ivr.settings import PROJECT
+from ivr.speech.catalogue import Catalogue
+from ivr.speech.prompts import build
+from ivr.speech.tts import Tts
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +48,34 @@ def _lab_folder() -> Iterator[Path]:
         pbx.stop(folder)
         database.remove(folder)
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    return Catalogue.load(PROJECT / "audio-prompts")
+
+
+@pytest.fixture(scope="session")
+def sounds(catalogue: Catalogue) -> Iterator[Path]:
+    """Every prompt, as `saldo prompts build` makes it."""
+    folder = Path(tempfile.mkdtemp(prefix="saldo-sounds-"))
+    folder.chmod(0o755)
+    try:
+        asyncio.run(_build(catalogue, folder))
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+async def _build(catalogue: Catalogue, folder: Path) -> None:
+    tts = Tts()
+    try:
+        await build(catalogue, PROJECT / "audio-prompts", folder, tts)
+    finally:
+        await tts.aclose()
+
+
+@pytest.fixture(scope="session")
+def phrasebook(catalogue: Catalogue, sounds: Path) -> Phrasebook:
+    """The phrases by their sounds."""
+    return Phrasebook.load(catalogue, sounds)

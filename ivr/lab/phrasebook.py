@@ -1,0 +1,235 @@
+"""The phrases a caller can be told, as short pieces of sound that no two phrases share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ivr.lab.errors import LabError
+from ivr.speech.catalogue import Catalogue, Fixed, Phrase
+from ivr.speech.g711 import from_ulaw
+
+RATE = 8000
+"""Samples a second, of the prompts and of the line."""
+PIECE_SECONDS = 0.6
+"""So much of a phrase must have been heard; less would be alike in several phrases."""
+PIECES = 2
+"""The second piece stands in for the first one when a packet of that was lost."""
+BLOCK = 8192
+"""Samples looked at together; a power of two, for the Fourier transform."""
+LOUD = 200
+"""Of 32768: the synthesiser's own silence stays below, its quietest sound above."""
+ALIKE = 0.93
+"""Correlation from which two pieces are the same sound. With one voice, first pieces of different
+phrases reach 0.78 (second ones 0.90: "…, then press the pound key"); the same piece reaches 1.00
+through an undamaged line."""
+HALF_ALIKE = 0.45
+"""What is left of a first piece in which a packet was lost; elsewhere it stays below 0.4."""
+_TILT = 0.9  # takes away the low tones that all voiced sounds of one voice share
+_QUIET = 50.0
+_SHIFT = 400  # samples, a little more than two packets
+_TRAITS = re.compile(r"(_amex)?(_attempt\d)?")
+
+Samples = npt.NDArray[np.int16]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a phrase's fixed sound, by which the phrase is known."""
+
+    phrase_id: str
+    language: str
+    offset: int
+    """samples from the beginning of the phrase's longest fixed sound"""
+    shape: Floats
+    """tilted, of length one as a vector; PIECE_SECONDS or less"""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A piece that was found: which, and at which sample it began."""
+
+    piece: Piece
+    begins: int
+
+
+class Phrasebook:
+    """Every phrase of a catalogue by its sound; make one and share it, it does not change."""
+
+    def __init__(self, pieces: list[Piece], openings: dict[tuple[str, str], Floats | None]) -> None:
+        self._pieces = pieces
+        self._openings = openings
+        self.length = max((len(piece.shape) for piece in pieces), default=0)
+        """samples of the longest piece"""
+
+    @classmethod
+    def load(cls, catalogue: Catalogue, sounds: Path) -> Phrasebook:
+        """Read the built sounds of every phrase that has a fixed part.
+
+        Raises LabError when a sound was not built.
+        """
+        pieces: list[Piece] = []
+        openings: dict[tuple[str, str], Floats | None] = {}
+        for phrase in catalogue.phrases():
+            if not phrase.fixed:
+                continue
+            longest = max(phrase.fixed, key=lambda fixed: len(_read(sounds, fixed)))
+            pieces += _pieces(phrase, _read(sounds, longest))
+            openings[phrase.id, phrase.language] = _opening(phrase, longest, sounds)
+        return cls(pieces, openings)
+
+    def __contains__(self, phrase_id: str) -> bool:
+        """Whether this phrase, or a variant of it, can be told by its sound."""
+        return any(is_variant(piece.phrase_id, phrase_id) for piece in self._pieces)
+
+    def find(self, samples: Samples) -> Iterator[Match]:
+        """Every piece in at most BLOCK samples, where it begins."""
+        if not self._pieces or len(samples) < self.length or np.abs(samples).max() <= LOUD:
+            return
+        block = np.zeros(BLOCK, np.float32)
+        block[: len(samples)] = _tilted(samples)
+        spectrum = np.fft.rfft(block)
+        usable = len(samples) - self.length + 1
+        products = np.fft.irfft(self._spectra * spectrum, BLOCK, axis=1)[:, :usable]
+        energy = np.concatenate(([0.0], np.cumsum(block.astype(np.float64) ** 2)))
+        for length, rows in self._rows.items():
+            around = energy[length : length + usable] - energy[:usable]
+            loudness = np.sqrt(np.maximum(around, length * _QUIET**2)).astype(np.float32)
+            likeness = products[rows] / loudness
+            for row, alike in zip(rows, likeness, strict=True):
+                best = int(alike.argmax())
+                if alike[best] >= ALIKE:
+                    yield Match(self._pieces[row], best)
+
+    def agrees(self, match: Match, samples: Samples) -> bool:
+        """Whether a second piece follows what can be its first one; others agree by themselves.
+
+        Different phrases may go on alike, so a second piece alone says nothing.
+        """
+        first = self._firsts[match.piece.phrase_id, match.piece.language]
+        between = match.piece.offset - first.offset
+        if not between:
+            return True
+        begins = max(0, match.begins - between - _SHIFT)
+        around = _tilted(samples[begins : match.begins - between + len(first.shape) + _SHIFT])
+        if len(around) < len(first.shape):
+            return False
+        products = np.correlate(around, first.shape, "valid")
+        energy = np.concatenate(([0.0], np.cumsum(around.astype(np.float64) ** 2)))
+        loudness = np.sqrt(energy[len(first.shape) :] - energy[: -len(first.shape)])
+        return bool((products >= HALF_ALIKE * np.maximum(loudness, _QUIET)).any())
+
+    def opening(self, match: Match, before: Samples) -> int | None:
+        """Samples from where the phrase began to the end of `before`, if that can be told.
+
+        `before` is what was heard up to the beginning of the phrase's longest fixed sound. None
+        when the phrase opens with something that differs from call to call.
+        """
+        opening = self._openings.get((match.piece.phrase_id, match.piece.language))
+        if opening is None:
+            return None
+        if not len(opening):
+            return 0
+        return _last_place(opening, before)
+
+    @cached_property
+    def _firsts(self) -> dict[tuple[str, str], Piece]:
+        firsts: dict[tuple[str, str], Piece] = {}
+        for piece in self._pieces:
+            firsts.setdefault((piece.phrase_id, piece.language), piece)
+        return firsts
+
+    @cached_property
+    def _spectra(self) -> npt.NDArray[np.complex64]:
+        shapes = np.zeros((len(self._pieces), BLOCK), np.float32)
+        for row, piece in enumerate(self._pieces):
+            shapes[row, : len(piece.shape)] = piece.shape
+        return np.conj(np.fft.rfft(shapes, axis=1)).astype(np.complex64)
+
+    @cached_property
+    def _rows(self) -> dict[int, list[int]]:
+        rows: dict[int, list[int]] = {}
+        for row, piece in enumerate(self._pieces):
+            rows.setdefault(len(piece.shape), []).append(row)
+        return rows
+
+
+def plain_id(written: str) -> str:
+    """A phrase id as the catalogue has it: "ask_expiry.attempt2" is ask_expiry_attempt2."""
+    return re.sub(r"[.-]", "_", written)
+
+
+def is_variant(phrase_id: str, wanted: str) -> bool:
+    """Whether a phrase is the wanted one, or that for a later attempt or another kind of card."""
+    return phrase_id == wanted or bool(
+        phrase_id.startswith(wanted) and _TRAITS.fullmatch(phrase_id[len(wanted) :])
+    )
+
+
+def first_loud(samples: Samples) -> int | None:
+    """The first sample that can be heard."""
+    loud = np.abs(samples.astype(np.int32)) > LOUD
+    return int(loud.argmax()) if loud.any() else None
+
+
+def _read(sounds: Path, fixed: Fixed) -> Samples:
+    file = sounds / f"{fixed.file}.ulaw"
+    try:
+        return from_ulaw(file.read_bytes())
+    except OSError:
+        raise LabError(f"{file} is missing: run `saldo prompts build`") from None
+
+
+def _pieces(phrase: Phrase, sound: Samples) -> Iterator[Piece]:
+    length = int(PIECE_SECONDS * RATE)
+    offset = first_loud(sound) or 0
+    for _ in range(PIECES):
+        yield Piece(phrase.id, phrase.language, offset, _shape(sound[offset : offset + length]))
+        offset += length
+        if offset + length > len(sound):
+            return
+
+
+def _opening(phrase: Phrase, longest: Fixed, sounds: Path) -> Floats | None:
+    """The sound a phrase opens with: empty if that is its longest one, None if it has no such."""
+    first = phrase.parts[0]
+    if not isinstance(first, Fixed):
+        return None
+    if first == longest:
+        return np.empty(0, np.float32)
+    sound = _read(sounds, first)
+    begins = first_loud(sound) or 0
+    return _shape(sound[begins : begins + int(PIECE_SECONDS * RATE)])
+
+
+def _last_place(shape: Floats, samples: Samples) -> int | None:
+    if len(samples) < len(shape):
+        return None
+    tilted = _tilted(samples)
+    size = 1 << (len(tilted) + len(shape)).bit_length()
+    spectrum = np.fft.rfft(tilted, size) * np.conj(np.fft.rfft(shape, size))
+    products = np.fft.irfft(spectrum, size)[: len(tilted) - len(shape) + 1]
+    energy = np.concatenate(([0.0], np.cumsum(tilted.astype(np.float64) ** 2)))
+    around = energy[len(shape) :] - energy[: -len(shape)]
+    places = np.nonzero(products >= ALIKE * np.sqrt(np.maximum(around, 1.0)))[0]
+    return len(samples) - int(places[-1]) if len(places) else None
+
+
+def _shape(sound: Samples) -> Floats:
+    tilted = _tilted(sound)
+    length = np.linalg.norm(tilted)
+    shape: Floats = (tilted / length if length else tilted).astype(np.float32)
+    return shape
+
+
+def _tilted(samples: Samples) -> Floats:
+    tilted = samples.astype(np.float32)
+    tilted[1:] -= np.float32(_TILT) * samples[:-1].astype(np.float32)
+    return tilted
