@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ivr import settings
 from ivr.lab import expecting
 from ivr.lab.errors import LabError
-from ivr.lab.hearing import Heard
+from ivr.lab.hearing import DEAD_AIR_SECONDS, Heard
 from ivr.lab.packages import ensure_tree
 from ivr.lab.phone import NotAnswered, Phone, PhoneError, Press, save_recording
 from ivr.lab.phrasebook import Phrasebook, is_variant
@@ -80,7 +80,8 @@ class Report:
     """what the caller heard; its own keys are not in it"""
     key_to_prompt_ms: list[float] = field(default_factory=list)
     dead_air: list[tuple[float, float]] = field(default_factory=list)
-    """second and length of each silence of more than two seconds"""
+    """second and length of each silence of more than two seconds after the caller's last key of a
+    press: while they key, or think, it is their turn"""
 
     @property
     def passed(self) -> bool:
@@ -197,9 +198,10 @@ class Playing:
         report.heard = [(round(one.at - zero, 2), one.phrase_id, one.language) for one in heard]
         report.key_to_prompt_ms = key_to_prompt_ms(self._presses, heard)
         end = phone.closed_at or self._clock()
+        silences = phone.heard.dead_air(zero, end)
         report.dead_air = [
             (round(at - zero, 1), round(seconds, 1))
-            for at, seconds in phone.heard.dead_air(zero, end)
+            for at, seconds in after_keys(silences, self._presses)
         ]
         return report
 
@@ -298,17 +300,33 @@ def _in_card(before: tuple[Step, ...]) -> bool:
 
 
 def key_to_prompt_ms(presses: list[Press], heard: list[Heard]) -> list[float]:
-    """From the end of each press to the phrase that followed before the next press."""
+    """From the end of each press to the phrase that followed before the next press.
+
+    A press is not counted when the answer began before its last key was up: an earlier key had
+    completed the entry.
+    """
     latencies = []
     next_begins = [*(press.began for press in presses[1:]), float("inf")]
     for press, next_began in zip(presses, next_begins, strict=False):
         for one in heard:
             began = one.at if one.opened is None else one.opened
-            if press.ended < began < next_began:
-                if one.opened is not None:
+            if press.began < began < next_began:
+                if one.opened is not None and began > press.ended:
                     latencies.append(round((began - press.ended) * 1000, 1))
                 break
     return latencies
+
+
+def after_keys(
+    silences: list[tuple[float, float]], presses: list[Press]
+) -> list[tuple[float, float]]:
+    """What is left of the silences after the last key pressed in each, where that is too long."""
+    left = []
+    for at, seconds in silences:
+        keyed = [press.ended for press in presses if at <= press.ended <= at + seconds]
+        if keyed and at + seconds - max(keyed) > DEAD_AIR_SECONDS:
+            left.append((max(keyed), at + seconds - max(keyed)))
+    return left
 
 
 def _is(one: Heard, step: Hears) -> bool:

@@ -189,7 +189,13 @@ def test_keys_of_a_card_are_masked_and_others_are_not() -> None:
 
 
 def test_latency_is_from_a_press_to_the_phrase_that_follows_it() -> None:
-    presses = [Press(1.0, 2.0), Press(10.0, 11.0), Press(11.5, 12.0), Press(20.0, 21.0)]
+    presses = [
+        Press(1.0, 2.0),
+        Press(10.0, 11.0),
+        Press(11.5, 12.0),
+        Press(20.0, 21.0),
+        Press(30.0, 31.0),
+    ]
     heard = [
         Heard("welcome", "en", 0.5, 0.5),
         Heard("paid", "en", 3.0, 2.25),
@@ -197,6 +203,8 @@ def test_latency_is_from_a_press_to_the_phrase_that_follows_it() -> None:
         Heard("service_back", "en", 13.0, None),
         Heard("goodbye", "en", 14.0, 14.0),
         Heard("goodbye", "en", 21.1, 21.1),
+        Heard("owes_one", "en", 30.5, 30.5),
+        Heard("paid", "en", 35.0, 35.0),
     ]
     assert key_to_prompt_ms(presses, heard) == [250.0, 100.0]
 
