@@ -1,0 +1,193 @@
+"""Which customer a spoken name means: names ranked by distance, and when to be sure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+from math import inf
+from typing import TypeAlias
+
+from ivr.billing.customers import CustomerKind
+
+Near: TypeAlias = Mapping[str, float]
+"""Folded words of the directory that a heard word may be, with their distances."""
+
+UNSAID = 0.3
+"""a word of the name that the caller left out: a second surname, a middle name"""
+UNKNOWN_WORD = 0.8
+"""a word heard that is not in the name"""
+TURNED = 0.2
+"""surname first"""
+SPELLED_OTHERWISE = 0.03
+"""the same sound, other letters"""
+NICKNAME = 0.15
+JOINED = 0.1
+"""two words heard that are one in the name"""
+CALLING_NUMBER_KNOWN = 0.3
+OWES = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One thing the recogniser may have heard, and how much worse than its best one: 0 is best."""
+
+    text: str
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One reading of a hypothesis: its words in order, each as words of the directory."""
+
+    near: tuple[Near, ...]
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name that one or more customers bear; how it is written tells nothing private."""
+
+    name: str
+    """as on an invoice: what is read out to confirm"""
+    customers: tuple[int, ...]
+    """ids of all who bear it, or a name that sounds the same; the second factor tells them apart"""
+    distance: float
+    """between what was heard and this name; 0 is the same"""
+    known: float = 0.0
+    """how much speaks for it besides its sound"""
+
+    @property
+    def rank(self) -> float:
+        """What names are ordered by."""
+        return self.distance - self.known
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """The name that was said: confirm it by saying it."""
+
+    named: Named
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """One of these, at most three, the likeliest first; or none of them."""
+
+    names: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Nothing near enough, or too much: ask to spell by keys, then for the account number."""
+
+
+Decision: TypeAlias = Sure | Choose | Unsure
+
+
+@dataclass(frozen=True, slots=True)
+class MarginRule:
+    """When a name is taken for the one that was said; tuned with ivr.lab.bench.names."""
+
+    sure: float = 0.6
+    """farther than this nothing is sure"""
+    margin: float = 0.35
+    """how much farther the next name must be"""
+    far: float = 2.0
+    """farther than this nothing is offered"""
+    span: float = 0.9
+    """what is offered is at most this much farther than the best"""
+    tie: float = 0.02
+    """names closer together than this cannot be told apart by what was heard"""
+
+
+MOST_OFFERED = 3
+
+
+def decide(names: Iterable[Named], rule: MarginRule = MarginRule()) -> Decision:
+    """Sure of one, up to three to choose from, or neither. The order of `names` does not matter."""
+    ranked = sorted(names, key=lambda named: (named.rank, named.name))
+    near = [named for named in ranked if named.distance <= rule.far]
+    if not near:
+        return Unsure()
+    best = near[0]
+    second = near[1].rank if len(near) > 1 else inf
+    if best.distance <= rule.sure and second - best.rank >= rule.margin:
+        return Sure(best)
+    offered = [named for named in near if named.rank - best.rank <= rule.span]
+    if len(offered) > MOST_OFFERED and offered[MOST_OFFERED].rank - best.rank < rule.tie:
+        return Unsure()
+    return Choose(tuple(offered[:MOST_OFFERED]))
+
+
+def name_distance(said: Said, words: Sequence[str], kind: CustomerKind) -> float:
+    """How far a name is from what was said; infinite if a word said and its own are unrelated."""
+    turns = range(len(words)) if kind is CustomerKind.PERSON else range(1)
+    return said.cost + min(
+        _aligned(said.near, [*words[turn:], *words[:turn]]) + (TURNED if turn else 0.0)
+        for turn in turns
+    )
+
+
+def _aligned(near: Sequence[Near], words: Sequence[str]) -> float:
+    """The cheapest alignment in order; at least one word must be the name's."""
+    unrelated = UNKNOWN_WORD * len(near) + UNSAID * len(words)
+    costs = [UNSAID * place for place in range(len(words) + 1)]
+    for at, likely in enumerate(near, start=1):
+        row = [UNKNOWN_WORD * at]
+        for place, word in enumerate(words):
+            row.append(
+                min(
+                    row[place] + UNSAID,
+                    costs[place + 1] + UNKNOWN_WORD,
+                    costs[place] + likely.get(word, inf),
+                )
+            )
+        costs = row
+    return costs[-1] if costs[-1] < unrelated else inf
+
+
+def likely_combinations(readings: Sequence[Said], limit: int) -> list[tuple[str, ...]]:
+    """The word combinations most likely said, likeliest first: what candidates are looked up by.
+
+    All words of a reading and, of three or more, all but one.
+    """
+    ways = heapq.merge(
+        *(_combinations(said) for said in readings), key=lambda found: (found[0], found[1])
+    )
+    found: dict[tuple[str, ...], None] = {}
+    for _, words in islice(ways, limit * 4):
+        found.setdefault(tuple(sorted(words)))
+        if len(found) >= limit:
+            break
+    return list(found)
+
+
+def _combinations(said: Said) -> Iterator[tuple[float, tuple[str, ...]]]:
+    places = range(len(said.near))
+    ways = [_best_first(said.near, said.cost)]
+    if len(places) > 2:  # noqa: PLR2004 - what is left must be two words
+        ways += [
+            _best_first([said.near[place] for place in part], said.cost + UNKNOWN_WORD)
+            for part in combinations(places, len(places) - 1)
+        ]
+    return heapq.merge(*ways)
+
+
+def _best_first(near: Sequence[Near], cost: float) -> Iterator[tuple[float, tuple[str, ...]]]:
+    """Every choice of one word a place by rising cost, made only as far as it is asked for."""
+    lists = [sorted((apart, word) for word, apart in likely.items()) for likely in near]
+    if not all(lists):
+        return
+    start = cost + sum(ways[0][0] for ways in lists)
+    heap = [(start, (0,) * len(lists), 0)]
+    while heap:
+        total, chosen, last = heapq.heappop(heap)
+        yield total, tuple(ways[index][1] for ways, index in zip(lists, chosen, strict=True))
+        for place in range(last, len(lists)):
+            index = chosen[place] + 1
+            if index < len(lists[place]):
+                farther = total - lists[place][index - 1][0] + lists[place][index][0]
+                step = (*chosen[:place], index, *chosen[place + 1 :])
+                heapq.heappush(heap, (farther, step, place))
