@@ -22,7 +22,7 @@ TURNED = 0.2
 """surname first"""
 SPELLED_OTHERWISE = 0.03
 """the same sound, other letters"""
-NICKNAME = 0.15
+NICKNAME = 0.3
 JOINED = 0.1
 """two words heard that are one in the name"""
 CALLING_NUMBER_KNOWN = 0.3
@@ -90,9 +90,9 @@ Decision: TypeAlias = Sure | Choose | Unsure
 class MarginRule:
     """When a name is taken for the one that was said; tuned with ivr.lab.bench.names."""
 
-    sure: float = 0.6
+    sure: float = 0.25
     """farther than this nothing is sure"""
-    margin: float = 0.35
+    margin: float = 0.5
     """how much farther the next name must be"""
     far: float = 2.0
     """farther than this nothing is offered"""
@@ -153,11 +153,9 @@ def likely_combinations(readings: Sequence[Said], limit: int) -> list[tuple[str,
 
     All words of a reading and, of three or more, all but one.
     """
-    ways = heapq.merge(
-        *(_combinations(said) for said in readings), key=lambda found: (found[0], found[1])
-    )
+    ways = heapq.merge(*(_combinations(said) for said in readings))
     found: dict[tuple[str, ...], None] = {}
-    for _, words in islice(ways, limit * 4):
+    for _, words in islice(ways, limit * 2):
         found.setdefault(tuple(sorted(words)))
         if len(found) >= limit:
             break

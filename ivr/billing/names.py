@@ -54,13 +54,19 @@ LEAD_INS = tuple(
 
 def fold(text: str) -> str:
     """Lower-case letters without accents: "Muñoz" and "Munoz" are one, "Straße" is "strasse"."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    if text.isascii():
+        return text.lower()
+    # Folding case can bring back what was decomposed, and the other way round: twice is enough.
+    plain = text
+    for _ in range(2):
+        plain = unicodedata.normalize("NFKD", plain.casefold())
+    plain = plain.translate(_LETTERS)
+    return "".join(sign for sign in plain if not unicodedata.combining(sign))
 
 
 def written_words(name: str) -> tuple[str, ...]:
     """The words of a name in lower case, accents kept: what a voice needs to pronounce them."""
-    lower = unicodedata.normalize("NFC", name.lower())
+    lower = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).lower())
     kept = ("" if sign in _JOINING else sign if _belongs_to_a_word(sign) else " " for sign in lower)
     return tuple("".join(kept).split())
 

@@ -34,7 +34,7 @@ _IPA = {
     "j": "y", "w": "w", "ʍ": "w", "r": "r", "ɾ": "r", "ɹ": "r", "ʁ": "r",
     "i": "i", "ɪ": "I", "ᵻ": "I", "y": "u", "e": "e", "ɛ": "E", "æ": "a", "a": "a", "ɑ": "A",
     "ɒ": "O", "ɔ": "O", "o": "o", "ʊ": "U", "u": "u", "ʌ": "V", "ə": "@", "ɐ": "@", "ɜ": "@",
-    "ɚ": "@r", "ɝ": "@r", "ç": "h", "q": "k", "c": "k", "ø": "@", "œ": "@",
+    "ɚ": "@r", "ɝ": "@r", "ʔ": "t", "ç": "h", "q": "k", "c": "k", "ø": "@", "œ": "@",
 }  # fmt: skip
 
 FAR = 1.0
@@ -149,16 +149,15 @@ _COARSE = str.maketrans(
     | dict.fromkeys("hyw", "")
     | dict.fromkeys("".join(VOWELS), "a")
 )
-_END = 4
-_LONG = 7
-EXACT_WEIGHT, SHAPE_WEIGHT, BONES_WEIGHT, ROUGH_WEIGHT, PART_WEIGHT = 4.0, 1.0, 2.0, 1.5, 1.0
+_PARTS = ((3, 5, 0.6), (4, 7, 1.0))  # phones of a beginning or end, of words so long, and weight
+EXACT_WEIGHT, SHAPE_WEIGHT, BONES_WEIGHT, ROUGH_WEIGHT = 4.0, 1.0, 2.0, 1.5
 
 
 def keys(sound: str) -> dict[str, float]:
     """What finds a sound among many, with weights: sounds that share much weight may be alike.
 
-    Any two sounds that differ by one arbitrary phone share a key, and so do those that differ only
-    by what telephones confuse, in any number of places, or only by vowels.
+    Any two sounds that differ by one arbitrary phone share a key; so do those of three phones or
+    more that differ only by what telephones confuse, in any number of places, or only by vowels.
     """
     fine = _squeezed(sound.translate(_FINE))
     if not fine:
@@ -170,8 +169,9 @@ def keys(sound: str) -> dict[str, float]:
     rough = _squeezed(sound.translate(_COARSE))
     if len(rough) > 2:  # noqa: PLR2004 - shorter ones are shared by thousands of words
         found[f"~{rough}"] = ROUGH_WEIGHT
-    if len(fine) >= _LONG:
-        found[f"<{fine[:_END]}"] = found[f">{fine[-_END:]}"] = PART_WEIGHT
+    for size, length, weight in _PARTS:
+        if len(fine) >= length:
+            found[f"<{fine[:size]}"] = found[f">{fine[-size:]}"] = weight
     return found
 
 

@@ -12,7 +12,7 @@ from ivr.billing.names import NameForm, Nicknames, combination_keys, fold, form,
 from ivr.billing.sounds import ALL_ACCENTS, Pronouncer
 from ivr.storage.pool import Database, Record, Session
 
-BATCH_CUSTOMERS = 1000
+BATCH_CUSTOMERS = 4000
 BATCH_SECONDS = 60.0
 """how long one statement of a batch may take; no caller waits for it"""
 

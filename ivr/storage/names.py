@@ -49,7 +49,7 @@ ALIKE = 160
 KEPT = 50
 WORST_WORD = 2.0
 """a word farther than this is another word"""
-COMBINATIONS = 500
+COMBINATIONS = 300
 NAMES_OF_A_COMBINATION = 8
 CANDIDATES = 150
 SHOWN = 12

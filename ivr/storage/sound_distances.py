@@ -13,6 +13,8 @@ Costs = NDArray[np.float32]
 
 _PAD = len(PHONES)
 _NUMBER = {phone: number for number, phone in enumerate(PHONES)}
+_BY_BYTE = np.full(128, _PAD)
+_BY_BYTE[np.frombuffer(PHONES.encode(), np.uint8)] = np.arange(len(PHONES))
 _SUBSTITUTION: Costs = np.array(
     [[substitution(one, other) for other in PHONES] + [0.0] for one in PHONES], np.float32
 )
@@ -42,9 +44,9 @@ class _Table:
 
     def __init__(self, sounds: Sequence[str]) -> None:
         self._lengths = np.array([len(sound) for sound in sounds])
-        self._phones = np.full((LONGEST_SOUND, len(sounds)), _PAD)
-        for column, sound in enumerate(sounds):
-            self._phones[: len(sound), column] = [_NUMBER[phone] for phone in sound]
+        padded = "".join(sound.ljust(LONGEST_SOUND) for sound in sounds).encode()
+        signs = np.frombuffer(padded, np.uint8).reshape(len(sounds), LONGEST_SOUND)
+        self._phones = _BY_BYTE[signs.T]
         self._columns = np.arange(len(sounds))
         gains = _LOSS[self._phones]
         last = self._lengths - 1

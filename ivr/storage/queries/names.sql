@@ -51,13 +51,15 @@ RETURNING id, words, kind
 -- name: add_name_combinations
 -- What finds the new names by some of their words.
 INSERT INTO name_combinations (key, unsaid, name_id)
-SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[])
+SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[]) AS new (key, unsaid, name_id)
+ORDER BY key
 ON CONFLICT DO NOTHING
 
 -- name: add_name_keypads
 -- What finds the new names by keys.
 INSERT INTO name_keypads (keys, name_id)
-SELECT * FROM unnest($1::text[], $2::int[])
+SELECT * FROM unnest($1::text[], $2::int[]) AS new (keys, name_id)
+ORDER BY keys COLLATE "C"
 ON CONFLICT DO NOTHING
 
 -- name: keep_customer_names
