@@ -7,6 +7,14 @@ SpeechError
 ├── UnspeakableError      a value cannot be said: unknown currency, too large, a secret
 └── SynthesisError        the synthesiser gave no sound for a text
     └── SynthesisTimeoutError
+
+And between a sound and its words.
+
+HearingError
+├── GrammarError          a grammar on disk is not usable; the message names file and line
+├── ModelError            a speech model is not usable; the message names folder and setting
+├── EarsBusyError         no more callers can be listened to at once: use keys
+└── DeafError             the caller's voice stopped coming, or came faster than it was understood
 """
 
 
@@ -36,3 +44,23 @@ class SynthesisError(SpeechError):
 
 class SynthesisTimeoutError(SynthesisError):
     """The synthesiser took too long over a text and was killed."""
+
+
+class HearingError(Exception):
+    """Something could not be heard."""
+
+
+class GrammarError(HearingError):
+    """A grammar on disk is not usable; the message names the file and the line or the words."""
+
+
+class ModelError(HearingError):
+    """A speech model's folder is not usable; the message names the folder and the setting."""
+
+
+class EarsBusyError(HearingError):
+    """No more callers can be listened to at once: they are asked for keys."""
+
+
+class DeafError(HearingError):
+    """The caller's voice stopped coming, or came faster than it could be understood."""

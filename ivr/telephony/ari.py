@@ -64,7 +64,22 @@ OPERATIONS: Mapping[str, Operation] = {
     "application": Operation("GET", "/applications/{applicationName}"),
     "user_event": Operation("POST", "/events/user/{eventName}", ("application", "variables")),
     "events": Operation("GET", "/events", ("app",)),
+    "snoop": Operation("POST", "/channels/{channelId}/snoop/{snoopId}", ("app", "appArgs", "spy")),
+    "external_media": Operation(
+        "POST",
+        "/channels/externalMedia",
+        (
+            *("app", "channelId", "external_host", "transport", "encapsulation"),
+            *("connection_type", "format", "transport_data"),
+        ),
+    ),
+    "bridges": Operation("GET", "/bridges"),
+    "create_bridge": Operation("POST", "/bridges/{bridgeId}", ("type",)),
+    "add_to_bridge": Operation("POST", "/bridges/{bridgeId}/addChannel", ("channel",)),
+    "destroy_bridge": Operation("DELETE", "/bridges/{bridgeId}"),
 }
+MEDIA_ID = "MEDIA_WEBSOCKET_CONNECTION_ID"
+"""channel variable in the answer to external_media"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +217,62 @@ class Ari:
             return False
         return True
 
+    # --- the caller's voice (telephony/media.py)
+
+    async def snoop(self, channel_id: str, snoop_id: str, app: str, args: Sequence[str]) -> None:
+        """A second channel, in `app`, that hears what the caller says and nothing else."""
+        query = {"app": app, "appArgs": ",".join(args), "spy": "in"}
+        await self._on_channel("snoop", channel_id, snoopId=snoop_id, query=query)
+
+    async def external_media(self, channel_id: str, app: str, audio_format: str) -> str:
+        """A channel made of a websocket that we open; its sound is raw samples of `audio_format`.
+
+        Returns the id to connect to with `media`. It is the only secret of that websocket.
+        """
+        query = {
+            "app": app,
+            "channelId": channel_id,
+            "external_host": "INCOMING",
+            "transport": "websocket",
+            "encapsulation": "none",
+            "connection_type": "server",
+            "format": audio_format,
+            "transport_data": "f(json)",
+        }
+        body = await self._call("external_media", query=query)
+        variables = body.get("channelvars") if isinstance(body, dict) else None
+        media_id = variables.get(MEDIA_ID) if isinstance(variables, dict) else None
+        if not isinstance(media_id, str) or not media_id:
+            raise PbxUnreachable(
+                "the PBX gave no id for the caller's voice: it needs chan_websocket, Asterisk 22.10"
+            )
+        return media_id
+
+    async def media(self, media_id: str) -> aiohttp.ClientWebSocketResponse:
+        """The websocket of an external media channel; the channel answers when it is opened."""
+        url = f"{self._root.removesuffix('/ari')}/media/{quote(media_id, safe='')}"
+        return await self._websocket(url, protocols=("media",))
+
+    async def bridges(self) -> list[str]:
+        """The ids of every bridge of the PBX."""
+        return [str(body.get("id", "")) for body in await self._call("bridges") or ()]
+
+    async def create_bridge(self, bridge_id: str) -> None:
+        """A bridge that lets what is put into it hear each other."""
+        await self._call("create_bridge", bridgeId=bridge_id, query={"type": "mixing"})
+
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+        """Put channels that are in our application into the bridge."""
+        query = {"channel": ",".join(channel_ids)}
+        await self._call("add_to_bridge", bridgeId=bridge_id, query=query)
+
+    async def destroy_bridge(self, bridge_id: str) -> None:
+        """Take the bridge down; harmless when it is gone. Its channels stay."""
+        try:
+            await self._call("destroy_bridge", bridgeId=bridge_id)
+        except NothingThere:
+            return
+
     # --- events
 
     async def listen(self, app: str) -> aiohttp.ClientWebSocketResponse:
@@ -209,23 +280,7 @@ class Ari:
 
         Whoever was connected under that name is cut off.
         """
-        try:
-            async with asyncio.timeout(self._answer_seconds):
-                return await self._open().ws_connect(
-                    self._root + OPERATIONS["events"].path,
-                    params={"app": app},
-                    heartbeat=HEARTBEAT_SECONDS,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            if error.status in UNAUTHORISED:
-                self._refuse(error.status, "events", "")
-            raise PbxUnreachable(
-                f"no event stream at {self._root} (status {error.status}): "
-                "check asterisk.url in saldo.toml and that the PBX has res_ari_events"
-            ) from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise PbxUnreachable(self._cannot_reach(error)) from None
+        return await self._websocket(self._root + OPERATIONS["events"].path, params={"app": app})
 
     # --- how
 
@@ -268,6 +323,26 @@ class Ari:
                 ) from None
             except aiohttp.ClientError as error:
                 raise AnswerLate(self._cannot_reach(error)) from None
+
+    async def _websocket(self, url: str, **more: Any) -> aiohttp.ClientWebSocketResponse:
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                websocket: aiohttp.ClientWebSocketResponse = await self._open().ws_connect(
+                    url,
+                    heartbeat=HEARTBEAT_SECONDS,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                    **more,
+                )
+                return websocket
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in UNAUTHORISED:
+                self._refuse(error.status, "events", "")
+            raise PbxUnreachable(
+                f"no websocket at {self._root} (status {error.status}): check asterisk.url in "
+                "saldo.toml and that the PBX has res_ari_events and chan_websocket"
+            ) from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise PbxUnreachable(self._cannot_reach(error)) from None
 
     async def _send(
         self,

@@ -7,6 +7,7 @@ TelephonyError (a LineError: the conversation may catch that one alone)
 ├── NothingThere        the PBX does not know this playback, application or queue
 ├── Refused             the PBX understood and said no; `status` is its HTTP status
 ├── BadCredentials      the PBX does not accept our user and password
+├── VoiceLost           the caller's voice does not reach us, or not any more
 └── ApplicationTaken    another program connected under our application's name
 """
 
@@ -49,3 +50,7 @@ class BadCredentials(TelephonyError):
 
 class ApplicationTaken(TelephonyError):
     """Another program connected under our application's name."""
+
+
+class VoiceLost(TelephonyError):
+    """The caller's voice does not reach us, or not any more; the call itself may go on."""

@@ -22,6 +22,7 @@ from ivr.telephony.ari import Ari
 from ivr.telephony.errors import ChannelGone, TelephonyError
 from ivr.telephony.events import Channel, ChannelUserevent, Event, StasisStart
 from ivr.telephony.line import AsteriskLine
+from ivr.telephony.media import is_ear
 from ivr.telephony.places import Agents, Queues, SecurePart
 from ivr.telephony.stream import EventStream
 
@@ -119,6 +120,9 @@ class Router:
                 line.take(event)
 
     def _take_channel(self, event: StasisStart) -> None:
+        if is_ear(event.channel_id):  # no call; and whoever wanted to hear with it has gone
+            self._tasks.create_task(self._remove(event.channel_id))
+            return
         kind = event.args[0] if event.args else ""
         entrance = self._entrances.get(kind)
         if entrance is None or self._is_draining:
@@ -135,7 +139,8 @@ class Router:
 
     async def _take_orphans(self, channel_ids: Collection[str]) -> None:
         for channel_id in channel_ids:
-            await self._on_orphan(channel_id)
+            rid = self._remove if is_ear(channel_id) else self._on_orphan
+            await rid(channel_id)
 
     # --- one call
 
@@ -187,6 +192,15 @@ class Router:
                 log.warning("call_not_hung_up", call=line.arrived.id, why=str(error))
         self._lines.pop(line.channel_id, None)
         self.stream.close(line.channel_id)
+
+    async def _remove(self, channel_id: str) -> None:
+        """Hang up a channel that is no caller's."""
+        try:
+            await self._ari.hang_up(channel_id)
+        except ChannelGone:
+            return
+        except TelephonyError as error:
+            log.warning("channel_not_removed", channel=channel_id, why=str(error))
 
     async def _release(self, channel_id: str) -> None:
         """Hand a caller nobody talks to to the agents; without agents, hang up."""
