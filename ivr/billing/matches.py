@@ -25,6 +25,8 @@ SPELLED_OTHERWISE = 0.03
 NICKNAME = 0.3
 JOINED = 0.1
 """two words heard that are one in the name"""
+NEARLY_AS_GOOD = 0.3
+"""cost of a hypothesis that may as well be what was said"""
 CALLING_NUMBER_KNOWN = 0.3
 OWES = 0.05
 
@@ -43,6 +45,8 @@ class Said:
 
     near: tuple[Near, ...]
     cost: float = 0.0
+    hypothesis: int = 0
+    """which one it is a reading of"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Named:
     """between what was heard and this name; 0 is the same"""
     known: float = 0.0
     """how much speaks for it besides its sound"""
+    dissent: float = 0.0
+    """how far it is from the farthest thing that may as well have been said"""
 
     @property
     def rank(self) -> float:
@@ -94,6 +100,8 @@ class MarginRule:
     """farther than this nothing is sure"""
     margin: float = 0.5
     """how much farther the next name must be"""
+    dissent: float = 0.6
+    """nor is anything sure if something this far from it may as well have been said"""
     far: float = 2.0
     """farther than this nothing is offered"""
     span: float = 0.9
@@ -113,12 +121,23 @@ def decide(names: Iterable[Named], rule: MarginRule = MarginRule()) -> Decision:
         return Unsure()
     best = near[0]
     second = near[1].rank if len(near) > 1 else inf
-    if best.distance <= rule.sure and second - best.rank >= rule.margin:
+    alone = second - best.rank >= rule.margin and best.dissent <= rule.dissent
+    if best.distance <= rule.sure and alone:
         return Sure(best)
     offered = [named for named in near if named.rank - best.rank <= rule.span]
     if len(offered) > MOST_OFFERED and offered[MOST_OFFERED].rank - best.rank < rule.tie:
         return Unsure()
     return Choose(tuple(offered[:MOST_OFFERED]))
+
+
+def dissent(said: Iterable[Said], words: Sequence[str], kind: CustomerKind) -> float:
+    """How far a name is from the farthest hypothesis that is nearly as good as the best one."""
+    nearest: dict[int, float] = {}
+    for one in said:
+        if one.cost <= NEARLY_AS_GOOD:
+            apart = name_distance(one, words, kind) - one.cost
+            nearest[one.hypothesis] = min(apart, nearest.get(one.hypothesis, inf))
+    return max(nearest.values(), default=0.0)
 
 
 def name_distance(said: Said, words: Sequence[str], kind: CustomerKind) -> float:

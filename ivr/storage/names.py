@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isfinite
-from typing import TypeAlias
 
 from ivr.billing.customers import Customer, CustomerKind
 from ivr.billing.matches import (
@@ -22,6 +21,7 @@ from ivr.billing.matches import (
     Near,
     Said,
     decide,
+    dissent,
     likely_combinations,
     name_distance,
 )
@@ -41,9 +41,11 @@ from ivr.storage.pool import Database
 from ivr.storage.sound_distances import nearest
 
 MOST_HYPOTHESES = 10
-MOST_WORDS = 16
+MOST_WORDS = 12
 """distinct words and pairs of words looked up of one list of hypotheses"""
-ALIKE_OF_A_KEY = 400
+MOST_JOINED = 2
+"""hypotheses of which neighbours are looked up as one word too"""
+ALIKE_OF_A_KEY = 150
 ALIKE = 160
 """words of the directory compared with one word heard"""
 KEPT = 50
@@ -65,7 +67,13 @@ SLIPS = (0.0, 0.4, 1.0, 1.3)
 """distance of a name spelled exactly, begun exactly, spelled and begun with one slip"""
 
 
-_Found: TypeAlias = dict[int, tuple[float, tuple[str, ...]]]  # names by id: distance and words
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A name of the directory before it is known who bears it."""
+
+    distance: float
+    words: tuple[str, ...] = ()
+    dissent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class _Token:
 class _Reading:
     tokens: tuple[_Token, ...]
     cost: float
+    hypothesis: int
 
 
 class PostgresNames:
@@ -117,7 +126,7 @@ class PostgresNames:
         near, spoken = await self._words_near(tokens, ACCENTS[language])
         by_token = dict(zip(tokens, near, strict=True))
         said = [
-            Said(tuple(by_token[token] for token in one.tokens), one.cost)
+            Said(tuple(by_token[token] for token in one.tokens), one.cost, one.hypothesis)
             for one in readings
             if all(token in by_token for token in one.tokens)
         ]
@@ -125,8 +134,8 @@ class PostgresNames:
         named = await self._named(candidates, calling_number)
         accent = ALL_ACCENTS.index(ACCENTS[language][0])
         heard_as = {
-            name_id: tuple(spoken[word][accent] if word in spoken else word for word in words)
-            for name_id, (_, words) in candidates.items()
+            name_id: tuple(spoken[word][accent] if word in spoken else word for word in one.words)
+            for name_id, one in candidates.items()
         }
         return _merged([(heard_as[name_id], one) for name_id, one in named])
 
@@ -140,7 +149,7 @@ class PostgresNames:
         found = await self._database.rows(
             "names_of_keys", plain if enough else "", slips, MOST_SPELLED
         )
-        distances: _Found = {row["name_id"]: (SLIPS[row["slips"]], ()) for row in found}
+        distances = {row["name_id"]: _Found(SLIPS[row["slips"]]) for row in found}
         return decide((one for _, one in await self._named(distances, calling_number)), rule)
 
     async def of_postal_code(self, named: Named, postal_code: str) -> Customer | None:
@@ -201,7 +210,7 @@ class PostgresNames:
                 likely[mate] = min(cost + NICKNAME, likely.get(mate, cost + NICKNAME))
         return dict(sorted(likely.items(), key=lambda item: item[1])[:KEPT])
 
-    async def _candidates(self, said: Sequence[Said]) -> _Found:
+    async def _candidates(self, said: Sequence[Said]) -> dict[int, _Found]:
         """The nearest SHOWN names, the nearest first."""
         keys = [combination_key(words) for words in likely_combinations(said, COMBINATIONS)]
         found = await self._database.rows(
@@ -213,20 +222,25 @@ class PostgresNames:
             kind = CustomerKind(row["kind"])
             distance = min(name_distance(one, words, kind) for one in said)
             if isfinite(distance):
-                ranked.append((distance, row["id"], words))
+                ranked.append((distance, row["id"], words, kind))
         ranked.sort()
-        return {name_id: (distance, words) for distance, name_id, words in ranked[:SHOWN]}
+        return {
+            name_id: _Found(distance, words, dissent(said, words, kind))
+            for distance, name_id, words, kind in ranked[:SHOWN]
+        }
 
-    async def _named(self, found: _Found, calling_number: str) -> list[tuple[int, Named]]:
+    async def _named(
+        self, found: dict[int, _Found], calling_number: str
+    ) -> list[tuple[int, Named]]:
         """The names with their bearers, by id, nearest first."""
         bearers = await self._database.rows(
             "bearers_of_names", list(found), calling_number, MOST_BEARERS, BEARERS_LOOKED_AT
         )
         named = []
         for row in bearers:
-            distance, _ = found[row["name_id"]]
+            near = found[row["name_id"]]
             known = CALLING_NUMBER_KNOWN * bool(row["calling"]) + OWES * bool(row["owes"])
-            one = Named(row["name"], tuple(row["customers"]), distance, known)
+            one = Named(row["name"], tuple(row["customers"]), near.distance, known, near.dissent)
             named.append((row["name_id"], one))
         return sorted(named, key=lambda item: (item[1].rank, item[1].name))
 
@@ -234,13 +248,15 @@ class PostgresNames:
 def _readings(heard: Sequence[Hypothesis]) -> Iterator[_Reading]:
     """Every hypothesis as words, then with two neighbours joined."""
     joined = []
-    for one in heard[:MOST_HYPOTHESES]:
+    for rank, one in enumerate(heard[:MOST_HYPOTHESES]):
         for words in heard_forms(one.text):
             tokens = tuple(_Token((word,)) for word in words)
-            yield _Reading(tokens, one.cost)
+            yield _Reading(tokens, one.cost, rank)
             for place, (left, right) in enumerate(pairwise(words)):
+                if rank >= MOST_JOINED:
+                    break
                 both = (*tokens[:place], _Token((left, right)), *tokens[place + 2 :])
-                joined.append(_Reading(both, one.cost + JOINED))
+                joined.append(_Reading(both, one.cost + JOINED, rank))
     yield from joined
 
 

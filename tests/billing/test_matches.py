@@ -1,5 +1,6 @@
 """Ranking of names, and when one of them is sure."""
 
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -18,6 +19,7 @@ from ivr.billing.matches import (
     Sure,
     Unsure,
     decide,
+    dissent,
     likely_combinations,
     name_distance,
 )
@@ -51,6 +53,19 @@ def test_a_name_not_near_enough_is_offered_even_alone() -> None:
 @pytest.mark.parametrize("names", [[], [named(2.1)]])
 def test_nothing_near_is_unsure(names: list[Named]) -> None:
     assert decide(names, RULE) == Unsure()
+
+
+def test_nothing_is_sure_that_disagrees_with_what_may_as_well_have_been_said() -> None:
+    doubted = Named("Aaron Gray", (1,), 0.0, dissent=0.8)
+    assert decide([doubted], RULE) == Choose((doubted,))
+
+
+def test_a_hypothesis_much_worse_than_the_best_does_not_dissent() -> None:
+    aaron = Said(({"aaron": 0.0, "karan": 0.8},), 0.0, 0)
+    karan = Said(({"karan": 0.0, "aaron": 0.8},), 0.15, 1)
+    assert dissent([aaron, karan], ["aaron"], PERSON) == pytest.approx(0.8)
+    assert dissent([aaron, replace(karan, cost=0.5)], ["aaron"], PERSON) == 0.0
+    assert dissent([aaron, replace(karan, hypothesis=0)], ["aaron"], PERSON) == 0.0
 
 
 def test_at_most_three_are_offered() -> None:

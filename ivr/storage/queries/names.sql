@@ -79,7 +79,8 @@ WITH asked AS (
 ), alike AS (
     SELECT asked.place, found.word_id, sum(found.weight) AS weight
     FROM asked CROSS JOIN LATERAL (
-        SELECT word_id, weight FROM name_word_keys WHERE key = asked.key LIMIT $3::int
+        SELECT word_id, weight FROM name_word_keys WHERE key = asked.key
+        ORDER BY word_id LIMIT $3::int
     ) AS found
     GROUP BY asked.place, found.word_id
 ), ranked AS (
