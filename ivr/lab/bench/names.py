@@ -1,6 +1,7 @@
 """How well and how fast customers are found by name, from a thousand to a million of them.
 
 python -m ivr.lab.bench.names --sizes 1000 10000
+python -m ivr.lab.bench.names --heard calls.jsonl --database postgresql://...
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.names import Nicknames, written_words
 from ivr.lab import database as lab_database
 from ivr.lab.bench.name_population import Population, Somebody
-from ivr.lab.bench.name_trials import PoorEar, Score, Trial, evaluate, perfect
+from ivr.lab.bench.name_trials import PoorEar, Score, Trial, evaluate, perfect, read
 from ivr.lab.packages import ensure_tree
 from ivr.lab.progress import TerminalProgress
 from ivr.speech.name_sounds import NameSounds
@@ -53,8 +55,7 @@ class Bench:
     """One growing company in one database."""
 
     def __init__(self, database: Database, pronouncer: NameSounds) -> None:
-        texts = [path.read_text("utf-8") for path in sorted(PROJECT.glob("grammars/nicknames/*"))]
-        self._nicknames = Nicknames.parse(*texts)
+        self._nicknames = nicknames()
         self._database = database
         self._pronouncer = pronouncer
         self._population = Population()
@@ -125,6 +126,28 @@ class Bench:
         return self._people[place], self._ids[place]
 
 
+def nicknames() -> Nicknames:
+    """Those of the project."""
+    texts = [path.read_text("utf-8") for path in sorted(PROJECT.glob("grammars/nicknames/*.txt"))]
+    return Nicknames.parse(*texts)
+
+
+async def heard(url: str, file: Path) -> dict[str, float]:
+    """How well a recogniser's output finds the customers of a database that is there already."""
+    database = await Database.open(url, application="saldo-bench")
+    pronouncer = NameSounds()
+    try:
+        await index_names(database, pronouncer, nicknames())
+        async with database.apart(LOADING_SECONDS) as session:
+            rows = await session.raw.fetch("SELECT id, account_number FROM customers")
+        ids = {row["account_number"]: row["id"] for row in rows}
+        names = PostgresNames(database, pronouncer, nicknames())
+        return (await evaluate(names, list(read(file, ids)))).figures()
+    finally:
+        await pronouncer.aclose()
+        await database.close()
+
+
 async def run(url: str, sizes: Sequence[int]) -> list[dict[str, object]]:
     """The table, printed as it grows."""
     database = await Database.open(url, application="saldo-bench")
@@ -148,10 +171,26 @@ async def _measured(bench: Bench, size: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Start a database of its own, measure, write var/bench/names.json, remove the database."""
+    """Measure invented customers, or a recogniser's output over real ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of customers")
-    sizes = parser.parse_args().sizes
+    parser.add_argument("--heard", type=Path, help="JSON lines of a recogniser's output")
+    parser.add_argument("--database", help="with --heard: whose customers were called for")
+    options = parser.parse_args()
+    if options.heard is None:
+        return measure(options.sizes)
+    if not options.database:
+        parser.error("--heard needs --database")
+    try:
+        figures = asyncio.run(heard(options.database, options.heard))
+    except (ValueError, OSError, LedgerUnavailable) as error:
+        sys.exit(str(error))
+    print(json.dumps(figures))  # noqa: T201 - what the command is for
+    return None
+
+
+def measure(sizes: Sequence[int]) -> None:
+    """The table, of a database of its own, into var/bench/names.json."""
     try:
         Population()
     except ModuleNotFoundError as error:
