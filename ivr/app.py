@@ -50,8 +50,9 @@ log = structlog.get_logger(__name__)
 
 RECORD_SECONDS = 2.0
 """how long a call waits at most for its record to be opened or closed"""
-ABANDONED_SECONDS = 150.0
-"""a charge older than this has no task any more: the gateway's time-outs are over"""
+ABANDONED_SECONDS = 400.0
+"""a charge older than this has no task any more: its requests to the gateway and its tries to be
+written down are over"""
 SWEEP_SECONDS = 30.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+PARENT_VARIABLE = "SALDO_CAPTURE_PARENT"
+"""tells the child whose death ends it too (capture/hardening.py)"""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 10.0
 STEADY_SECONDS = 30.0
@@ -47,7 +50,9 @@ class Child:
 
     async def _live(self) -> int:
         self._process = await asyncio.create_subprocess_exec(
-            *self._arguments, stdin=asyncio.subprocess.DEVNULL
+            *self._arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
         )
         try:
             return await self._process.wait()

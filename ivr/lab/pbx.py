@@ -73,17 +73,21 @@ class _PortTakenError(Exception):
 def start(folder: Path, tree: Tree, sounds: Path) -> PbxInfo:
     """The Asterisk of this lab folder, started if it does not run; it answers ARI and SIP.
 
-    `sounds` holds the prompts in folders `en` and `es`. Raises ProcessError.
+    `sounds` holds the prompts in folders `en` and `es`. One that ran before comes back on its
+    ports and with its passwords where it can, so that its clients find it again. Raises
+    ProcessError.
     """
-    there = running(folder)
-    if there is not None:
-        return there
+    before = _recorded(folder)
+    if before and before.process.alive:
+        return before
     home = folder.absolute() / "asterisk"
     home.mkdir(parents=True, exist_ok=True)
     for orphan in processes.find("-C", str(home / "etc" / "asterisk.conf")):
         processes.stop(orphan)  # an earlier start was interrupted before it could note it down
-    for _ in range(ATTEMPTS):
-        info = _launch(home, tree, sounds.absolute(), _choose_ports())
+    passwords = _passwords(before)
+    for attempt in range(ATTEMPTS):
+        ports = _ports_of(before) if before and attempt == 0 else None
+        info = _launch(home, tree, sounds.absolute(), ports or _choose_ports(), passwords)
         try:
             processes.wait_until(
                 lambda info=info: _is_ready(info),  # type: ignore[misc] # bound at once
@@ -105,11 +109,8 @@ def start(folder: Path, tree: Tree, sounds: Path) -> PbxInfo:
 
 def running(folder: Path) -> PbxInfo | None:
     """The Asterisk recorded in this lab folder, if that very process still runs."""
-    try:
-        info = _from_json((folder.absolute() / "asterisk" / RECORD).read_text())
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
-        return None
-    return info if info.process.alive else None
+    info = _recorded(folder)
+    return info if info and info.process.alive else None
 
 
 def stop(folder: Path) -> bool:
@@ -118,8 +119,33 @@ def stop(folder: Path) -> bool:
     found = processes.find("-C", str(home / "etc" / "asterisk.conf"))
     for process in found:
         processes.stop(process)
-    (home / RECORD).unlink(missing_ok=True)
     return bool(found)
+
+
+def _recorded(folder: Path) -> PbxInfo | None:
+    try:
+        return _from_json((folder.absolute() / "asterisk" / RECORD).read_text())
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _passwords(before: PbxInfo | None) -> tuple[str, str, str]:
+    if before:
+        return before.ari_password, before.capture_password, before.ami_password
+    return secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(16)
+
+
+def _ports_of(before: PbxInfo) -> _Ports | None:
+    """The ports of last time; None when somebody else has one of them now."""
+    ari = _port(before.ari_url)
+    free = processes.is_free(before.sip_port, "udp") and processes.is_free(ari)
+    if not free or not processes.is_free(before.ami_port):
+        return None
+    return _Ports(before.sip_port, before.rtp_first, ari, before.ami_port)
+
+
+def _port(ari_url: str) -> int:
+    return int(ari_url.rpartition(":")[2].partition("/")[0])
 
 
 def _choose_ports() -> _Ports:
@@ -137,9 +163,10 @@ def _choose_ports() -> _Ports:
     )
 
 
-def _launch(home: Path, tree: Tree, sounds: Path, ports: _Ports) -> PbxInfo:
+def _launch(
+    home: Path, tree: Tree, sounds: Path, ports: _Ports, passwords: tuple[str, str, str]
+) -> PbxInfo:
     run = _run_folder(home)
-    passwords = [secrets.token_hex(16) for _ in range(3)]
     info = PbxInfo(
         process=ProcessId(0, 0),
         sip_host=LOOPBACK,
@@ -222,7 +249,7 @@ def _site(info: PbxInfo, ports: _Ports, sounds: Path) -> dict[str, dict[str, str
 
 
 def _is_ready(info: PbxInfo) -> bool:
-    port = int(info.ari_url.rpartition(":")[2].partition("/")[0])
+    port = _port(info.ari_url)
     held = [
         processes.owns(info.process, info.sip_port, "udp"),
         processes.owns(info.process, port),

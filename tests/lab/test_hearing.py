@@ -10,7 +10,9 @@ import pytest
 
 from ivr.lab.errors import LabError
 from ivr.lab.hearing import Hearing
+from ivr.lab.phone import Press
 from ivr.lab.phrasebook import LOUD, RATE, Phrasebook, Samples, is_variant, plain_id
+from ivr.lab.scenario import after_keys
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.g711 import from_ulaw, to_ulaw
 from tests.lab.company_voice import opening_of, sound_of
@@ -166,3 +168,9 @@ def test_a_variant_for_a_later_attempt_is_the_phrase_but_another_phrase_is_not()
     assert is_variant("ask_security_code_amex_attempt2", "ask_security_code")
     assert not is_variant("ask_expiry", "ask_expiry_attempt2")
     assert not is_variant("declined_final", "declined")
+
+
+def test_silence_is_dead_air_only_after_the_last_key() -> None:
+    presses = [Press(10.0, 14.0), Press(30.0, 30.2)]
+    silences = [(9.8, 5.0), (20.0, 4.0), (30.1, 2.7)]
+    assert after_keys(silences, presses) == [(30.2, pytest.approx(2.6))]

@@ -1,0 +1,34 @@
+"""Asterisk killed under a call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.e2e.callers import (
+    House,
+    calling,
+    hears,
+    identifies,
+    is_ready,
+    keys_a_card,
+    outcomes,
+)
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+async def test_asterisk_gone_for_a_while_is_found_again_by_itself(house: House) -> None:
+    async with calling(house.lab) as phone:
+        await hears(phone, "welcome")
+        await asyncio.to_thread(house.kill, "asterisk")
+        await asyncio.sleep(3)
+        await asyncio.to_thread(house.restart_pbx)
+    await is_ready(house)
+    async with calling(house.lab) as phone:
+        await identifies(phone, "1047", "28001")
+        await keys_a_card(phone)
+        await phone.press("1")
+        await hears(phone, "paid")
+    assert sorted(await outcomes(house)) == ["hung-up", "paid"]

@@ -1,0 +1,64 @@
+"""A gateway that refuses, falls silent, or is slow: charged once or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.e2e.callers import (
+    House,
+    calling,
+    hears,
+    identifies,
+    keys_a_card,
+    misbehave,
+    rows,
+)
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+async def test_a_gateway_that_refuses_connections_charges_nothing(house: House) -> None:
+    async with calling(house.lab) as phone:
+        await identifies(phone, "1049", "28003")
+        await keys_a_card(phone)
+        await asyncio.to_thread(house.kill, "gateway")
+        await phone.press("1")
+        await hears(phone, "technical_problem", within=40)
+        await hears(phone, "lab_agent", within=30)
+    states = [row["state"] for row in await rows(house.lab, "select state from attempts")]
+    assert states == ["failed"]
+    await asyncio.to_thread(house.mend)
+    async with calling(house.lab) as phone:  # the invoice is still there to be paid
+        await identifies(phone, "1049", "28003")
+
+
+async def test_an_answer_that_never_comes_is_told_honestly(house: House) -> None:
+    await misbehave(house, mode="reset-after", count=1, on=["sale"])
+    async with calling(house.lab) as phone:
+        await identifies(phone, "1050", "28004")
+        await keys_a_card(phone)
+        await phone.press("1")
+        await hears(phone, "confirming_do_not_pay_again", within=40)
+    found = await rows(house.lab, "select state from attempts")
+    assert [row["state"] for row in found] == ["unknown"]
+    async with calling(house.lab) as phone:  # and is not asked to pay it again
+        await hears(phone, "welcome")
+        await phone.press("1050#28004")
+        await hears(phone, "nothing_owed")
+
+
+async def test_two_calls_of_one_customer_charge_once(house: House) -> None:
+    await misbehave(house, mode="delay", seconds=8, count=1, on=["sale"])
+    async with calling(house.lab) as one, calling(house.lab, "+447700900198") as other:
+        await asyncio.gather(identifies(one, "1051", "28005"), identifies(other, "1051", "28005"))
+        await asyncio.gather(keys_a_card(one), keys_a_card(other))
+        await one.press("1")
+        await asyncio.sleep(1)
+        await other.press("1")
+        await asyncio.gather(
+            hears(one, "paid", within=40), hears(other, "other_call_in_progress", within=40)
+        )
+    states = await rows(house.lab, "select state from attempts order by state")
+    assert [row["state"] for row in states] == ["canceled", "captured"]
