@@ -34,9 +34,16 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import rules, architecture test
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/test_architecture.py
 
+bench: $(VENV)/.run ## what a call costs on this machine; figures in var/bench
+	@$(BIN)/python -m ivr.lab.bench
+
+prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats
+	@$(BIN)/saldo prompts build
+
 lock: ## pin every dependency with its hash again (needs uv)
 	$(LOCK) -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
 
 clean: ## remove the environment and what runs left; the package cache stays
+	@if [ -x $(BIN)/saldo ]; then $(BIN)/saldo lab down; fi
 	rm -rf $(VENV) var

@@ -1,0 +1,115 @@
+"""What a paid call costs: CPU seconds of the daemon and of Asterisk, and key to prompt."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ivr.lab.demo import SCRIPT
+from ivr.lab.errors import LabError
+from ivr.lab.lab import Lab
+from ivr.lab.scenario import Report, play
+from ivr.lab.scenario_file import parse
+from ivr.storage.imports import import_files
+from ivr.storage.pool import Database
+
+APART_SECONDS = 0.8
+FIRST_ACCOUNT = 900000
+
+
+@dataclass(frozen=True, slots=True)
+class CallFigures:
+    """Of one run."""
+
+    calls: int
+    failed: int
+    seconds_a_call: float
+    """how long a caller is on the line"""
+    cpu_serve: float
+    """CPU seconds a call"""
+    cpu_capture: float
+    cpu_asterisk: float
+    key_to_prompt_p50_ms: float | None
+    key_to_prompt_p99_ms: float | None
+    key_to_prompt_samples: int
+
+
+async def measure(lab: Lab, calls: int) -> CallFigures:
+    """Place paying calls, one every APART_SECONDS, of customers made for this.
+
+    Raises LabError, LedgerUnavailable.
+    """
+    numbers = await _customers(lab, calls)
+    before = {part: cpu_seconds(pid) for part, pid in lab.pids.items()}
+
+    async def one(place: int, number: str) -> Report:
+        await asyncio.sleep(place * APART_SECONDS)
+        account = str(FIRST_ACCOUNT + place)
+        script = SCRIPT.read_text(encoding="utf-8").replace("INVOICE", number)
+        script = script.replace("1087#", f"{account}#").replace("28087", "28001")
+        return await play(parse(script, SCRIPT.name), lab)
+
+    reports = await asyncio.gather(*(one(*each) for each in enumerate(numbers)))
+    spent = {part: (cpu_seconds(pid) - before[part]) / calls for part, pid in lab.pids.items()}
+    latencies = sorted(ms for report in reports for ms in report.key_to_prompt_ms)
+    ends = [report.steps[-5].at or 0.0 for report in reports]
+    return CallFigures(
+        calls=calls,
+        failed=sum(not report.passed for report in reports),
+        seconds_a_call=round(sum(ends) / calls, 1),
+        cpu_serve=round(spent["serve"], 3),
+        cpu_capture=round(spent["capture"], 3),
+        cpu_asterisk=round(spent["asterisk"], 3),
+        key_to_prompt_p50_ms=_percentile(latencies, 0.5),
+        key_to_prompt_p99_ms=_percentile(latencies, 0.99),
+        key_to_prompt_samples=len(latencies),
+    )
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its ended children, from /proc."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    ticks = sum(int(field) for field in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def _customers(lab: Lab, count: int) -> list[str]:
+    """One line, suspended for it, and one new invoice each; the invoices' numbers."""
+    stamp = os.urandom(4).hex().upper()
+    accounts = [str(FIRST_ACCOUNT + place) for place in range(count)]
+    numbers = [f"BENCH-{stamp}-{account}" for account in accounts]
+    tables = {
+        "customers": ["external_id,account_number,kind,name,language,postal_code"]
+        + [f"B{account},{account},person,Bench Caller,en,28001" for account in accounts],
+        "services": ["external_id,customer,label,number,status,suspended_for"]
+        + [f"B{account}-1,B{account},the line,,suspended,non-payment" for account in accounts],
+        "invoices": ["number,service,amount,currency,paid,due_date"]
+        + [
+            f"{number},B{account}-1,42.50,EUR,0.00,2026-09-30"
+            for number, account in zip(numbers, accounts, strict=True)
+        ],
+    }
+    database = await Database.open(lab.postgres, size=1, application="saldo-bench")
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder, f"{kind}.csv") for kind in tables]
+            for file, lines in zip(files, tables.values(), strict=True):
+                file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            report = await import_files(database, files)
+    finally:
+        await database.close()
+    if not report.ok:
+        raise LabError("the bench's customers were refused:\n" + "\n".join(report.lines()))
+    return numbers
+
+
+def _percentile(ordered: list[float], part: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
+
+
+def as_rows(figures: CallFigures) -> list[tuple[str, str]]:
+    """Name and value, for a table."""
+    return [(name.replace("_", " "), str(value)) for name, value in asdict(figures).items()]
