@@ -195,13 +195,12 @@ class CallersVoice:
             self._ari.destroy_bridge(self._bridge),
         ):
             await _gone(what)
-        # The PBX says yes before it has done it, and the secure part refuses a channel with a snoop.
+        # The PBX says yes before it has done it; the secure part refuses a channel with a snoop.
         await _gone(self._until_off(self._snoop))
         if self._websocket is not None:
             await self._websocket.close()
         for channel_id in self._entered:
             self._stream.close(channel_id)
-
 
     async def _until_off(self, channel_id: str) -> None:
         """Return, by ChannelGone, when the channel is no more, and at the latest after a second."""

@@ -77,6 +77,7 @@ class FakeAsterisk:
                 web.delete("/ari/playbacks/{id}", self._stop),
                 web.get("/ari/applications", self._list_applications),
                 web.get("/ari/applications/{name}", self._get_application),
+                *self.more_routes(),
             ]
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -91,6 +92,10 @@ class FakeAsterisk:
             await socket.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def more_routes(self) -> list[web.RouteDef]:
+        """What a kind of PBX that can more answers besides."""
+        return []
 
     # --- what a test does
 

@@ -10,7 +10,7 @@ import wave
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -32,7 +32,6 @@ pytestmark = pytest.mark.e2e
 RATE = 8000
 TONE_HZ = 700
 LONG = ["sound:hello-world"] * 10
-PLAYING_SECONDS = 1.0
 Talk = Callable[[AsteriskLine, Router], Awaitable[Any]]
 
 
@@ -110,6 +109,11 @@ async def until_loud(voice: CallersVoice) -> bytes:
             return batch
 
 
+async def listen_on(voice: CallersVoice) -> NoReturn:
+    while True:
+        await voice.batch()
+
+
 async def left_over(ari: Ari) -> list[str]:
     """Channels and bridges that are not calls and are still there after a moment."""
     for _ in range(50):
@@ -136,19 +140,15 @@ async def test_the_caller_is_heard_over_a_prompt_and_without_its_echo(
         since = clock()
         await voice.open()
         took = clock() - since
-        print(f"set-up {1000 * took:.1f} ms")
         try:
             quiet = b"".join([await voice.batch() for _ in range(10)])
-            print(f"first second after {clock() - since:.3f} s")
             is_quiet = bool(np.abs(np.frombuffer(quiet, "<i2")).max() < 500)
             await phone.command("ausrc", f"aufile,{tone_file(tmp_path)}")
             await until_loud(voice)
             heard = (await voice.batch()) + (await voice.batch())
         finally:
-            since = clock()
             await voice.close()
             assert await snoops(ari) == []
-            print(f"taken down in {1000 * (clock() - since):.1f} ms")
         return took, is_quiet, pitch_hz(heard, rate), voice.dropped_seconds
 
     async with call(ari, pbx, phone, talk) as ending:
@@ -169,8 +169,7 @@ async def test_a_caller_who_hangs_up_is_told_as_a_voice_that_is_lost_and_nothing
         await voice.batch()
         await phone.command("hangup")
         try:
-            while True:
-                await voice.batch()
+            await listen_on(voice)
         finally:
             await voice.close()
 
@@ -189,8 +188,7 @@ async def test_a_websocket_that_drops_costs_the_voice_and_not_the_call(
         assert voice._websocket is not None
         await voice._websocket.close()
         with pytest.raises(VoiceLost):
-            while True:
-                await voice.batch()
+            await listen_on(voice)
         await voice.close()
         await (await line.play(["sound:hello-world"])).finished()
         return "still there"

@@ -1,0 +1,214 @@
+"""Understands callers: a model for each language, recognisers in a few threads, one for all calls.
+
+Decoding is done by as many threads as there are processor cores, a batch of sound at a time. Only
+so many callers are listened to at once, and nobody new while the threads lag behind: those callers
+are asked for keys, which is never worse than being understood too late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import structlog
+
+from ivr.dialogue.hearing import COMMAND, NAME, Expecting
+from ivr.speech.errors import EarsBusyError, GrammarError, ModelError
+from ivr.speech.grammar import UNKNOWN, Grammar, Grammars
+from ivr.speech.judging import Strictness
+from ivr.speech.recogniser import Guess, Model, Recogniser
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+CALLERS_A_CORE = 12
+LAG_SECONDS = 0.5
+"""sound that waits longer than this for a thread: nobody new is listened to"""
+NARROW_GUESSES = 4
+NAME_GUESSES = 10
+WIDE_GUESSES = 1
+
+
+class Sound(Protocol):
+    """A caller's voice as raw samples, little end first; LineError when it is lost."""
+
+    rate: int
+    dropped_seconds: float
+
+    async def batch(self) -> bytes: ...
+
+    def forget(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+OpenSound = Callable[[int], Awaitable[Sound]]
+"""opens the caller's voice at so many samples a second"""
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """One language: what is understood in it, and with what."""
+
+    model: Model
+    grammars: Grammars
+    strictness: Strictness = field(default_factory=Strictness)
+
+
+class Decoding:
+    """One answer's two recognisers; `accept` and `finish` go through the threads of `Ears`."""
+
+    def __init__(self, ears: Ears, narrow: Recogniser | None, wide: Recogniser) -> None:
+        self._ears = ears
+        self._narrow = narrow
+        self._wide = wide
+
+    async def accept(self, sound: bytes) -> str:
+        """Take in sound; the words so far, of the narrow recogniser where there is one."""
+        return await self._ears.work(lambda: self._accept(sound))
+
+    async def finish(self) -> tuple[list[Guess], list[Guess]]:
+        """The guesses of both, and begin anew."""
+        return await self._ears.work(self._finish)
+
+    def _accept(self, sound: bytes) -> str:
+        wide = self._wide.accept(sound)
+        return wide if self._narrow is None else self._narrow.accept(sound)
+
+    def _finish(self) -> tuple[list[Guess], list[Guess]]:
+        return [] if self._narrow is None else self._narrow.finish(), self._wide.finish()
+
+
+class Ears:
+    """The ears of the whole app. Close it when no call is left.
+
+    `callers` is how many are listened to at once.
+
+    Raises ModelError or GrammarError when a language cannot be understood as it is set up.
+    """
+
+    def __init__(
+        self, tongues: Mapping[str, Tongue], *, threads: int = 0, callers: int = 0
+    ) -> None:
+        cores = threads or os.cpu_count() or 1
+        self.callers = callers or cores * CALLERS_A_CORE
+        self.listened_to = 0
+        self.lag_seconds = 0.0
+        """how long the last batch waited for a thread"""
+        self._tongues = dict(tongues)
+        self._sentences = {
+            (language, grammar.name): _sayable(grammar, tongue.model)
+            for language, tongue in self._tongues.items()
+            for grammar in tongue.grammars
+        }
+        self._threads = ThreadPoolExecutor(cores, thread_name_prefix="ears")
+
+    def tongue(self, language: str) -> Tongue | None:
+        """How a language is understood; None when it is not."""
+        return self._tongues.get(language)
+
+    def grammars(self, language: str, expecting: Expecting) -> list[Grammar]:
+        """Those that an answer is read with: the expected one, and the commands."""
+        known = self._tongues[language].grammars
+        names = [COMMAND] if expecting.grammar == NAME else [expecting.grammar, COMMAND]
+        return [known[name] for name in dict.fromkeys(names)]
+
+    async def decoding(self, language: str, expecting: Expecting) -> Decoding:
+        """Begin to listen for one answer; `release` it afterwards.
+
+        Raises EarsBusyError.
+        """
+        if self.listened_to >= self.callers or self.lag_seconds > LAG_SECONDS:
+            raise EarsBusyError(
+                f"{self.listened_to} callers are listened to and sound waits "
+                f"{self.lag_seconds:.1f} s: callers are asked for keys"
+            )
+        self.listened_to += 1
+        try:
+            return await self.work(lambda: self._recognisers(language, expecting))
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """One caller less is listened to."""
+        self.listened_to -= 1
+        if not self.listened_to:
+            self.lag_seconds = 0.0
+
+    async def work(self, what: Callable[[], T]) -> T:
+        """Do something in one of the threads."""
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+
+        def do() -> tuple[float, T]:
+            began = clock()
+            return began, what()
+
+        began, done = await asyncio.get_running_loop().run_in_executor(self._threads, do)
+        self.lag_seconds = began - asked
+        return done
+
+    def close(self) -> None:
+        """End the threads when they have done what was begun."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _recognisers(self, language: str, expecting: Expecting) -> Decoding:
+        model = self._tongues[language].model
+        narrow: Recogniser | None = None
+        if expecting.grammar != NAME:
+            sentences = [
+                sentence
+                for grammar in self.grammars(language, expecting)
+                for sentence in self._sentences[language, grammar.name]
+            ]
+            narrow = model.recogniser([*dict.fromkeys(sentences), UNKNOWN], NARROW_GUESSES)
+        elif expecting.among:
+            known = [name for name in expecting.among if _is_known(name, model)]
+            narrow = model.recogniser([*known, UNKNOWN], NARROW_GUESSES)
+        wide = model.recogniser(None, NAME_GUESSES if expecting.grammar == NAME else WIDE_GUESSES)
+        return Decoding(self, narrow, wide)
+
+
+def unknown_words(grammars: Grammars, model: Model) -> dict[str, list[str]]:
+    """The words of each grammar file that the model cannot hear."""
+    unknown = {
+        grammar.source: sorted(word for word in grammar.words if not model.knows(word))
+        for grammar in grammars
+    }
+    return {source: words for source, words in unknown.items() if words}
+
+
+def check(language: str, tongue: Tongue, *, strictly: bool) -> None:
+    """Hold the grammars against the model's vocabulary.
+
+    Raises GrammarError naming file and words; unless `strictly` only where a grammar is left
+    without any sentence, other words are logged: public models know few letters, for instance.
+    """
+    missing = unknown_words(tongue.grammars, tongue.model)
+    for source, words in missing.items():
+        text = f"{source}: the speech model does not know {', '.join(words)}"
+        if strictly:
+            raise GrammarError(f"{text}. Take them out, or add them to the model and build it.")
+        log.warning("words_not_heard", language=language, grammar=source, words=words)
+    if not tongue.model.knows(UNKNOWN):
+        raise ModelError(f"The speech model for {language!r} has no {UNKNOWN}: use another.")
+
+
+def _sayable(grammar: Grammar, model: Model) -> list[str]:
+    """The sentences to listen for: those whose every word the model knows."""
+    sentences = [each for each in grammar.sentences() if _is_known(each, model)]
+    if not sentences:
+        raise GrammarError(
+            f"{grammar.source}: the speech model knows no whole sentence of it. Use another model, "
+            "or take the question's grammar out."
+        )
+    return sentences
+
+
+def _is_known(sentence: str, model: Model) -> bool:
+    return all(model.knows(word) for word in sentence.split())

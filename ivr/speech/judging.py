@@ -1,0 +1,104 @@
+"""Decides whether what was recognised is an answer: a recogniser always finds some word it knows.
+
+Pure. Two recognisers heard the same sound: the narrow one knows the sentences of the question and
+of the commands, the wide one every word of the model. A real answer fits the narrow one about as
+well as the wide one; anything else fits the wide one much better.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ivr.dialogue.hearing import COMMAND, NAME, Expecting, Heard, Unheard
+from ivr.speech.grammar import UNKNOWN, Grammar
+from ivr.speech.meanings import meaning
+from ivr.speech.recogniser import Guess
+
+OTHERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Strictness:
+    """Where the border lies; measured for each model (docs/speech.md tells how)."""
+
+    worse_a_second: float = 6.0
+    """how much less the narrow guess may fit than the wide one, for a second of speech"""
+    behind_the_best: float = 4.0
+    """how much less a sentence may fit than the narrow one's best guess, which was none"""
+    longest_second_a_word: float = 1.6
+    """nobody says a word of ours so slowly"""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the two recognisers found in one burst of speech."""
+
+    narrow: Sequence[Guess]
+    wide: Sequence[Guess]
+    seconds: float
+    """of speech"""
+
+
+def judge(
+    expecting: Expecting,
+    grammars: Sequence[Grammar],
+    evidence: Evidence,
+    today: dt.date,
+    strictness: Strictness,
+) -> Heard | Unheard:
+    """The answer, or UNCLEAR. `grammars` is the expected one, if there is one, and the commands."""
+    if expecting.grammar == NAME:
+        return _name(grammars, evidence, today)
+    for guess in evidence.narrow:
+        if guess.score < evidence.narrow[0].score - strictness.behind_the_best:
+            break
+        heard = _read(guess.words, grammars, today)
+        if heard is not None:
+            return heard if _fits(guess, evidence, strictness) else Unheard.UNCLEAR
+    return Unheard.UNCLEAR
+
+
+def is_complete(expecting: Expecting, grammars: Sequence[Grammar], words: str) -> bool:
+    """Whether the words so far need not be followed by more; then a short pause ends the answer."""
+    heard = _read(words, grammars, dt.date.min.replace(year=2000))
+    if heard is None or expecting.grammar == NAME:
+        return False
+    return (
+        heard.grammar == COMMAND
+        or not expecting.longest
+        or (len(heard.meaning) >= expecting.longest)
+    )
+
+
+def _read(words: str, grammars: Sequence[Grammar], today: dt.date) -> Heard | None:
+    for grammar in grammars:
+        tags = grammar.read(words) if words else None
+        meant = None if tags is None else meaning(grammar.name, tags, today)
+        if meant:
+            return Heard(grammar.name, meant, words)
+    return None
+
+
+def _fits(guess: Guess, evidence: Evidence, strictness: Strictness) -> bool:
+    count = len(guess.words.split())
+    if evidence.seconds > count * strictness.longest_second_a_word:
+        return False
+    if not evidence.wide:
+        return True
+    worse = evidence.wide[0].score - guess.score
+    return worse <= strictness.worse_a_second * max(evidence.seconds, 0.3)
+
+
+def _name(grammars: Sequence[Grammar], evidence: Evidence, today: dt.date) -> Heard | Unheard:
+    found: dict[str, None] = {}
+    for guess in (*evidence.narrow, *evidence.wide):
+        words = " ".join(word for word in guess.words.split() if word != UNKNOWN)
+        if words:
+            found.setdefault(words)
+    if not found:
+        return Unheard.UNCLEAR
+    best, *others = found
+    command = _read(evidence.wide[0].words, grammars, today) if evidence.wide else None
+    return command or Heard(NAME, best, best, tuple(others[:OTHERS]))

@@ -1,0 +1,246 @@
+"""One caller listened to: their voice is opened when it is needed, and each answer is made out.
+
+It never raises (dialogue.hearing.Ears): what goes wrong with hearing is DEAF.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import structlog
+
+from ivr.dialogue.endings import LineError
+from ivr.dialogue.hearing import NAME, Expecting, Heard, Listening, Unheard
+from ivr.speech.ears import Decoding, Ears, OpenSound, Sound, Tongue
+from ivr.speech.endpointing import (
+    FLOOR_AT_FIRST_DB,
+    FRAME_SECONDS,
+    Endpointer,
+    Patience,
+    Verdict,
+    loudness_db,
+)
+from ivr.speech.errors import DeafError, HearingError
+from ivr.speech.judging import Evidence, is_complete, judge
+
+log = structlog.get_logger(__name__)
+
+BATCH_SECONDS = 0.1
+LEAD_SECONDS = 0.4
+"""kept from before the first loud moment: words begin softly"""
+LEAST_WORD_SECONDS = 0.12
+"""of loud sound before a word is believed to be the caller's, and hushes the prompt"""
+MOST_DROPPED_SECONDS = 1.0
+"""more of an answer lost than this and nothing can be made of it"""
+DIGITS = Patience(after_complete=0.3, after_incomplete=1.0, longest=20.0)
+NAMES = Patience(after_complete=0.7, after_incomplete=0.7, longest=10.0)
+OTHERS = Patience()
+SPELT = frozenset({"digits", "spelling", "expiry"})
+
+
+class CallersEars:
+    """One caller's ears, the port of the conversation. `rest` when the call is over."""
+
+    def __init__(
+        self, ears: Ears, open_sound: OpenSound, today: Callable[[], dt.date] = dt.date.today
+    ) -> None:
+        self._ears = ears
+        self._open_sound = open_sound
+        self._today = today
+        self._sound: Sound | None = None
+        self._current: Hark | None = None
+        self._floor_db = FLOOR_AT_FIRST_DB
+
+    async def listen(self, language: str, expecting: Expecting) -> Listening:
+        """Begin to listen for one answer; an earlier one is given up."""
+        if self._current is not None:
+            await self._current.stop()
+            self._floor_db = self._current.floor_db
+        tongue = self._ears.tongue(language)
+        if tongue is None:
+            return Deaf(f"nobody understands {language!r}")
+        try:
+            sound = await self._voice(tongue.model.rate)
+            decoding = await self._ears.decoding(language, expecting)
+        except (LineError, HearingError) as error:
+            return Deaf(str(error))
+        sound.forget()
+        answer = Answer(self._ears, tongue, language, expecting, self._today())
+        self._current = Hark(self._ears, sound, decoding, answer, self._floor_db)
+        return self._current
+
+    async def rest(self) -> None:
+        """Stop listening and take everything off the caller's channel."""
+        if self._current is not None:
+            await self._current.stop()
+            self._current = None
+        sound, self._sound = self._sound, None
+        if sound is not None:
+            await sound.close()
+
+    async def _voice(self, rate: int) -> Sound:
+        """The open voice, at this rate: models of two languages may differ."""
+        broken = self._current is not None and self._current.is_deaf
+        if self._sound is not None and (broken or self._sound.rate != rate):
+            await self.rest()
+        if self._sound is None:
+            self._sound = await self._open_sound(rate)
+        return self._sound
+
+
+class Answer:
+    """What is to be made of the words of one answer."""
+
+    def __init__(
+        self, ears: Ears, tongue: Tongue, language: str, expecting: Expecting, today: dt.date
+    ) -> None:
+        self._tongue = tongue
+        self._expecting = expecting
+        self._grammars = ears.grammars(language, expecting)
+        self._today = today
+
+    def patience(self) -> Patience:
+        kind = self._expecting.grammar
+        like = NAMES if kind == NAME else DIGITS if kind in SPELT else OTHERS
+        return Patience(
+            self._expecting.patience_seconds,
+            like.after_complete,
+            like.after_incomplete,
+            like.after_noise,
+            like.longest,
+            like.cough,
+        )
+
+    def is_complete(self, words: str) -> bool:
+        return is_complete(self._expecting, self._grammars, words)
+
+    def judge(self, evidence: Evidence) -> Heard | Unheard:
+        return judge(
+            self._expecting, self._grammars, evidence, self._today, self._tongue.strictness
+        )
+
+
+class Hark:
+    """One answer being listened for (dialogue.hearing.Listening)."""
+
+    def __init__(
+        self, ears: Ears, sound: Sound, decoding: Decoding, answer: Answer, floor_db: float
+    ) -> None:
+        self.delay_seconds = 0.0
+        """from the last loud moment of the answer until its result, when there is one"""
+        self._sound = sound
+        self._decoding = decoding
+        self._answer = answer
+        self._endpointer = Endpointer(answer.patience(), floor_db)
+        self._at = 0.0
+        """end of the sound taken in so far, in seconds"""
+        self._lead = deque[bytes](maxlen=round(LEAD_SECONDS / BATCH_SECONDS))
+        self._is_decoding = False
+        self._spoke = asyncio.Event()
+        self._dropped_before = sound.dropped_seconds
+        self._task = asyncio.create_task(self._run(), name="listening")
+        self._task.add_done_callback(lambda _: ears.release())
+
+    @property
+    def floor_db(self) -> float:
+        """The noise of the caller's line."""
+        return self._endpointer.floor_db
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether it ended because the voice was lost."""
+        task = self._task
+        return task.done() and not task.cancelled() and task.result() is Unheard.DEAF
+
+    async def speaking(self) -> None:
+        await self._spoke.wait()
+
+    def prompt_over(self) -> None:
+        self._endpointer.listen(self._at)
+
+    async def result(self) -> Heard | Unheard:
+        await asyncio.wait((self._task,))
+        return Unheard.DEAF if self._task.cancelled() else self._task.result()
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.wait((self._task,))
+
+    async def _run(self) -> Heard | Unheard:
+        try:
+            while True:
+                verdict = await self._take(await self._sound.batch())
+                if verdict not in {Verdict.WAITING, Verdict.SPEAKING}:
+                    return await self._end(verdict)
+        except (LineError, HearingError) as error:
+            log.warning("no_longer_listening", why=str(error))
+        except Exception as error:  # noqa: BLE001 - this task's outer edge: what the recogniser raises is no reason to lose the call
+            log.error("hearing_failed", why=type(error).__name__)  # noqa: TRY400 - no sound in logs
+        return Unheard.DEAF
+
+    async def _take(self, sound: bytes) -> Verdict:
+        """One batch of sound: how loud, which words, and how far the caller is."""
+        if self._sound.dropped_seconds - self._dropped_before > MOST_DROPPED_SECONDS:
+            raise DeafError("the caller's voice came faster than it was understood")
+        for loudness in loudnesses(sound, self._sound.rate):
+            self._at += FRAME_SECONDS
+            self._endpointer.hear(loudness, self._at)
+        if self._endpointer.is_sounding:
+            words = await self._decoding.accept(b"".join((*self._lead, sound)))
+            self._lead.clear()
+            self._is_decoding = True
+            complete = self._answer.is_complete(words)
+            self._endpointer.understand(words, self._at, is_complete=complete)
+        else:
+            self._lead.append(sound)
+        verdict = self._endpointer.verdict(self._at)
+        if verdict is Verdict.SPEAKING and self._endpointer.loud_seconds >= LEAST_WORD_SECONDS:
+            self._spoke.set()
+        if verdict is Verdict.WAITING and self._is_decoding and not self._endpointer.is_sounding:
+            self._is_decoding = False
+            await self._decoding.finish()  # a click or a cough: forget it
+        return verdict
+
+    async def _end(self, verdict: Verdict) -> Heard | Unheard:
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        if verdict is Verdict.SILENCE:
+            return Unheard.SILENCE
+        if verdict is Verdict.TOO_MUCH:
+            return Unheard.TOO_MUCH
+        narrow, wide = await self._decoding.finish()
+        evidence = Evidence(narrow, wide, self._endpointer.spoken_seconds)
+        judged = self._answer.judge(evidence)
+        self.delay_seconds = self._at - self._endpointer.quiet_since + clock() - since
+        return judged
+
+
+class Deaf:
+    """In the place of a listening that cannot be (dialogue.hearing.Listening)."""
+
+    def __init__(self, why: str) -> None:
+        log.warning("not_listening", why=why)
+
+    async def speaking(self) -> None:
+        await asyncio.Event().wait()
+
+    def prompt_over(self) -> None:
+        return
+
+    async def result(self) -> Unheard:
+        return Unheard.DEAF
+
+    async def stop(self) -> None:
+        return
+
+
+def loudnesses(sound: bytes, rate: int) -> list[float]:
+    """The loudness of each frame, in decibels below full scale."""
+    length = round(FRAME_SECONDS * rate)
+    samples = np.frombuffer(sound, "<i2")
+    frames = samples[: len(samples) // length * length].reshape(-1, length).astype(np.float64)
+    return [loudness_db(float(mean)) for mean in np.square(frames).mean(axis=1)]

@@ -1,0 +1,133 @@
+"""Vosk, wrapped: a model's folder checked, sample rate and vocabulary known, guesses as values.
+
+Everything here blocks: it belongs into a thread (ears.py). Vosk lets other threads run meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import vosk
+
+from ivr.speech.errors import ModelError
+
+RATES = (8000, 16000)
+_RATE = re.compile(r"^\s*--sample-frequency=(\d+)", re.MULTILINE)
+_KALDI_RATE = 16000
+"""what a model without that line has"""
+_NEEDED = ("conf/mfcc.conf", "am/final.mdl", "graph/HCLr.fst", "graph/Gr.fst")
+_QUIET = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What may have been said."""
+
+    words: str
+    score: float
+    """logarithm of how well words and sound fit; comparable for the same sound only"""
+
+
+class Recogniser(Protocol):
+    """One answer's decoding; one thread at a time."""
+
+    def accept(self, sound: bytes) -> str:
+        """Take in raw samples; the words so far."""
+        ...
+
+    def finish(self) -> list[Guess]:
+        """The guesses for everything since the beginning, likeliest first; then it begins anew."""
+        ...
+
+
+class Model(Protocol):
+    """One language's speech model."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        ...
+
+    def knows(self, word: str) -> bool: ...
+
+    def recogniser(self, sentences: Sequence[str] | None, guesses: int) -> Recogniser:
+        """One that listens for these sentences, and words of them in like order; None: for all."""
+        ...
+
+
+class VoskModel:
+    """A model folder, loaded; shared by all recognisers of its language.
+
+    `setting` is where the folder was named, for messages.
+
+    Raises ModelError.
+    """
+
+    def __init__(self, folder: Path, setting: str) -> None:
+        self.rate = _rate(folder, setting)
+        vosk.SetLogLevel(_QUIET)
+        try:
+            self._model = vosk.Model(str(folder))
+        except Exception as error:  # noqa: BLE001 - the binding raises nothing more precise
+            raise ModelError(
+                f"The speech model in {folder} ({setting}) is broken ({error}): "
+                "fetch it again, or build it with `make speech-model`."
+            ) from None
+
+    def knows(self, word: str) -> bool:
+        return int(self._model.vosk_model_find_word(word)) >= 0
+
+    def recogniser(self, sentences: Sequence[str] | None, guesses: int) -> VoskRecogniser:
+        told = () if sentences is None else (json.dumps(list(sentences), ensure_ascii=False),)
+        recogniser = vosk.KaldiRecognizer(self._model, self.rate, *told)
+        recogniser.SetMaxAlternatives(guesses)
+        return VoskRecogniser(recogniser)
+
+
+class VoskRecogniser:
+    """One answer's decoding."""
+
+    def __init__(self, recogniser: vosk.KaldiRecognizer) -> None:
+        self._recogniser = recogniser
+
+    def accept(self, sound: bytes) -> str:
+        # Whether Vosk takes this for the end is not asked: endpointing.py decides.
+        self._recogniser.AcceptWaveform(sound)
+        return str(json.loads(self._recogniser.PartialResult()).get("partial", ""))
+
+    def finish(self) -> list[Guess]:
+        found = json.loads(self._recogniser.FinalResult()).get("alternatives", ())
+        self._recogniser.Reset()
+        return [Guess(one["text"].strip(), float(one["confidence"])) for one in found]
+
+
+def _rate(folder: Path, setting: str) -> int:
+    """The sample rate that the model was made for."""
+    if not folder.is_dir():
+        raise ModelError(
+            f"There is no speech model in {folder}: run `saldo speech install`, or name another "
+            f"folder in {setting}."
+        )
+    for name in _NEEDED:
+        if not (folder / name).is_file():
+            raise ModelError(
+                f"The speech model in {folder} ({setting}) has no {name}: it is incomplete, or of "
+                "a kind that takes no grammars (the small ones do)."
+            )
+    try:
+        text = (folder / "conf/mfcc.conf").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ModelError(f"{folder}/conf/mfcc.conf ({setting}) cannot be read.") from None
+    stated = _RATE.search(text)
+    rate = int(stated[1]) if stated else _KALDI_RATE
+    if rate not in RATES:
+        raise ModelError(
+            f"The speech model in {folder} ({setting}) is made for {rate} samples a second; "
+            f"Asterisk gives {' or '.join(map(str, RATES))}."
+        )
+    return rate

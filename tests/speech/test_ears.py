@@ -1,0 +1,283 @@
+"""Answers made out of sound by a model that understands beeps, and what goes wrong with hearing."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+
+from ivr.dialogue.endings import LineError
+from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
+from ivr.settings import PROJECT
+from ivr.speech.ears import Ears, Tongue, check, unknown_words
+from ivr.speech.errors import EarsBusyError, GrammarError, ModelError
+from ivr.speech.grammar import UNKNOWN, load
+from ivr.speech.judging import Strictness
+from ivr.speech.listening import CallersEars
+from ivr.speech.recogniser import Guess, VoskModel
+from tests.fakes.ears import BeepModel, TapedVoice, beep, noise, quiet, words
+
+GRAMMARS = load(PROJECT / "grammars")
+TODAY = dt.date(2026, 11, 25)
+YES_NO = Expecting("yes_no", patience_seconds=3)
+LOOSE = Strictness(longest_second_a_word=10)
+
+
+def ears_with(model: BeepModel, *, callers: int = 0) -> Ears:
+    return Ears({"en": Tongue(model, GRAMMARS["en"], LOOSE)}, threads=1, callers=callers)
+
+
+@asynccontextmanager
+async def listening_to(sound: bytes, model: BeepModel) -> AsyncIterator[CallersEars]:
+    ears = ears_with(model)
+    mine = CallersEars(ears, TapedVoice(sound).open, lambda: TODAY)
+    try:
+        yield mine
+    finally:
+        await mine.rest()
+        assert ears.listened_to == 0
+        ears.close()
+
+
+async def hear(
+    sound: bytes, model: BeepModel, expecting: Expecting = YES_NO, *, asked: bool = True
+) -> Heard | Unheard:
+    async with listening_to(sound, model) as mine:
+        listening = await mine.listen("en", expecting)
+        if asked:
+            listening.prompt_over()
+        async with asyncio.timeout(10):
+            return await listening.result()
+
+
+async def test_an_answer_is_made_out_with_its_meaning() -> None:
+    heard = await hear(quiet(1) + words(2) + quiet(5), BeepModel("yes please"))
+    assert heard == Heard("yes_no", "yes", "yes please")
+
+
+async def test_a_command_is_understood_at_any_question() -> None:
+    heard = await hear(quiet(1) + words(2) + quiet(5), BeepModel("agent please"))
+    assert heard == Heard("command", "agent", "agent please")
+
+
+async def test_digits_end_at_their_full_length() -> None:
+    expecting = Expecting("digits", longest=4)
+    async with listening_to(quiet(1) + words(4) + quiet(5), BeepModel("one oh four two")) as mine:
+        listening = await mine.listen("en", expecting)
+        listening.prompt_over()
+        assert await listening.result() == Heard("digits", "1042", "one oh four two")
+        assert 0.28 < getattr(listening, "delay_seconds") < 0.6  # noqa: B009 - not of the port
+
+
+async def test_a_word_is_told_while_the_prompt_plays_so_that_it_can_be_hushed() -> None:
+    sound = quiet(2) + words(1) + quiet(5)
+    async with listening_to(sound, BeepModel("yes")) as mine:
+        listening = await mine.listen("en", YES_NO)
+        async with asyncio.timeout(5):
+            await listening.speaking()
+        assert await listening.result() == Heard("yes_no", "yes", "yes")
+
+
+async def test_silence_is_told_after_the_prompt_and_the_patience() -> None:
+    assert await hear(quiet(9), BeepModel("yes")) is Unheard.SILENCE
+
+
+async def test_while_the_prompt_plays_there_is_no_silence() -> None:
+    assert await hear(quiet(9), BeepModel("yes"), asked=False) is Unheard.DEAF  # the tape is over
+
+
+@pytest.mark.parametrize("sound", [beep(0.04), beep(0.14), noise(0.3, 4000)])
+async def test_clicks_and_coughs_are_silence(sound: bytes) -> None:
+    model = BeepModel("")
+    assert await hear(quiet(1) + sound + quiet(6), model) is Unheard.SILENCE
+
+
+async def test_what_is_no_answer_is_unclear() -> None:
+    model = BeepModel("one two three", guesses=[Guess("banana", 0.0)])
+    assert await hear(quiet(1) + words(3) + quiet(3), model) is Unheard.UNCLEAR
+
+
+@pytest.mark.parametrize("said", [f"yes {UNKNOWN}", UNKNOWN, ""])
+async def test_words_beside_the_answer_make_it_unclear(said: str) -> None:
+    model = BeepModel("yes", guesses=[Guess(said, 0.0)])
+    assert await hear(quiet(1) + words(2) + quiet(3), model) is Unheard.UNCLEAR
+
+
+async def test_whoever_talks_all_the_time_is_told_as_such() -> None:
+    said = " ".join(["yes"] * 60)
+    assert await hear(quiet(1) + words(60), BeepModel(said)) is Unheard.TOO_MUCH
+
+
+async def test_a_name_comes_with_what_else_it_may_have_been() -> None:
+    guesses = [Guess("james smith", 3.0), Guess("james smyth", 2.0), Guess("jane smith", 1.0)]
+    model = BeepModel("james smith", guesses=guesses)
+    heard = await hear(quiet(1) + words(2) + quiet(3), model, Expecting(NAME))
+    assert heard == Heard(NAME, "james smith", "james smith", ("james smyth", "jane smith"))
+    assert model.told == [None]
+
+
+async def test_names_at_hand_are_listened_for_beside_all_others() -> None:
+    model = BeepModel("james smith", unknown=["ørsted"])
+    expecting = Expecting(NAME, among=("james smith", "hans ørsted"))
+    await hear(quiet(1) + words(2) + quiet(3), model, expecting)
+    assert model.told == [["james smith", UNKNOWN], None]
+
+
+async def test_a_voice_that_is_lost_leaves_the_caller_with_keys() -> None:
+    assert await hear(quiet(1), BeepModel("yes")) is Unheard.DEAF
+
+
+async def test_a_voice_that_cannot_be_opened_leaves_the_caller_with_keys() -> None:
+    async def refuse(_: int) -> TapedVoice:
+        raise LineError("no websocket")
+
+    ears = ears_with(BeepModel("yes"))
+    mine = CallersEars(ears, refuse)
+    with structlog.testing.capture_logs() as logs:
+        listening = await mine.listen("en", YES_NO)
+    assert await listening.result() is Unheard.DEAF
+    assert logs[0]["why"] == "no websocket"
+    await mine.rest()
+    ears.close()
+
+
+async def test_a_language_without_a_model_leaves_the_caller_with_keys() -> None:
+    async with listening_to(quiet(3), BeepModel("yes")) as mine:
+        listening = await mine.listen("ca", YES_NO)
+        assert await listening.result() is Unheard.DEAF
+
+
+async def test_more_callers_than_can_be_listened_to_are_asked_for_keys() -> None:
+    ears = ears_with(BeepModel("yes"), callers=1)
+    first = CallersEars(ears, TapedVoice(quiet(300)).open)
+    second = CallersEars(ears, TapedVoice(quiet(1) + words(1) + quiet(5)).open)
+    await first.listen("en", YES_NO)
+    with structlog.testing.capture_logs() as logs:
+        assert await (await second.listen("en", YES_NO)).result() is Unheard.DEAF
+    assert "1 callers are listened to" in logs[0]["why"]
+    await first.rest()
+    assert await (await second.listen("en", YES_NO)).result() == Heard("yes_no", "yes", "yes")
+    await second.rest()
+    ears.close()
+
+
+async def test_threads_that_lag_take_nobody_new() -> None:
+    ears = ears_with(BeepModel("yes"))
+    ears.lag_seconds = 1.0
+    with pytest.raises(EarsBusyError, match="sound waits"):
+        await ears.decoding("en", YES_NO)
+    ears.close()
+
+
+async def test_sound_that_is_lost_on_the_way_makes_deaf_and_not_wrong() -> None:
+    voice = TapedVoice(quiet(1) + words(4) + quiet(5))
+    ears = ears_with(BeepModel("one oh four two"))
+    mine = CallersEars(ears, voice.open)
+    listening = await mine.listen("en", Expecting("digits", longest=4))
+    voice.dropped_seconds = 2.0
+    assert await listening.result() is Unheard.DEAF
+    await mine.rest()
+    ears.close()
+
+
+async def test_a_recogniser_that_fails_costs_the_voice_and_not_the_call() -> None:
+    class Broken(BeepModel):
+        def recogniser(self, sentences: Sequence[str] | None, guesses: int) -> object:  # type: ignore[override]  # it is broken on purpose
+            return object()
+
+    assert await hear(quiet(1) + words(2) + quiet(3), Broken("yes")) is Unheard.DEAF
+
+
+async def test_resting_takes_the_voice_off_the_channel_and_hearing_again_puts_it_back() -> None:
+    voice = TapedVoice(quiet(300))
+    ears = ears_with(BeepModel("yes"))
+    mine = CallersEars(ears, voice.open)
+    listening = await mine.listen("en", YES_NO)
+    await mine.listen("en", YES_NO)
+    assert voice.opened == 1
+    assert await listening.result() is Unheard.DEAF
+    await mine.rest()
+    assert voice.closed
+    assert ears.listened_to == 0
+    await mine.listen("en", YES_NO)
+    assert voice.opened == 2
+    await mine.rest()
+    await mine.rest()
+    ears.close()
+
+
+def test_words_that_the_model_does_not_know_are_told_with_their_file() -> None:
+    model = BeepModel(unknown=["agent", "yes"])
+    missing = unknown_words(GRAMMARS["en"], model)
+    assert missing["en/yes_no.jsgf"] == ["yes"]
+    assert missing["en/command.jsgf"] == ["agent"]
+    with pytest.raises(GrammarError, match=r"en/.*\.jsgf: the speech model does not know"):
+        check("en", Tongue(model, GRAMMARS["en"]), strictly=True)
+    with structlog.testing.capture_logs() as logs:
+        check("en", Tongue(model, GRAMMARS["en"]), strictly=False)
+    assert {"grammar": "en/yes_no.jsgf", "words": ["yes"]}.items() <= logs[-1].items()
+
+
+async def test_sentences_with_unknown_words_are_not_listened_for() -> None:
+    model = BeepModel("no", unknown=["yes"])
+    assert await hear(quiet(1) + words(1) + quiet(3), model) == Heard("yes_no", "no", "no")
+    told = model.told[0]
+    assert told is not None
+    assert "no" in told
+    assert not any("yes" in sentence.split() for sentence in told)
+
+
+def test_a_grammar_of_which_nothing_can_be_heard_is_an_error() -> None:
+    words_of_numbers = sorted(GRAMMARS["en"]["number"].words)
+    with pytest.raises(GrammarError, match=r"number.*\.jsgf: the speech model knows no whole"):
+        ears_with(BeepModel(unknown=words_of_numbers))
+
+
+def test_a_model_without_the_unknown_word_is_an_error() -> None:
+    with pytest.raises(ModelError, match=r"has no \[unk\]"):
+        check("en", Tongue(BeepModel(unknown=[UNKNOWN]), GRAMMARS["en"]), strictly=False)
+
+
+def model_folder(tmp_path: Path, **text: str) -> Path:
+    for name in ("am/final.mdl", "graph/HCLr.fst", "graph/Gr.fst", "conf/mfcc.conf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text.get(Path(name).stem, ""))
+    return tmp_path
+
+
+def without(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda folder: (folder / "am").rename(folder / "ma"), r"has no am/final\.mdl"),
+        (without("graph/Gr.fst"), r"has no graph/Gr\.fst: it is incomplete, or of a kind"),
+        (without("conf/mfcc.conf"), r"has no conf/mfcc\.conf"),
+        (
+            lambda folder: (folder / "conf/mfcc.conf").write_text("--sample-frequency=11025\n"),
+            "made for 11025 samples a second; Asterisk gives 8000 or 16000",
+        ),
+        (lambda _: None, "is broken"),
+    ],
+)
+def test_a_model_folder_that_is_not_usable_is_told_with_its_setting(
+    tmp_path: Path, spoil: Callable[[Path], None], why: str
+) -> None:
+    folder = model_folder(tmp_path, mfcc="--sample-frequency=8000\n")
+    spoil(folder)
+    with pytest.raises(ModelError, match=why) as caught:
+        VoskModel(folder, "SALDO_SPEECH__MODELS__EN")
+    assert str(folder) in str(caught.value)
+    assert "SALDO_SPEECH__MODELS__EN" in str(caught.value)
+
+
+def test_a_model_folder_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="saldo speech install"):
+        VoskModel(tmp_path / "nowhere", "speech.models.en")
