@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Protocol
 
 ACCENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"en": ("en-us", "en-gb-x-rp"), "es": ("es", "es-419")}
@@ -59,19 +58,6 @@ _VOWEL_LOST = 0.6
 _CONSONANT_LOST = 0.8
 _LOST_AT_THE_END = 0.45
 """a last consonant, which a telephone's noise gate swallows"""
-
-
-class Pronouncer(Protocol):
-    """What knows how words are pronounced."""
-
-    async def sounds(
-        self, words: Sequence[str], accents: Sequence[str] = ALL_ACCENTS
-    ) -> list[tuple[str, ...]]:
-        """For each word its sound in each accent, as a string of PHONES; "" if it has none.
-
-        Raises PronunciationUnavailable when there is no answer in time.
-        """
-        ...
 
 
 class PronunciationUnavailable(Exception):

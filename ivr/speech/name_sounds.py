@@ -26,7 +26,7 @@ _LONGEST_ANSWER = 1 << 22
 
 
 class NameSounds:
-    """`billing.sounds.Pronouncer`. One process, started when first asked; `aclose` it.
+    """`storage.name_index.Pronouncer`. One process, started when first asked; `aclose` it.
 
     Use it in one event loop. What was asked lately is remembered.
     """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from ivr.billing import sounds
 from ivr.billing.customers import CustomerKind
 from ivr.billing.names import NameForm, Nicknames, combination_keys, fold, form, keypads
-from ivr.billing.sounds import ALL_ACCENTS, Pronouncer
+from ivr.billing.sounds import ALL_ACCENTS
 from ivr.storage.pool import Database, Record, Session
 
 BATCH_CUSTOMERS = 4000
@@ -17,6 +17,19 @@ BATCH_SECONDS = 60.0
 """how long one statement of a batch may take; no caller waits for it"""
 
 _Key: TypeAlias = tuple[str, str]  # words joined by spaces, and kind: what a name is known by
+
+
+class Pronouncer(Protocol):
+    """What knows how words are pronounced."""
+
+    async def sounds(
+        self, words: Sequence[str], accents: Sequence[str] = ALL_ACCENTS
+    ) -> list[tuple[str, ...]]:
+        """For each word its sound in each accent, as a string of PHONES; "" if it has none.
+
+        Raises PronunciationUnavailable when there is no answer in time.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,9 @@ from ivr.billing.names import (
     heard_forms,
     miskeyed,
 )
-from ivr.billing.sounds import ACCENTS, ALL_ACCENTS, Pronouncer
+from ivr.billing.sounds import ACCENTS, ALL_ACCENTS
 from ivr.storage import rows
-from ivr.storage.name_index import word_keys
+from ivr.storage.name_index import Pronouncer, word_keys
 from ivr.storage.pool import Database
 from ivr.storage.sound_distances import nearest
 

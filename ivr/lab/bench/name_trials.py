@@ -11,8 +11,9 @@ from pathlib import Path
 
 from ivr.billing.matches import Decision, Hypothesis, MarginRule, Named, Sure, decide
 from ivr.billing.names import form, written_words
-from ivr.billing.sounds import ACCENTS, PHONES, Pronouncer, substitution
+from ivr.billing.sounds import ACCENTS, PHONES, substitution
 from ivr.lab.bench.name_population import Somebody
+from ivr.storage.name_index import Pronouncer
 from ivr.storage.names import SPOKEN_RULE, PostgresNames
 
 SLOWEST_SHARE = 0.99
