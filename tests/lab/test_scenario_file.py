@@ -1,0 +1,141 @@
+"""Scenario files: read as written, and every mistake named with its line."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ivr.lab.phrasebook import Phrasebook
+from ivr.lab.scenario_file import (
+    Expected,
+    ExpectedPayment,
+    HangsUp,
+    Hears,
+    Presses,
+    Scenario,
+    ScenarioError,
+    Waits,
+    load,
+    parse,
+)
+from ivr.settings import PROJECT
+
+FILES = sorted((PROJECT / "tests/scenarios").glob("*.yaml"))
+
+
+def steps(text: str) -> str:
+    return f"name: a call\nsteps:\n{text}"
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(ScenarioError) as error:
+        parse(text, "call.yaml")
+    return str(error.value)
+
+
+# --- files
+
+
+def test_a_scenario_is_read_as_it_is_written() -> None:
+    scenario = parse(
+        """
+name: pays one invoice by card
+from: "+34600111222"
+to: pay
+headers: {X-Saldo-Account: "1042"}
+steps:
+  - hears: ask_card_number.attempt2
+  - hears: {phrase: error.invalid-date, within: 2.5, strict: true, language: es}
+  - press: "0330"
+  - press: {keys: "12*#", gap: 0.5}
+  - waits: 2.5
+  - hangs_up
+expect:
+  ending: paid
+  payments: [{amount: "42.50", currency: EUR, last4: "0011", status: captured}]
+  invoices: {"F-2026-0007": paid}
+  webhooks: [invoice.paid]
+  texts: []
+""",
+        "call.yaml",
+    )
+    assert scenario == Scenario(
+        name="pays one invoice by card",
+        caller="+34600111222",
+        to="pay",
+        headers=(("X-Saldo-Account", "1042"),),
+        steps=(
+            Hears("ask_card_number_attempt2"),
+            Hears("error_invalid_date", 2.5, strict=True, language="es"),
+            Presses("0330"),
+            Presses("12*#", 0.5),
+            Waits(2.5),
+            HangsUp(),
+        ),
+        expect=Expected(
+            ending="paid",
+            payments=(ExpectedPayment(Decimal("42.50"), "EUR", "0011", "captured"),),
+            invoices=(("F-2026-0007", "paid"),),
+            webhooks=("invoice.paid",),
+            texts=(),
+        ),
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_scenario_of_ours_is_well_written(file: Path, phrasebook: Phrasebook) -> None:
+    scenario = load(file)
+    assert scenario.expect.ending is not None
+    heard = [step.phrase for step in scenario.steps if isinstance(step, Hears)]
+    assert [phrase for phrase in heard if phrase not in phrasebook] == []
+
+
+def test_each_scenario_that_pays_has_invoices_of_its_own() -> None:
+    paid = [
+        number for file in FILES for number, state in load(file).expect.invoices if state == "paid"
+    ]
+    assert len(paid) == len(set(paid)) >= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: x\nsteps: []\ncolour: red\n", "call.yaml, line 3: 'colour' is not known here"),
+        (steps("  - dances: 1\n"), "line 3: 'dances' is not known here"),
+        (steps("  - press: 1\n    waits: 2\n"), "line 3: a step is one of"),
+        (steps("  - hears: {phrase: paid, soon: 1}\n"), "line 3: 'soon' is not known here"),
+        (steps("  - hears: {within: 3}\n"), "line 3: 'phrase' is missing"),
+        (steps("  - waits: long\n"), "line 3: write seconds here"),
+        (steps("  - waits: -1\n"), "line 3: write seconds here"),
+        (steps("  - waits: .nan\n"), "line 3: write seconds here"),
+        (steps("  - hears: {phrase: paid, strict: maybe}\n"), "write true or false"),
+        (steps('  - says: "yes"\n'), "line 3: `says` needs speech recognition"),
+        (steps('  - hears: {words: "thank you"}\n'), "line 3: `words` needs speech recognition"),
+        ("steps: []\n", "line 1: 'name' is missing"),
+        ("name: x\nname: y\nsteps: []\n", "line 2: 'name' is written twice"),
+        ("name: x\nsteps: 3\n", "line 2: write a list here"),
+        ("name: [x\n", "line 2: this is not YAML"),
+        ("", "is empty"),
+        ("- a\n", "line 1: write keys here"),
+        ('name: x\nfrom: "<a@b>"\nsteps: []\n', "line 2: write a number"),
+        ('name: x\nheaders: {X-A: "1\\n2"}\nsteps: []\n', "line 2: this cannot be a SIP header"),
+        ("name: x\nsteps: []\nexpect: {ending: rich}\n", "line 3: 'rich' is not known here"),
+        ("name: x\nsteps: []\nexpect: {invoices: {A: lost}}\n", "'lost' is not known here"),
+        ("name: x\nsteps: []\nexpect: {payments: [{amount: much}]}\n", "write an amount"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_line(text: str, says: str) -> None:
+    assert says in complaint(text)
+
+
+def test_a_mistyped_key_is_not_repeated_in_the_complaint() -> None:
+    said = complaint(steps('  - press: "4111 1111 1111 1111"\n'))
+    assert "line 3: write keys 0-9" in said
+    assert "4111" not in said
+
+
+def test_a_file_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
