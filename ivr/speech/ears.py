@@ -28,7 +28,7 @@ T = TypeVar("T")
 CALLERS_A_CORE = 12
 LAG_SECONDS = 0.5
 """sound that waits longer than this for a thread: nobody new is listened to"""
-NARROW_GUESSES = 4
+NARROW_GUESSES = 8
 NAME_GUESSES = 10
 WIDE_GUESSES = 1
 
@@ -76,8 +76,11 @@ class Decoding:
         return await self._ears.work(self._finish)
 
     def _accept(self, sound: bytes) -> str:
-        wide = self._wide.accept(sound)
-        return wide if self._narrow is None else self._narrow.accept(sound)
+        self._wide.accept(sound)
+        if self._narrow is None:
+            return self._wide.words()
+        self._narrow.accept(sound)
+        return self._narrow.words()
 
     def _finish(self) -> tuple[list[Guess], list[Guess]]:
         return [] if self._narrow is None else self._narrow.finish(), self._wide.finish()

@@ -23,9 +23,9 @@ OTHERS = 10
 class Strictness:
     """Where the border lies; measured for each model (docs/speech.md tells how)."""
 
-    worse_a_second: float = 6.0
+    worse_a_second: float = 4.0
     """how much less the narrow guess may fit than the wide one, for a second of speech"""
-    behind_the_best: float = 4.0
+    behind_the_best: float = 5.5
     """how much less a sentence may fit than the narrow one's best guess, which was none"""
     longest_second_a_word: float = 1.6
     """nobody says a word of ours so slowly"""

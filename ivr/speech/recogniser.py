@@ -36,8 +36,12 @@ class Guess:
 class Recogniser(Protocol):
     """One answer's decoding; one thread at a time."""
 
-    def accept(self, sound: bytes) -> str:
-        """Take in raw samples; the words so far."""
+    def accept(self, sound: bytes) -> None:
+        """Take in raw samples."""
+        ...
+
+    def words(self) -> str:
+        """The words so far."""
         ...
 
     def finish(self) -> list[Guess]:
@@ -95,9 +99,11 @@ class VoskRecogniser:
     def __init__(self, recogniser: vosk.KaldiRecognizer) -> None:
         self._recogniser = recogniser
 
-    def accept(self, sound: bytes) -> str:
+    def accept(self, sound: bytes) -> None:
         # Whether Vosk takes this for the end is not asked: endpointing.py decides.
         self._recogniser.AcceptWaveform(sound)
+
+    def words(self) -> str:
         return str(json.loads(self._recogniser.PartialResult()).get("partial", ""))
 
     def finish(self) -> list[Guess]:

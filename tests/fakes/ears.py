@@ -51,13 +51,15 @@ class BeepRecogniser:
         self._guesses = guesses
         self._loud = 0
 
-    def accept(self, sound: bytes) -> str:
+    def accept(self, sound: bytes) -> None:
         samples = np.frombuffer(sound, "<i2").reshape(-1, RATE // 50)
         self._loud += int((np.abs(samples).max(axis=1) > LOUD / 2).sum())
+
+    def words(self) -> str:
         return " ".join(self._said[: round(self._loud / 50 / LOUD_SECONDS)])
 
     def finish(self) -> list[Guess]:
-        heard = self.accept(b"") if self._loud else ""
+        heard = self.words()
         self._loud = 0
         return list(self._guesses) or [Guess(heard, 0.0)]
 
