@@ -180,6 +180,8 @@ def find(*words: str) -> list[ProcessId]:
 def is_free(port: int, transport: Transport = "tcp") -> bool:
     """Whether nobody holds this port on loopback."""
     with _socket(transport) as probe:
+        if transport == "tcp":  # connections that just ended are nobody's
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:
