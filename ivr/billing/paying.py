@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from ivr.billing.errors import (
     GatewayNotReached,
@@ -37,10 +38,13 @@ Spawn = Callable[[Coroutine[Any, Any, PayResult]], "asyncio.Task[PayResult]"]
 """Starts a task that belongs to the app, so that a hang-up cannot cancel half a charge."""
 
 KEEP_TRYING = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 20.0)
-"""Seconds between tries to write down what the gateway said; a janitor takes over afterwards."""
+"""Seconds between tries to write down what the gateway said, while the caller waits for it."""
 
 LET_GO = (0.1, 0.5, 1.0)
-"""The same for an attempt that was never sent; the next start frees it otherwise."""
+"""The same for an attempt that was never sent: the caller need not wait long to hear so."""
+
+PATIENCE = (30.0,) * 20
+"""The same after the caller was answered; a charge not written by then is found by the sweep."""
 
 
 class Paying:
@@ -73,79 +77,110 @@ class Paying:
         await self._ledger.cancel(attempt.id)
 
     async def pay(self, attempt: Attempt, card: CardOnHand) -> PayResult:
-        """Charge in a task of the app; cancelling the caller of this cancels nothing."""
-        return await asyncio.shield(self._spawn(self._pay(attempt, card)))
+        """Charge in a task of the app; cancelling the caller of this cancels nothing.
 
-    async def _pay(self, attempt: Attempt, card: CardOnHand) -> PayResult:
+        What cannot be written down in time is answered with what may be said (Unknown for money
+        that may have moved), and written down later, when the ledger is back.
+        """
+        answer: asyncio.Future[PayResult] = asyncio.get_running_loop().create_future()
+        charge = self._spawn(_Charge(self._ledger, self._gateway, attempt, card, answer).run())
+        await asyncio.wait({charge, answer}, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else charge.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Charge:
+    """One attempt on its way; `answer` is set when the caller is told before all is written."""
+
+    ledger: Ledger
+    gateway: Gateway
+    attempt: Attempt
+    card: CardOnHand
+    answer: asyncio.Future[PayResult]
+
+    async def run(self) -> PayResult:
         try:
-            await self._ledger.begin_charging(attempt.id, card)
+            await self.ledger.begin_charging(self.attempt.id, self.card)
         except InvoiceAlreadyPaid:
             return PaidMeanwhile()
         except InvoiceBeingPaid:
             return BeingPaid()
-        except LedgerUnavailable:
-            return await self._never_sent(attempt.id)  # the gateway is asked only after this commit
-        return await self._charge(attempt, card)
+        except LedgerUnavailable:  # the gateway is asked only after this commit
+            return await self._written(self._let_go, NotCharged(), LET_GO)
+        return await self._charge()
 
-    async def _never_sent(self, attempt_id: UUID) -> PayResult:
-        """Let the invoices go again if the commit was done and only its answer was lost."""
+    async def _let_go(self) -> PayResult:
+        """Release the invoices if the commit was done and only its answer was lost."""
+        # First this: a start that is still on its way in the database is then refused.
+        await self.ledger.cancel(self.attempt.id)
         reason = "the ledger did not confirm the start; nothing was sent"
-        return await self._written(
-            lambda: self._settle(self._ledger.failed(attempt_id, reason), NotCharged()),
-            NotCharged(),
-            LET_GO,
-        )
+        await self.ledger.failed(self.attempt.id, reason)
+        return NotCharged()
 
-    async def _charge(self, attempt: Attempt, card: CardOnHand) -> PayResult:
+    async def _charge(self) -> PayResult:
         try:
-            result = await self._gateway.charge(
-                token=card.token,
-                amount=attempt.amount,
-                order_id=attempt.order_id,
-                request_key=str(attempt.id),
+            result = await self.gateway.charge(
+                token=self.card.token,
+                amount=self.attempt.amount,
+                order_id=self.attempt.order_id,
+                request_key=str(self.attempt.id),
             )
         except (GatewayNotReached, GatewayRefused) as error:
             reason = str(error)
-            return await self._written(
-                lambda: self._settle(self._ledger.failed(attempt.id, reason), NotCharged()),
-                NotCharged(),
+            return await self._settled(
+                lambda: self.ledger.failed(self.attempt.id, reason), NotCharged()
             )
         except OutcomeUnknown as error:
-            return await self._in_doubt(attempt.id, str(error))
+            return await self._in_doubt(str(error))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the money may have moved
-            return await self._in_doubt(attempt.id, f"unforeseen {type(error).__name__}")
-        return await self._keep(attempt.id, result)
+            return await self._in_doubt(f"unforeseen {type(error).__name__}")
+        return await self._keep(result)
 
-    async def _in_doubt(self, attempt_id: UUID, reason: str) -> PayResult:
+    async def _in_doubt(self, reason: str) -> PayResult:
+        return await self._settled(lambda: self.ledger.unknown(self.attempt.id, reason), Unknown())
+
+    async def _keep(self, result: Captured | Refusal) -> PayResult:
+        if isinstance(result, Refusal):
+            return await self._settled(
+                lambda: self.ledger.declined(self.attempt.id, result), Declined(result.bucket)
+            )
         return await self._written(
-            lambda: self._settle(self._ledger.unknown(attempt_id, reason), Unknown()), Unknown()
+            lambda: self.ledger.captured(self.attempt.id, result), Unknown(), KEEP_TRYING
         )
 
-    async def _keep(self, attempt_id: UUID, result: Captured | Refusal) -> PayResult:
-        if isinstance(result, Refusal):
-            declined = Declined(result.bucket)
-            return await self._written(
-                lambda: self._settle(self._ledger.declined(attempt_id, result), declined), declined
-            )
-        return await self._written(lambda: self._ledger.captured(attempt_id, result), Unknown())
+    async def _settled(self, write: Callable[[], Awaitable[None]], result: PayResult) -> PayResult:
+        """`result`, whose truth does not depend on its being written."""
 
-    @staticmethod
-    async def _settle(write: Coroutine[Any, Any, None], result: PayResult) -> PayResult:
-        await write
-        return result
+        async def written() -> PayResult:
+            await write()
+            return result
 
-    @staticmethod
+        return await self._written(written, result, KEEP_TRYING)
+
     async def _written(
-        write: Callable[[], Coroutine[Any, Any, PayResult]],
+        self,
+        write: Callable[[], Awaitable[PayResult]],
         otherwise: PayResult,
-        pauses: Sequence[float] = (),
+        pauses: Sequence[float],
     ) -> PayResult:
-        """Write until the database takes it; `otherwise` is what may be said if it does not."""
-        for pause in pauses or KEEP_TRYING:
+        """Write until the database takes it; `otherwise` is what may be said until it does.
+
+        It is said after `pauses`, or when the ledger fails in a way that trying again cannot mend.
+        """
+        for place, pause in enumerate((*pauses, *PATIENCE), start=1):
             try:
                 return await write()
             except TransitionRefused:
                 return otherwise  # settled meanwhile by another process, or never begun
             except LedgerUnavailable:
+                if place == len(pauses):
+                    self._say(otherwise)
                 await asyncio.sleep(pause)
+            except Exception:
+                self._say(otherwise)
+                raise
         return otherwise
+
+    def _say(self, result: PayResult) -> None:
+        if not self.answer.done():  # the caller may have left, and nobody waits for it
+            self.answer.set_result(result)

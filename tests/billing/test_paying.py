@@ -11,10 +11,12 @@ import pytest
 from ivr.billing import paying
 from ivr.billing.customers import SuspensionReason
 from ivr.billing.errors import (
+    BillingError,
     GatewayNotReached,
     GatewayRefused,
     LedgerUnavailable,
     OutcomeUnknown,
+    TransitionRefused,
 )
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
@@ -23,6 +25,7 @@ from ivr.billing.payments import (
     Attempt,
     AttemptState,
     BeingPaid,
+    Captured,
     CardOnHand,
     DeclineBucket,
     Declined,
@@ -157,8 +160,12 @@ async def test_the_gateway_is_not_asked_while_the_ledger_is_away(desk: Desk) -> 
 class LosesTheAnswer(FakeLedger):
     """Starts the charge and then loses the connection."""
 
+    goes_away = False
+    """nor does it come back at once"""
+
     async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
         await super().begin_charging(attempt_id, card)
+        self.company.away = self.goes_away
         raise LedgerUnavailable("the answer to the commit was lost")
 
 
@@ -215,3 +222,60 @@ async def test_giving_up_before_the_card_leaves_nothing_held(desk: Desk) -> None
     await desk.paying.cancel(attempt)
     assert desk.state is AttemptState.CANCELED
     assert isinstance(await desk.pay(), Paid)
+
+
+async def test_a_start_that_arrives_after_it_was_given_up_is_refused(desk: Desk) -> None:
+    slow = Paying(StartsLate(desk.company), desk.gateway, desk.spawn)
+    attempt = await desk.open()
+    assert await slow.pay(attempt, CARD) == NotCharged()
+    with pytest.raises(TransitionRefused):
+        await desk.ledger.begin_charging(attempt.id, CARD)
+    assert isinstance(await desk.pay(), Paid)
+
+
+class StartsLate(FakeLedger):
+    """The order to begin is still on its way when we are told that the database is away."""
+
+    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+        raise LedgerUnavailable("no answer in time")
+
+
+async def test_invoices_held_by_a_lost_start_are_let_go_however_long_the_ledger_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paying, "PATIENCE", (0.01,) * 100)
+    attempt = await desk.open()
+    ledger = LosesTheAnswer(desk.company)
+    ledger.goes_away = True
+    assert await Paying(ledger, desk.gateway, desk.spawn).pay(attempt, CARD) == NotCharged()
+    assert desk.state is AttemptState.CHARGING
+    desk.company.away = False
+    assert await desk.tasks[0] == NotCharged()
+    assert desk.company.attempts[attempt.id].attempt.state is AttemptState.FAILED
+
+
+async def test_a_capture_is_written_however_long_the_ledger_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paying, "PATIENCE", (0.01,) * 100)
+    attempt = await desk.open()
+    desk.gateway.meanwhile = lambda: setattr(desk.company, "away", True)
+    assert await desk.paying.pay(attempt, CARD) == Unknown()
+    desk.company.away = False
+    assert isinstance(await desk.tasks[0], Paid)
+    assert desk.state is AttemptState.CAPTURED
+    assert len(desk.gateway.charges) == 1
+
+
+class Refuses(FakeLedger):
+    """A ledger that will not take a capture, for a fault of ours."""
+
+    async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
+        raise BillingError("the database refused")
+
+
+async def test_a_capture_that_the_ledger_refuses_is_in_doubt_and_no_excuse(desk: Desk) -> None:
+    refused = Paying(Refuses(desk.company), desk.gateway, desk.spawn)
+    assert await refused.pay(await desk.open(), CARD) == Unknown()
+    with pytest.raises(BillingError, match="refused"):  # for the app to log
+        await desk.tasks[0]
