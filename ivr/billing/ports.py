@@ -29,6 +29,10 @@ class Invoices(Protocol):
         """Open invoices with something due and not held by an unknown outcome, oldest first."""
         ...
 
+    async def in_doubt(self, customer_id: int) -> bool:
+        """Whether a charge for this customer's invoices may have been taken or not."""
+        ...
+
 
 class Ledger(Protocol):
     """The attempts. Every method is one transaction and raises LedgerUnavailable.

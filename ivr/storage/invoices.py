@@ -20,6 +20,10 @@ class PostgresInvoices:
         found = await self._database.rows("unpaid_invoices", customer_id)
         return [rows.invoice(row) for row in found]
 
+    async def in_doubt(self, customer_id: int) -> bool:
+        row = await self._database.row("customer_in_doubt", customer_id)
+        return bool(row and row["in_doubt"])
+
     async def by_number(self, numbers: Sequence[str]) -> list[Invoice]:
         """These invoices, paid or not; numbers that nobody has are left out."""
         found = await self._database.rows("invoices_by_number", list(numbers))

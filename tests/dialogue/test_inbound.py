@@ -8,6 +8,7 @@ import pytest
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.captures import CaptureResult
+from ivr.billing.errors import OutcomeUnknown
 from ivr.billing.payments import AttemptState
 from tests.dialogue.company import SMITH, Company, invoice
 from tests.dialogue.conversation import KNOWN, PAYS_ONE, converse
@@ -90,6 +91,15 @@ async def test_nothing_owed_is_good_news_and_a_goodbye() -> None:
     ended = await converse(Company(), KNOWN)
     assert ended.outcome is CallOutcome.NOTHING_OWED
     assert ended.phrases[-2:] == ["nothing_owed", "goodbye"]
+
+
+async def test_a_payment_that_is_still_in_doubt_is_not_called_nothing_owed() -> None:
+    company = Company(ONE_BILL)
+    company.gateway.will(OutcomeUnknown("timed out"))
+    await converse(company, PAYS_ONE, whole_script=False)
+    again = await converse(company, KNOWN)
+    assert again.outcome is CallOutcome.CONFIRMING
+    assert again.phrases[-2:] == ["confirming_do_not_pay_again", "goodbye"]
 
 
 async def test_the_only_invoice_can_be_left() -> None:

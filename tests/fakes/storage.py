@@ -57,6 +57,13 @@ class FakeInvoices:
             ]
         )
 
+    async def in_doubt(self, customer_id: int) -> bool:
+        self.company.check()
+        return any(
+            kept.attempt.customer_id == customer_id and kept.attempt.state is AttemptState.UNKNOWN
+            for kept in self.company.attempts.values()
+        )
+
 
 class FakeCaptures:
     """`billing.ports.Captures`."""

@@ -40,6 +40,21 @@ async def test_unpaid_invoices_come_oldest_first_and_paid_ones_not_at_all(world:
     assert await world.invoices.unpaid(customer.id) == [early, late, part]
 
 
+async def test_a_customer_is_in_doubt_while_the_outcome_of_a_charge_is_unknown(
+    world: World,
+) -> None:
+    customer = await world.customer()
+    attempt = await opened(world, await world.invoice(await world.service(customer)))
+    await world.ledger.begin_charging(attempt.id, CARD)
+    assert not await world.invoices.in_doubt(customer.id)
+    await world.ledger.unknown(attempt.id, "no answer")
+    assert await world.invoices.in_doubt(customer.id)
+    assert await world.invoices.unpaid(customer.id) == []
+    assert not await world.invoices.in_doubt((await world.customer()).id)
+    await world.ledger.failed(attempt.id, "not found")
+    assert not await world.invoices.in_doubt(customer.id)
+
+
 async def test_a_capture_is_asked_for_answered_and_read(world: World) -> None:
     asked = request()
     await world.captures.open(asked)

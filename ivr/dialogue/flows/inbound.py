@@ -44,7 +44,7 @@ async def settle_up(call: Call, desk: Desk, customer: Customer) -> None:
         else:
             left.update(invoice.id for invoice in invoices)
     if not offered:
-        await call.say("nothing_owed")
+        await nothing_to_offer(call, desk, customer)
     await farewell(call, CallOutcome.NOT_PAID if left else CallOutcome.NOTHING_OWED)
 
 
@@ -56,6 +56,17 @@ async def still_to_offer(
         unpaid = await desk.invoices.unpaid(customer.id)
     groups = by_currency([invoice for invoice in unpaid if invoice.id not in left])
     return next(iter(groups.values()), [])
+
+
+async def nothing_to_offer(call: Call, desk: Desk, customer: Customer) -> None:
+    """Say that nothing is owed, but for what may or may not have been paid already."""
+    async with call.filling():
+        in_doubt = await desk.invoices.in_doubt(customer.id)
+    if not in_doubt:
+        await call.say("nothing_owed")
+        return
+    await call.say("confirming_do_not_pay_again")
+    await farewell(call, CallOutcome.CONFIRMING)
 
 
 async def farewell(call: Call, otherwise: CallOutcome) -> None:

@@ -15,6 +15,12 @@ WHERE services.customer_id = $1::bigint AND invoices.paid < invoices.amount
   )
 ORDER BY invoices.due_date, invoices.number COLLATE "C"
 
+-- name: customer_in_doubt
+-- Whether one of this customer's charges is still unknown.
+SELECT EXISTS (
+    SELECT FROM attempts WHERE customer_id = $1::bigint AND state = 'unknown'
+) AS in_doubt
+
 -- name: invoices_by_number
 -- These invoices, paid or not, by the biller's numbers.
 SELECT invoices.id, invoices.number, services.customer_id, invoices.service_id,
