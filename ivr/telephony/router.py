@@ -20,7 +20,13 @@ import structlog
 from ivr.billing.calls import CallArrived
 from ivr.telephony.ari import Ari
 from ivr.telephony.errors import ChannelGone, TelephonyError
-from ivr.telephony.events import Channel, ChannelUserevent, Event, StasisStart
+from ivr.telephony.events import (
+    ApplicationMoveFailed,
+    Channel,
+    ChannelUserevent,
+    Event,
+    StasisStart,
+)
 from ivr.telephony.line import AsteriskLine
 from ivr.telephony.media import is_ear
 from ivr.telephony.places import Agents, Queues, SecurePart
@@ -115,6 +121,10 @@ class Router:
     def _take_stray(self, event: Event) -> None:
         if isinstance(event, StasisStart):
             self._take_channel(event)
+        elif isinstance(event, ApplicationMoveFailed):
+            # Given back, and nobody was there to take them: the PBX left them here, in silence.
+            log.warning("caller_not_taken_back", channel=event.channel_id, by=event.destination)
+            self._tasks.create_task(self._release(event.channel_id))
         elif isinstance(event, ChannelUserevent):
             for line in list(self._lines.values()):
                 line.take(event)

@@ -95,6 +95,18 @@ async def test_what_becomes_of_them_can_be_decided(ari: Ari, pbx: FakeAsterisk) 
         assert seen == ["1"]
 
 
+async def test_a_caller_given_to_somebody_who_is_away_goes_to_the_agents(
+    ari: Ari, pbx: FakeAsterisk
+) -> None:
+    async def give_back(channel_id: str) -> None:
+        await ari.move(channel_id, "serve", ("returned",))
+
+    async with office(ari, Desk(wait), on_orphan=give_back):
+        await pbx.call("1", "what")
+        await settled()
+        assert pbx.done[-2:] == ["move 1 serve returned", "continue 1 agents queue"]
+
+
 async def test_draining_lets_running_calls_finish_and_sends_new_ones_to_the_agents(
     ari: Ari, pbx: FakeAsterisk
 ) -> None:
