@@ -46,6 +46,8 @@ FETCH_BACK_SECONDS = 30.0
 LOOK_AFTER_SECONDS = 2.0
 """how often a caller in the secure part is looked after, should nobody tell us of their end"""
 ALIVE_SECONDS = 20.0
+FIRST_SIGN_SECONDS = 30.0
+"""longer: the secure process first asks the database and the PBX, each with its own limits"""
 NOT_IN_STASIS = 409
 
 HINTS = frozenset({"account", "invoice", "language", "handoff", "amount"})
@@ -54,7 +56,7 @@ HINTS = frozenset({"account", "invoice", "language", "handoff", "amount"})
 CAPTURE_ENDED = "SaldoCaptureEnded"
 """user event of the secure process: variables `capture` and `result`"""
 CAPTURE_ALIVE = "SaldoCaptureAlive"
-"""user event of the secure process, variable `capture`, at least every 5 s; optional"""
+"""user event of the secure process, variable `capture`, at least every 5 s"""
 
 
 class AsteriskLine:
@@ -96,7 +98,9 @@ class AsteriskLine:
         self._departed = False
         """lent, and the PBX confirmed that the channel left us"""
         self._capture: UUID | None = None
-        self._last_sign: float | None = None
+        self._last_sign = 0.0
+        """when the secure process was last known to be well; until its first sign, a little later
+        than the caller was lent"""
         self._keys: deque[str] = deque()
         self._bell = Bell()
         self._playbacks = Playbacks(ari, self.channel_id, wait=self._until, changed=self._bell.ring)
@@ -266,7 +270,8 @@ class AsteriskLine:
         self._keys.clear()  # never across the border of the secure part
         await self._playbacks.silence()
         self._must_be_there()
-        self._capture, self._last_sign = capture_id, None
+        self._capture = capture_id
+        self._last_sign = _now() + FIRST_SIGN_SECONDS - ALIVE_SECONDS
         self._move_failed = self._departed = False
         self._place = Place.LENT
         try:
@@ -300,7 +305,7 @@ class AsteriskLine:
         """Why the caller must be fetched back; empty when nothing is wrong or nobody can say."""
         if not secure.is_alive():
             return "the secure process has died"
-        if self._last_sign is not None and _now() - self._last_sign > ALIVE_SECONDS:
+        if _now() - self._last_sign > ALIVE_SECONDS:
             return "the secure process has gone silent"
         try:
             channel = await self._ari.channel(self.channel_id)

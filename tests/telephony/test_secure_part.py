@@ -188,6 +188,19 @@ async def test_a_caller_nobody_gives_back_is_fetched_back(
     await capture.close()
 
 
+async def test_a_secure_process_that_never_gives_a_sign_does_not_keep_the_caller(
+    ari: Ari, pbx: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_SIGN_SECONDS", 0.2)
+    capture = await ari.listen(APP)
+    async with office(ari, desk := Desk(enter)):
+        await pbx.call("1")
+        await lent(pbx)
+        assert await desk.ending() == "the secure process has gone silent"
+        assert "play 1 sound:sorry" in pbx.done
+    await capture.close()
+
+
 async def test_a_secure_process_that_is_known_to_be_dead_gives_the_caller_up(
     ari: Ari, pbx: FakeAsterisk
 ) -> None:
