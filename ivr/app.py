@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ivr import parts
@@ -31,6 +32,7 @@ from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.customers import PostgresDirectory
+from ivr.storage.errors import MigrationError
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.migrate import migrate
 from ivr.storage.payment_records import PostgresPayments
@@ -44,7 +46,7 @@ from ivr.telephony.line import AsteriskLine
 from ivr.telephony.places import Agents, SecurePart
 from ivr.telephony.router import INBOUND, Router
 from ivr.web import api
-from ivr.web.server import WebServer
+from ivr.web.server import WebServer, listen
 
 log = structlog.get_logger(__name__)
 
@@ -162,8 +164,9 @@ async def run(settings: Settings, config: Path | None) -> None:
     """Take calls until SIGTERM, then let the running ones end.
 
     Raises:
-        BillingError, SpeechError: a setting is wrong; the text says which.
-        SystemExit: 1 when the PBX does not accept us, or another program took our name there.
+        BillingError, SpeechError, CannotListen: a setting is wrong; the text says which.
+        SystemExit: 1 when the PBX does not accept us, another program took our name there, or the
+            database's tables are not ours.
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -171,7 +174,7 @@ async def run(settings: Settings, config: Path | None) -> None:
     try:
         async with AsyncExitStack() as stack:
             await _serve(settings, config, stack, stopping)
-    except* (ApplicationTaken, BadCredentials) as group:
+    except* (ApplicationTaken, BadCredentials, MigrationError) as group:
         for error in group.exceptions:
             log.error("stopped", why=str(error))  # noqa: TRY400 - its trace says nothing more
         raise SystemExit(1) from None
@@ -180,6 +183,7 @@ async def run(settings: Settings, config: Path | None) -> None:
 async def _serve(
     settings: Settings, config: Path | None, stack: AsyncExitStack, stopping: asyncio.Event
 ) -> None:
+    listening = stack.enter_context(listen(settings.web.host, settings.web.port))
     database = await Database.open(settings.database.url, size=settings.database.pool)
     stack.push_async_callback(database.close)
     calls = _calls(settings, stack, database)
@@ -206,7 +210,7 @@ async def _serve(
             ),
             queues=ami,
         )
-        web = _web(settings, calls.metrics, database, router, ari)
+        web = WebServer(_api(settings, calls.metrics, database, router, ari), listening)
         background = [
             tasks.create_task(work, name=name)
             for name, work in {
@@ -264,9 +268,9 @@ def _ami(settings: Settings) -> Ami:
     )
 
 
-def _web(
+def _api(
     settings: Settings, metrics: Metrics, database: Database, router: Router, ari: Ari
-) -> WebServer:
+) -> FastAPI:
     async def postgres() -> bool:
         try:
             await database.row("answers")
@@ -292,7 +296,7 @@ def _web(
         metrics=metrics.registry,
         api_key=settings.web.api_key.get_secret_value(),
     )
-    return WebServer(api.build(sources), settings.web.host, settings.web.port)
+    return api.build(sources)
 
 
 async def _sweep(database: Database) -> None:

@@ -14,7 +14,7 @@ from rich.status import Status
 
 from ivr.lab.lab import lab_folder, required
 from ivr.lab.scenario import Report, StepReport, play
-from ivr.lab.scenario_file import Scenario, ScenarioError, load
+from ivr.lab.scenario_file import Scenario, load
 
 
 def call(
@@ -34,12 +34,8 @@ def call(
 
     Example: saldo call tests/scenarios/pays_one_invoice.yaml
     """
-    try:
-        scenarios = [load(file) for file in files]
-        passed = [_play(scenario, to, as_json=as_json) for scenario in scenarios]
-    except ScenarioError as error:
-        Console(stderr=True).print(f"saldo: {error}", markup=False, highlight=False)
-        raise typer.Exit(2) from None
+    scenarios = [load(file) for file in files]  # all of them before the first call
+    passed = [_play(scenario, to, as_json=as_json) for scenario in scenarios]
     if not all(passed):
         raise typer.Exit(1)
 

@@ -7,16 +7,18 @@ import asyncio
 import typer
 
 from ivr import settings
-from ivr.cli.options import Config
+from ivr.cli.options import PLAIN, Config
 from ivr.storage.migrate import migrate as bring_up_to_date
 from ivr.storage.pool import Database
 
-app = typer.Typer(help="The database.", no_args_is_help=True)
+app = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=PLAIN)
 
 
 @app.command()
 def migrate(config: Config = None) -> None:
-    """Bring the tables to this version; `saldo serve` does the same when it starts.
+    """Bring the tables to this version.
+
+    `saldo serve` does the same when it starts.
 
     Example: saldo db migrate --config /etc/saldo/saldo.toml
     """

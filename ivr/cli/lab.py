@@ -1,4 +1,4 @@
-"""`saldo lab up|down|status`: a telephone company on this machine."""
+"""`saldo lab up|down|status|reset`: a telephone company on this machine."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from rich.console import Console
 from rich.table import Table
 
 from ivr import settings
-from ivr.cli.options import Config
+from ivr.cli.options import PLAIN, Config
 from ivr.lab import lab
 from ivr.lab.progress import TerminalProgress
 
-app = typer.Typer(help="A telephone company on this machine.", no_args_is_help=True)
+app = typer.Typer(
+    help="A telephone company on this machine.", no_args_is_help=True, rich_markup_mode=PLAIN
+)
 
 
 @app.command()
 def up(config: Config = None) -> None:
-    """Start the private PBX, database, gateway stand-in and `saldo serve`; nothing runs twice.
+    """Start a private telephone company; what runs already is left running.
 
-    What is your own can be named in saldo.toml: [lab] own_pbx, own_database, own_gateway.
+    It is Asterisk, PostgreSQL, a stand-in of the payment gateway, and `saldo serve`. What is your
+    own can be named in saldo.toml: [lab] own_pbx, own_database, own_gateway.
 
     Example: saldo lab up
     """
@@ -35,6 +38,20 @@ def down() -> None:
     """
     stopped = lab.down(lab.lab_folder())
     print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@app.command()
+def reset() -> None:
+    """Stop the lab and forget what was paid.
+
+    The next start has the demo company as it was in the beginning. Fetched packages and sounds
+    stay, and so do a PBX, database or gateway of your own.
+
+    Example: saldo lab reset
+    """
+    with TerminalProgress() as progress:
+        lab.reset(lab.lab_folder(), progress)
+    print("forgotten: `saldo lab up` starts the demo company as it was in the beginning")
 
 
 @app.command()

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from ivr.billing.errors import BillingError
 from ivr.cli import call, capture, db, demo, imports, lab, prompts, serve
+from ivr.cli.options import PLAIN
 from ivr.lab.errors import LabError
+from ivr.lab.packages_apt import PackagesError
+from ivr.lab.processes import ProcessError
+from ivr.lab.scenario_file import ScenarioError
 from ivr.settings import SettingsError
+from ivr.speech.errors import HearingError, SpeechError
+from ivr.web.errors import CannotListen
 
 app = typer.Typer(
     name="saldo",
     help="Answers a company's telephone and gets its invoices paid.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=PLAIN,
     pretty_exceptions_enable=False,
 )
 app.command()(serve.serve)
@@ -28,24 +34,42 @@ app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")
 app.add_typer(prompts.app, name="prompts")
 
-USER_ERRORS = (BillingError, LabError, SettingsError)
+USER_ERRORS = (
+    *(BillingError, LabError, PackagesError, ProcessError, SettingsError),
+    *(SpeechError, HearingError, CannotListen),
+)
 """Mistakes and states a user can do something about: one line, no traceback."""
+DONE, FAILED, USED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
 
 
 def main() -> None:
     """Run the command line; exit status 0 done, 1 it did not work, 2 used wrongly."""
+    sys.exit(_status())
+
+
+def _status() -> int:
     try:
-        app(standalone_mode=False)
-    except click.exceptions.Exit as ending:
-        sys.exit(ending.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        # What typer returns is the status of typer.Exit; our commands themselves return nothing.
+        return app(prog_name="saldo", standalone_mode=False) or DONE
+    except typer.TyperException as error:  # an unknown command, option or value; no command
+        print(_usage(error), file=sys.stderr)
+        return USED_WRONGLY
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
     except USER_ERRORS as error:
         print(f"saldo: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        return USED_WRONGLY if isinstance(error, (SettingsError, ScenarioError)) else FAILED
+
+
+def _usage(error: typer.TyperException) -> str:
+    """The complaint in one line, or the help where a command is missing."""
+    message = error.format_message()
+    if "\n" in message:
+        return message
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "saldo"
+    complaint = message.rstrip(".")
+    return f"saldo: {complaint[:1].lower()}{complaint[1:]}: see `{command} --help`"
 
 
 if __name__ == "__main__":

@@ -11,3 +11,6 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="saldo.toml", help="Settings; default: ./saldo.toml, if any."),
 ]
+
+PLAIN: None = None
+"""The help as it is written: [imports] in it is a section of saldo.toml, not a colour."""

@@ -8,10 +8,12 @@ import typer
 from rich.progress import Progress
 
 from ivr import parts, settings
-from ivr.cli.options import Config
+from ivr.cli.options import PLAIN, Config
 from ivr.speech.prompts import Built
 
-app = typer.Typer(help="The sounds that callers hear.", no_args_is_help=True)
+app = typer.Typer(
+    help="The sounds that callers hear.", no_args_is_help=True, rich_markup_mode=PLAIN
+)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`saldo lab up|down|status`: a telephone company on this machine, and what runs of it."""
+"""`saldo lab up|down|status|reset`: a telephone company on this machine, and what runs of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -30,6 +31,8 @@ from ivr.settings import PROJECT, Settings
 READY_SECONDS = 60.0
 GATEWAY_SECONDS = 20.0
 LOCK = ".lock"
+GATEWAY_FILES = ("gateway.json", "gateway.jsonl")
+"""where the stand-in listened, and its ledger"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,24 @@ def down(folder: Path) -> list[str]:
         stopped.append("postgres")
     (folder / "lab.json").unlink(missing_ok=True)
     return stopped
+
+
+def reset(folder: Path, progress: SetupProgress) -> list[str]:
+    """Stop the lab and forget what happened in it; the names of what was stopped.
+
+    The next `up` begins with the demo company as it was in the beginning: the private database, the
+    stand-in's ledger and the phone's recordings are deleted. What was fetched and spoken stays, and
+    so does what is the user's own. Raises ProcessError.
+    """
+    if not folder.is_dir():
+        return []
+    with _alone(folder, progress):
+        stopped = down(folder)
+        database.remove(folder)
+        for left in GATEWAY_FILES:
+            (folder / left).unlink(missing_ok=True)
+        shutil.rmtree(folder / "recordings", ignore_errors=True)
+        return stopped
 
 
 def status(folder: Path) -> dict[str, int | None]:

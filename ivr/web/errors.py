@@ -15,6 +15,10 @@ PROBLEM = "application/problem+json"
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 
+class CannotListen(Exception):
+    """The web API's address cannot be had; the text is one sentence that says what to do."""
+
+
 def problem(status: int, title: str, detail: str = "") -> JSONResponse:
     """One refusal."""
     body: dict[str, object] = {"type": "about:blank", "title": title, "status": status}

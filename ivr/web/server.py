@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 
 import uvicorn
 from fastapi import FastAPI
+
+from ivr.web.errors import CannotListen
 
 
 class _Server(uvicorn.Server):
@@ -17,24 +20,39 @@ class _Server(uvicorn.Server):
         yield
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """The socket that requests will arrive at. Raises CannotListen.
+
+    It is opened first of all: a daemon that cannot have it says so before it takes a call.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:  # OverflowError: no such port
+        why = str(error.strerror) if isinstance(error, OSError) else "ports go up to 65535"
+        raise CannotListen(
+            f"the web API cannot listen on {host}:{port} ({why.partition(' (')[0]}): "
+            "stop what has that port, or set [web] host and port"
+        ) from None
+
+
 class WebServer:
     """One listening socket; `serve` runs until `stop`."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, listening: socket.socket) -> None:
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=5,
         )
+        self._listening = listening
         self._server = _Server(config)
 
     async def serve(self) -> None:
-        """Serve until stopped. A port that is taken ends in SystemExit by uvicorn."""
-        await self._server.serve()
+        """Serve until stopped; the socket is closed then."""
+        await self._server.serve(sockets=[self._listening])
 
     def stop(self) -> None:
         """Finish running requests, then end."""
