@@ -48,12 +48,16 @@ class Child:
             pause = FIRST_PAUSE_SECONDS if steady else min(pause * 2, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter, no secret
 
-    async def _live(self) -> int:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
-        )
+    async def _live(self) -> int | str:
+        """Its exit status, or why it could not be started."""
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
+            )
+        except OSError as error:  # too many processes, no memory: calls go on without cards
+            return error.strerror or type(error).__name__
         try:
             return await self._process.wait()
         finally:
