@@ -1,11 +1,23 @@
-"""Who is calling: an account number and a second factor, together or not at all."""
+"""Who is calling: an account number or a name, and a second factor, together or not at all."""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
 
 from ivr.billing.customers import Customer
-from ivr.billing.ports import Directory
+from ivr.billing.matches import Choose, Decision, Hypothesis, Named, Sure, Unsure
+from ivr.billing.ports import Directory, Names
+from ivr.billing.sounds import PronunciationUnavailable
+
+EACH_GUESS_COSTS = 0.15
+"""how much less likely each further guess of the recogniser is; as in ivr.lab.bench.names"""
+NOBODY = Named("", (), inf)
+"""what is looked up when no name was found, so that this takes as long"""
+FEWEST_WORDS = 2
+"""heard of a caller before names are offered: who says "James" must not be told James who"""
 
 
 async def identify(directory: Directory, account_number: str, postal_code: str) -> Customer | None:
@@ -19,3 +31,49 @@ async def identify(directory: Directory, account_number: str, postal_code: str) 
     if hmac.compare_digest(expected.encode(), postal_code.encode()):
         return customer
     return None
+
+
+async def find(
+    names: Names, guesses: Sequence[str], language: str, calling_number: str
+) -> Sure | Choose | Unsure:
+    """Whose name was said, of what may have been heard, likeliest first.
+
+    Unsure too when nobody knows how words are pronounced, and when a choice would tell more of a
+    name than was said. Raises LedgerUnavailable.
+    """
+    heard = [Hypothesis(text, EACH_GUESS_COSTS * rank) for rank, text in enumerate(guesses)]
+    try:
+        decision = await names.by_spoken_name(heard, language, calling_number)
+    except PronunciationUnavailable:
+        return Unsure()
+    words = max((len(text.split()) for text in guesses), default=0)
+    if isinstance(decision, Choose) and words < FEWEST_WORDS:
+        return Unsure()
+    return decision
+
+
+async def spelled(names: Names, keys: str, calling_number: str) -> Named:
+    """All whose name may be spelled by these keys, as one; NOBODY if there is none.
+
+    Raises LedgerUnavailable.
+    """
+    return together(await names.by_keys(keys, calling_number))
+
+
+def together(decision: Decision) -> Named:
+    """Everybody who may be meant: the second factor has to tell them apart."""
+    match decision:
+        case Sure(named):
+            return named
+        case Choose(likely):
+            customers = tuple(customer for named in likely for customer in named.customers)
+            return replace(likely[0], customers=customers)
+    return NOBODY
+
+
+async def identify_named(names: Names, named: Named, postal_code: str) -> Customer | None:
+    """The only bearer of a name with this postal code, else None; one query either way.
+
+    Raises LedgerUnavailable.
+    """
+    return await names.of_postal_code(named, postal_code)

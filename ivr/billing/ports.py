@@ -5,6 +5,7 @@ The fakes beside the tests and the real ones in storage/ and gateways/ run the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from ivr.billing.calls import CallArrived, CallEnded
 from ivr.billing.captures import CaptureOutcome, CaptureRequest
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import Invoice
+from ivr.billing.matches import Decision, Hypothesis, Named
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, Captured, CardOnHand, Paid, Refusal
 
@@ -20,6 +22,27 @@ class Directory(Protocol):
     """Customers by what they key. Every method raises LedgerUnavailable."""
 
     async def by_account_number(self, account_number: str) -> Customer | None: ...
+
+
+class Names(Protocol):
+    """Customers by how they are called. Every method raises LedgerUnavailable."""
+
+    async def by_spoken_name(
+        self, heard: Sequence[Hypothesis], language: str, calling_number: str = ""
+    ) -> Decision:
+        """Who was meant, of what may have been heard, best first.
+
+        `calling_number` is E.164 or empty. Raises also PronunciationUnavailable.
+        """
+        ...
+
+    async def by_keys(self, keys: str, calling_number: str = "") -> Decision:
+        """Whose name is spelled by these keys, from its beginning, one slip forgiven."""
+        ...
+
+    async def of_postal_code(self, named: Named, postal_code: str) -> Customer | None:
+        """The one bearer of a name with this postal code; None if none, or two, are."""
+        ...
 
 
 class Invoices(Protocol):

@@ -15,10 +15,12 @@ from ivr.billing.collecting import NO_ANSWER, collect
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.ports import Captures
-from ivr.dialogue.endings import HungUp, SecurePartAway, TooManyTries, WantsAgent
+from ivr.dialogue.answering import answer
+from ivr.dialogue.endings import HungUp, Over, SecurePartAway, TooManyTries, WantsAgent
+from ivr.dialogue.hearing import Ears, Expecting, Heard, Unheard
 from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
 from ivr.dialogue.line import Line, Playback, Voice
-from ivr.dialogue.phrases import Phrase, PhraseId, phrase
+from ivr.dialogue.phrases import Phrase, PhraseId, phrase, variant
 from ivr.dialogue.questions import Aside, NotUnderstood, Question, Silence, Understood
 from ivr.dialogue.turn import enter_keys
 
@@ -32,6 +34,8 @@ ASIDES = 9
 QUIET_SECONDS = 2.0
 """the longest silence while something of ours works"""
 LEFT_BY_HANGING_UP = CaptureOutcome(CaptureResult.CALLER_HUNG_UP)
+TOO_MUCH_TALK = 2
+"""after so many answers that did not end the caller is only asked for keys"""
 LOOK_UP_SECONDS = 1.0
 """a look-up quicker than this needs no words"""
 
@@ -39,9 +43,12 @@ LOOK_UP_SECONDS = 1.0
 class Call:
     """One caller: how we hear and answer them, and what we know of them so far."""
 
-    def __init__(self, line: Line, voice: Voice, language: str) -> None:
+    def __init__(self, line: Line, voice: Voice, language: str, ears: Ears | None = None) -> None:
         self.line = line
         self.voice = voice
+        self._ears = ears
+        self._talked_too_much = 0
+        self._told_to_use_keys = False
         hinted = line.hints.get("language", "").lower()
         self.language_chosen = hinted in OTHER_LANGUAGE
         """by the caller, or by whoever passed the call on"""
@@ -61,6 +68,24 @@ class Call:
     @property
     def id(self) -> str:
         return self.line.arrived.id
+
+    @property
+    def hears(self) -> bool:
+        """Whether the caller may answer by voice: in this language, on this line."""
+        return (
+            self._ears is not None
+            and self._talked_too_much < TOO_MUCH_TALK
+            and self._ears.understands(self.language)
+        )
+
+    async def rest(self) -> None:
+        """Take the ears off the line: for the secure part, a transfer, and in the end."""
+        if self._ears is not None:
+            await self._ears.rest()
+
+    async def prepare(self, question: Question[T]) -> None:
+        """Make the sounds of a question that is to be asked soon: names take time to be made."""
+        await self._sounds(question.phrases)
 
     def note(self, step: str) -> None:
         """Add a step to the trail."""
@@ -82,18 +107,19 @@ class Call:
 
         Raises:
             TooManyTries: three times silence or something else.
-            WantsAgent: the caller keyed 0 twice.
+            WantsAgent: the caller keyed 0 twice, or said so.
+            Over: the caller said goodbye.
             HungUp: the caller left.
         """
-        answer = await self._answer(question, TRIES)
-        if answer is None:
+        found = await self._answer(question, TRIES)
+        if found is None:
             raise TooManyTries
-        return answer.value
+        return found.value
 
-    async def offer(self, question: Question[T], otherwise: T) -> T:
+    async def offer(self, question: Question[T], otherwise: T, tries: int = 1) -> T:
         """The answer to a question asked once, `otherwise` when there is none. Raises as `ask`."""
-        answer = await self._answer(question, 1)
-        return otherwise if answer is None else answer.value
+        found = await self._answer(question, tries)
+        return otherwise if found is None else found.value
 
     @contextlib.asynccontextmanager
     async def filling(
@@ -123,6 +149,7 @@ class Call:
         """
         request = CaptureRequest(uuid4(), self.id, self.language, brands=tuple(brands))
         self.line.forget_keys()
+        await self.rest()
         self.note("secure part")
         try:
             outcome = await collect(captures, request, self.line.enter_secure_part)
@@ -141,11 +168,18 @@ class Call:
     async def _sounds(self, phrases: Sequence[Phrase]) -> list[str]:
         sounds: list[str] = []
         for each in phrases:
-            sounds += await self.voice.sounds(each.id, self.language, **each.values)
+            phrase_id = variant(each.id, by_voice=self.hears)
+            sounds += await self.voice.sounds(phrase_id, self.language, **each.values)
         return sounds
 
-    async def _turn(self, phrases: Sequence[Phrase], entry: KeyEntry[PlainKeys]) -> Step:
-        return await enter_keys(_Noted(self, phrases), await self._sounds(phrases), entry)
+    async def _turn(
+        self, phrases: Sequence[Phrase], entry: KeyEntry[PlainKeys], expecting: Expecting | None
+    ) -> Step | Heard | Unheard:
+        handset, sounds = _Noted(self, phrases), await self._sounds(phrases)
+        ears, language = self._ears, self.language
+        if ears is None or expecting is None or not self.hears:
+            return await enter_keys(handset, sounds, entry)
+        return await answer(handset, sounds, entry, lambda: ears.listen(language, expecting))
 
     async def _answer(self, question: Question[T], tries: int) -> Understood[T] | None:
         """Ask until it is answered, `tries` times went wrong or too many asides were taken."""
@@ -153,14 +187,14 @@ class Call:
         asides = 0
         while tries > 0 and asides <= ASIDES:
             match await self._hear(question, phrases, begun):
-                case Understood() as answer:
-                    return answer
+                case Understood() as found:
+                    return found
                 case Silence() | NotUnderstood() as wrong:
                     tries -= 1
                     phrases = self._once_more(question, wrong)
                 case aside:
                     asides += 1
-                    phrases = self._aside(question, aside)
+                    phrases = await self._aside(question, aside)
             begun = ""
         return None
 
@@ -170,9 +204,17 @@ class Call:
         entry = KeyEntry(question.rule, PlainKeys())
         for key in begun:
             entry.press(key, self._clock())
-        step = await self._turn(phrases, entry)
+        expecting = question.by_voice.expecting if question.by_voice else None
+        step = await self._turn(phrases, entry, expecting)
         while step is Step.CLEARED and question.star_clears:
-            step = await self._turn((phrase("field_cleared"),), entry)
+            step = await self._turn((phrase("field_cleared"),), entry, expecting)
+        match step:
+            case Heard() as heard:
+                self.note(f"heard {heard.grammar}")
+                return question.meant(heard)
+            case Unheard() as noise:
+                self._talked_too_much += noise is Unheard.TOO_MUCH
+                return NotUnderstood()
         return question.answer(step, entry.buffer.text)
 
     def _once_more(
@@ -183,15 +225,22 @@ class Call:
             return (phrase("are_you_there"), *question.retry)
         self.note("not understood")
         self.line.forget_keys()  # what follows was typed for another question
+        if self._talked_too_much == TOO_MUCH_TALK and not self._told_to_use_keys:
+            self._told_to_use_keys = True
+            return (phrase("use_the_keys"), *question.retry)
         return (phrase("not_understood"), *question.retry)
 
-    def _aside(self, question: Question[T], aside: Aside) -> tuple[Phrase, ...]:
+    async def _aside(self, question: Question[T], aside: Aside) -> tuple[Phrase, ...]:
         if aside is Aside.AGENT:
             raise WantsAgent("asked for")
-        if aside is Aside.AGAIN:
+        if aside is Aside.GOODBYE:
+            await self.say("goodbye_paid" if self.settled is CallOutcome.PAID else "goodbye")
+            raise Over(self.settled or CallOutcome.HUNG_UP)
+        wanted = {Aside.ENGLISH: "en", Aside.SPANISH: "es"}.get(aside)
+        if aside is Aside.AGAIN or wanted == self.language:
             return question.phrases
         self.language_chosen = True
-        self.change_language(OTHER_LANGUAGE[self.language])
+        self.change_language(wanted or OTHER_LANGUAGE[self.language])
         return (phrase("language_changed"), *question.phrases)
 
     async def _fill(self, first: PhraseId, after_seconds: float, done: asyncio.Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ivr.billing.paying import Paying
-from ivr.billing.ports import Captures, Directory, Invoices
+from ivr.billing.ports import Captures, Directory, Invoices, Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,5 @@ class Desk:
     """accepted card brands, in Braintree's words: visa, mastercard, amex, discover"""
     postal_code_length: int = 0
     """digits of the customers' postal codes, taken without waiting for more; 0 when they differ"""
+    names: Names | None = None
+    """who knows how customers are called; None: they are not asked for their names"""

@@ -78,6 +78,10 @@ class Listening(Protocol):
 class Ears(Protocol):
     """One caller's voice understood."""
 
+    def understands(self, language: str) -> bool:
+        """Whether there is any use in listening for it."""
+        ...
+
     async def listen(self, language: str, expecting: Expecting) -> Listening:
         """Begin to listen; quick, so that it can be done before the prompt is played."""
         ...

@@ -13,6 +13,12 @@ PhraseId = Literal[
     "ask_account_again",
     "ask_postal_code",
     "account_not_confirmed",
+    "confirm_name",
+    "choose_name",
+    "name_option",
+    "none_of_these",
+    "spell_name",
+    "use_the_keys",
     "are_you_there",
     "not_understood",
     "too_many_tries",
@@ -47,6 +53,25 @@ PhraseId = Literal[
     "goodbye_paid",
 ]
 """What `saldo capture` says is its own (secure_start, ask_card_number, error.…, card_left)."""
+
+
+BY_VOICE: frozenset[PhraseId] = frozenset((
+    "ask_account_number",
+    "ask_account_again",
+    "ask_postal_code",
+    "pay_all_or_choose",
+    "pay_this_one",
+    "pay_one_or_leave",
+    "confirm_charge",
+    "repeat_or_end",
+    "declined",
+))  # fmt: skip
+"""These are said otherwise to a caller who can answer by voice: `confirm_charge.voice`."""
+
+
+def variant(phrase_id: PhraseId, *, by_voice: bool) -> str:
+    """The id under which the voice has it."""
+    return f"{phrase_id}_voice" if by_voice and phrase_id in BY_VOICE else phrase_id
 
 
 @dataclass(frozen=True, slots=True)

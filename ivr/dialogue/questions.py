@@ -1,15 +1,16 @@
 """Questions with closed answers: understood, silence, not understood, or something else wanted.
 
-Pure: what was keyed comes in, an answer comes out; call.py asks.
+Pure: what was keyed or said comes in, an answer comes out; call.py asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
+from ivr.dialogue.hearing import COMMAND, NAME, Expecting, Heard
 from ivr.dialogue.keypad import ZEROS_FOR_AGENT, EntryRule, PlainKeys, Step
 from ivr.dialogue.phrases import Phrase
 
@@ -28,12 +29,12 @@ class Understood(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Nothing was keyed in time."""
+    """Nothing was keyed or said in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """Something was keyed that answers another question."""
+    """Something was keyed or said that answers another question."""
 
 
 class Aside(Enum):
@@ -43,16 +44,56 @@ class Aside(Enum):
     """`0` twice: a person"""
     OTHER_LANGUAGE = auto()
     """`9`: Spanish, English"""
+    ENGLISH = auto()
+    SPANISH = auto()
     AGAIN = auto()
     """`*` in a menu: hear all of it again"""
+    GOODBYE = auto()
+
+
+COMMANDS = {
+    "agent": Aside.AGENT,
+    "repeat": Aside.AGAIN,
+    "back": Aside.AGAIN,
+    "help": Aside.AGAIN,
+    "language=en": Aside.ENGLISH,
+    "language=es": Aside.SPANISH,
+    "goodbye": Aside.GOODBYE,
+}
+"""the meanings of the grammar that every question understands"""
 
 
 Answer = Understood[T] | Silence | NotUnderstood | Aside
 
 
 @dataclass(frozen=True, slots=True)
+class ByVoice(Generic[T]):
+    """How the same question is answered by voice."""
+
+    expecting: Expecting
+    understand: Callable[[Heard], Answer[T]]
+    """the meaning of what was said; commands are known already"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken(Generic[T]):
+    """A grammar of a few meanings and their values; the meaning "again" repeats the question."""
+
+    grammar: str
+    values: Mapping[str, T]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenName:
+    """A name as it was understood, and what else it may have been, likeliest first."""
+
+    words: str = field(repr=False)
+    others: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Question(Generic[T]):
-    """What to say, when an answer is complete, and what keys mean."""
+    """What to say, when an answer is complete, and what keys and words mean."""
 
     phrases: tuple[Phrase, ...]
     """said the first time, and when the caller wants to hear it again"""
@@ -65,6 +106,8 @@ class Question(Generic[T]):
     """`*` empties the entry, rather than repeating the question"""
     begun: str = ""
     """digits the caller keyed before the question was asked"""
+    by_voice: ByVoice[T] | None = None
+    """None: by keys only"""
 
     def after(self, *before: Phrase) -> Question[T]:
         """The same question with something to hear before it, hushed by the same first key."""
@@ -80,6 +123,12 @@ class Question(Generic[T]):
             return NotUnderstood()
         return self.understand(keys) if keys else Silence()
 
+    def meant(self, heard: Heard) -> Answer[T]:
+        """The answer that was said."""
+        if heard.grammar == COMMAND:
+            return COMMANDS.get(heard.meaning, NotUnderstood())
+        return self.by_voice.understand(heard) if self.by_voice else NotUnderstood()
+
 
 def digits(
     ask: Phrase, *, shortest: int, longest: int, again: Phrase | None = None, begun: str = ""
@@ -89,19 +138,60 @@ def digits(
     A lone 9 is the language key here too: no number asked for is one digit long.
     """
 
+    def fits(number: str) -> Answer[str]:
+        return Understood(number) if shortest <= len(number) <= longest else NotUnderstood()
+
     def understand(keys: str) -> Answer[str]:
-        if keys == LANGUAGE_KEY:
-            return Aside.OTHER_LANGUAGE
-        return Understood(keys) if shortest <= len(keys) <= longest else NotUnderstood()
+        return Aside.OTHER_LANGUAGE if keys == LANGUAGE_KEY else fits(keys)
 
     rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: len(keys) >= longest, is_enough=lambda keys: len(keys) >= shortest
     )
-    return Question((ask,), (again or ask,), rule, understand, star_clears=True, begun=begun)
+    expecting = Expecting("digits", longest, rule.first_key_seconds)
+    by_voice = ByVoice(expecting, lambda heard: fits(heard.meaning))
+    return Question(
+        (ask,),
+        (again or ask,),
+        rule,
+        understand,
+        star_clears=True,
+        begun=begun,
+        by_voice=by_voice,
+    )
 
 
-def choice(ask: Phrase, options: Mapping[str, T], *, again: str = "") -> Question[T]:
-    """One key of `options`, taken at once; the key `again` repeats the question, as `*` does."""
+def or_a_name(question: Question[str]) -> Question[str | SpokenName]:
+    """The same question for keys; by voice a name is expected, of a person or a company."""
+
+    def understand(keys: str) -> Answer[str | SpokenName]:
+        found = question.understand(keys)
+        return Understood(found.value) if isinstance(found, Understood) else found
+
+    expecting = Expecting(NAME, patience_seconds=question.rule.first_key_seconds)
+    by_voice: ByVoice[str | SpokenName] = ByVoice(expecting, name_said)
+    return Question(
+        question.phrases,
+        question.retry,
+        question.rule,
+        understand,
+        question.star_clears,
+        question.begun,
+        by_voice,
+    )
+
+
+def name_said(heard: Heard) -> Answer[str | SpokenName]:
+    """A name that was said, or may have been."""
+    return Understood(SpokenName(heard.words, heard.others))
+
+
+def choice(
+    ask: Phrase, options: Mapping[str, T], *, again: str = "", spoken: Spoken[T] | None = None
+) -> Question[T]:
+    """One key of `options`, taken at once; the key `again` repeats the question, as `*` does.
+
+    By voice: what `spoken` names.
+    """
 
     def understand(keys: str) -> Answer[T]:
         if keys in options:
@@ -112,21 +202,34 @@ def choice(ask: Phrase, options: Mapping[str, T], *, again: str = "") -> Questio
     rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: keys.text != "0" or "0" in options, is_enough=lambda _: True
     )
-    return Question((ask,), (ask,), rule, understand, star_clears=False)
+    by_voice = _one_of(spoken, rule) if spoken else None
+    return Question((ask,), (ask,), rule, understand, star_clears=False, by_voice=by_voice)
 
 
-def yes_no(ask: Phrase) -> Question[bool]:
-    """1 is yes, 2 is no."""
-    return choice(ask, {"1": True, "2": False})
+def _one_of(spoken: Spoken[T], rule: EntryRule[PlainKeys]) -> ByVoice[T]:
+    def understand(heard: Heard) -> Answer[T]:
+        if heard.meaning in spoken.values:
+            return Understood(spoken.values[heard.meaning])
+        return Aside.AGAIN if heard.meaning == "again" else NotUnderstood()
+
+    expecting = Expecting(spoken.grammar, patience_seconds=rule.first_key_seconds)
+    return ByVoice(expecting, understand)
+
+
+def yes_no(ask: Phrase, grammar: str = "yes_no") -> Question[bool]:
+    """1 is yes, 2 is no; so are the meanings yes and no of the grammar."""
+    spoken = Spoken(grammar, {"yes": True, "no": False})
+    return choice(ask, {"1": True, "2": False}, spoken=spoken)
 
 
 GREETING_SECONDS = 1.0
 
 
-def greeting(welcome: Phrase) -> Question[str]:
+def greeting(welcome: Phrase) -> Question[str | SpokenName]:
     """The language key while being welcomed; any other digit begins an account number.
 
-    So does 9 when another digit follows within a second. Silence is the usual answer.
+    So does 9 when another digit follows within a second. A caller who knows what comes may say
+    their name. Silence is the usual answer.
     """
 
     def understand(keys: str) -> Answer[str]:
@@ -138,4 +241,4 @@ def greeting(welcome: Phrase) -> Question[str]:
         first_key_seconds=GREETING_SECONDS,
         between_keys_seconds=GREETING_SECONDS,
     )
-    return Question((welcome,), (welcome,), rule, understand, star_clears=False)
+    return or_a_name(Question((welcome,), (welcome,), rule, understand, star_clears=False))

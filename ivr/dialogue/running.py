@@ -28,6 +28,8 @@ async def run(call: Call, flow: Flow) -> CallOutcome:
     except HungUp:
         call.note("hung up")
         outcome = CallOutcome.FAILED if call.failures else CallOutcome.HUNG_UP
+    finally:
+        await call.rest()
     call.note(f"over {call.settled or outcome}")
     return call.settled or outcome
 
@@ -70,6 +72,7 @@ async def _apologise(call: Call) -> CallOutcome:
 
 async def _transfer(call: Call, reached: CallOutcome, otherwise: CallOutcome) -> CallOutcome:
     await _say_anyway(call, "transferring")
+    await call.rest()
     try:
         await call.line.transfer_to_agent()
     except HungUp:

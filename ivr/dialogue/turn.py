@@ -21,43 +21,46 @@ async def enter_keys(line: Handset, sounds: Sequence[str], entry: KeyEntry[Buffe
     of the sounds or from the first key. After CLEARED the caller of this says so, as the sounds of
     another turn with the same entry. Raises HungUp.
     """
-    step = await _typed_ahead(line, entry)
-    if not _begun(step, entry) and sounds:
+    step = await typed_ahead(line, entry)
+    if not begun(step, entry) and sounds:
         step = await _while_playing(line, sounds, entry)
-    entry.listen(_now())
+    entry.listen(now())
     while step is Step.MORE:
-        step = await _in_time(line, entry)
+        step = await in_time(line, entry)
     return step
 
 
-def _now() -> float:
+def now() -> float:
+    """Seconds on the clock that deadlines are counted by."""
     return asyncio.get_running_loop().time()
 
 
-def _begun(step: Step, entry: KeyEntry[BufferT]) -> bool:
+def begun(step: Step, entry: KeyEntry[BufferT]) -> bool:
+    """Whether there is nothing to be played any more."""
     return step is not Step.MORE or len(entry.buffer) > 0
 
 
-async def _typed_ahead(line: Handset, entry: KeyEntry[BufferT]) -> Step:
+async def typed_ahead(line: Handset, entry: KeyEntry[BufferT]) -> Step:
+    """The step of the keys that wait already."""
     try:
         async with asyncio.timeout(0):
-            return await _next_that_counts(line, entry)
+            return await next_that_counts(line, entry)
     except TimeoutError:
         return Step.MORE
 
 
-async def _next_that_counts(line: Handset, entry: KeyEntry[BufferT]) -> Step:
+async def next_that_counts(line: Handset, entry: KeyEntry[BufferT]) -> Step:
     """The step of the first key that begins or ends the entry."""
-    step = entry.press(await line.next_key(), _now())
-    while not _begun(step, entry):
-        step = entry.press(await line.next_key(), _now())
+    step = entry.press(await line.next_key(), now())
+    while not begun(step, entry):
+        step = entry.press(await line.next_key(), now())
     return step
 
 
 async def _while_playing(line: Handset, sounds: Sequence[str], entry: KeyEntry[BufferT]) -> Step:
     """The step of the first key, or MORE when all was played and none came."""
     playback = await line.play(sounds)
-    pressing = asyncio.create_task(_next_that_counts(line, entry))
+    pressing = asyncio.create_task(next_that_counts(line, entry))
     ending = asyncio.create_task(playback.finished())
     try:
         await asyncio.wait((pressing, ending), return_when=asyncio.FIRST_COMPLETED)
@@ -72,9 +75,10 @@ async def _while_playing(line: Handset, sounds: Sequence[str], entry: KeyEntry[B
         await asyncio.gather(pressing, ending, return_exceptions=True)
 
 
-async def _in_time(line: Handset, entry: KeyEntry[BufferT]) -> Step:
+async def in_time(line: Handset, entry: KeyEntry[BufferT]) -> Step:
+    """The step of the next key, or of its not coming."""
     try:
         async with asyncio.timeout_at(entry.deadline):
-            return entry.press(await line.next_key(), _now())
+            return entry.press(await line.next_key(), now())
     except TimeoutError:
         return entry.expire()

@@ -55,6 +55,9 @@ class CallersEars:
         self._current: Hark | None = None
         self._floor_db = FLOOR_AT_FIRST_DB
 
+    def understands(self, language: str) -> bool:
+        return self._ears.tongue(language) is not None
+
     async def listen(self, language: str, expecting: Expecting) -> Listening:
         """Begin to listen for one answer; an earlier one is given up."""
         if self._current is not None:

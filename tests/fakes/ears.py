@@ -156,7 +156,11 @@ class ScriptedEars:
     def __init__(self, *answers: tuple[float, Heard | Unheard]) -> None:
         self.asked: list[tuple[str, Expecting]] = []
         self.rests = 0
+        self.languages = {"en", "es"}
         self._answers = list(answers)
+
+    def understands(self, language: str) -> bool:
+        return language in self.languages
 
     async def listen(self, language: str, expecting: Expecting) -> ScriptedListening:
         self.asked.append((language, expecting))

@@ -18,7 +18,8 @@ SCHEME = "fake:"
 def catalogue(language: str) -> dict[str, str]:
     """Every phrase of the real catalogue, with or without a [phrases] table around them."""
     found = tomllib.loads((PROMPTS / language / "catalogue.toml").read_text(encoding="utf-8"))
-    return cast("dict[str, str]", found.get("phrases", found))
+    phrases = cast("dict[str, str]", found.get("phrases", found))
+    return {re.sub(r"[.-]", "_", key): text for key, text in phrases.items()}
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
-"""Who is calling: an account number and a postal code, always both, then one check."""
+"""Who is calling: a name or an account number, and a postal code, always both, then one check."""
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from ivr.billing import identifying
 from ivr.billing.customers import Customer
+from ivr.billing.matches import Named
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import TooManyTries
+from ivr.dialogue.flows.find_name import find_name, is_right
 from ivr.dialogue.phrases import Phrase, phrase
-from ivr.dialogue.questions import Question, digits
+from ivr.dialogue.questions import Question, SpokenName, digits, or_a_name
 
 FAILURES = 3
 """wrong identifications in one call (payments.md, "Abuse")"""
@@ -16,37 +20,82 @@ SHORTEST_ACCOUNT, LONGEST_ACCOUNT = 4, 10
 SHORTEST_POSTAL_CODE, LONGEST_POSTAL_CODE = 3, 10
 """where postal codes differ in length"""
 
+Claim: TypeAlias = str | Named
+"""what callers say they are: an account number, or a name that one or more customers bear"""
 
-async def identify(call: Call, desk: Desk, begun: str = "") -> Customer:
-    """The customer on the line; `begun` are digits keyed before anything was asked.
+
+async def identify(call: Call, desk: Desk, begun: str | SpokenName = "") -> Customer:
+    """The customer on the line; `begun` is what was keyed or said before anything was asked.
 
     An account number that came with the call is not asked for, unless it does not fit the postal
     code. Raises TooManyTries after three failures, and as Call.ask.
     """
-    account = passed_on_account(call)
-    if account:
-        postal_code = await call.ask(ask_postal_code(desk, begun))
+    keyed = begun if isinstance(begun, str) else ""
+    claim: Claim = passed_on_account(call)
+    if claim:
+        postal_code = await call.ask(ask_postal_code(desk, keyed))
     else:
-        account = await call.ask(ask_account(begun))
+        claim = await who(call, desk, begun)
         postal_code = await call.ask(ask_postal_code(desk))
-    for _ in range(FAILURES - 1):
-        if customer := await recognised(call, desk, account, postal_code):
+    for failures in range(1, FAILURES):
+        if customer := await recognised(call, desk, claim, postal_code):
             return customer
         call.line.forget_keys()  # typed ahead by somebody who thought they were known
-        account = await call.ask(ask_account_again().after(phrase("account_not_confirmed")))
+        claim = await who_again(call, desk, claim, failures)
         postal_code = await call.ask(ask_postal_code(desk))
-    if customer := await recognised(call, desk, account, postal_code):
+    if customer := await recognised(call, desk, claim, postal_code):
         return customer
     await call.say("account_not_confirmed")
     raise TooManyTries
 
 
-async def recognised(call: Call, desk: Desk, account: str, postal_code: str) -> Customer | None:
-    """The customer whose both these are, kept in `call`."""
+async def who(call: Call, desk: Desk, begun: str | SpokenName) -> Claim:
+    """Whom the caller claims to be, asked for the first time."""
+    if isinstance(begun, SpokenName) and desk.names:
+        found = await find_name(call, desk.names, begun, or_spelled=False)
+        return await who(call, desk, "") if found is None else found
+    keyed = begun if isinstance(begun, str) else ""
+    return await claimed(call, desk, ask_account(keyed))
+
+
+async def who_again(call: Call, desk: Desk, before: Claim, failures: int) -> Claim:
+    """Whom the caller claims to be, after a wrong claim: a misheard name has one more chance."""
+    sorry = phrase("account_not_confirmed")
+    if isinstance(before, Named) and failures == 1 and call.hears:
+        return await claimed(call, desk, ask_account("").after(sorry))
+    return await call.ask(ask_account_again().after(sorry))
+
+
+async def claimed(call: Call, desk: Desk, question: Question[str]) -> Claim:
+    """The account number or the name; who cannot make their name understood is asked for both."""
+    if desk.names is None:
+        return await call.ask(question)
+    found = await call.ask(or_a_name(question))
+    if isinstance(found, str):
+        return found
+    named = await find_name(call, desk.names, found)
+    if named is not None:
+        return named
+    return await call.ask(ask_account_again())
+
+
+async def recognised(call: Call, desk: Desk, claim: Claim, postal_code: str) -> Customer | None:
+    """The customer whom both fit, kept in `call`."""
     async with call.filling():
-        call.customer = await identifying.identify(desk.directory, account, postal_code)
-    call.note("identified" if call.customer else "not identified")
-    return call.customer
+        customer = await _look_up(desk, claim, postal_code)
+    if isinstance(claim, Named) and customer and not claim.name:
+        customer = customer if await is_right(call, customer.name) else None
+    call.customer = customer
+    call.note("identified" if customer else "not identified")
+    return customer
+
+
+async def _look_up(desk: Desk, claim: Claim, postal_code: str) -> Customer | None:
+    if isinstance(claim, str):
+        return await identifying.identify(desk.directory, claim, postal_code)
+    if desk.names is None:
+        return None
+    return await identifying.identify_named(desk.names, claim, postal_code)
 
 
 def passed_on_account(call: Call) -> str:

@@ -14,12 +14,12 @@ from ivr.dialogue.flows.hear_invoices import choose_invoices
 from ivr.dialogue.flows.identify import identify
 from ivr.dialogue.flows.pay import pay_invoices
 from ivr.dialogue.phrases import phrase
-from ivr.dialogue.questions import greeting
+from ivr.dialogue.questions import SpokenName, greeting
 
 
 async def inbound(call: Call, desk: Desk) -> None:
     """The whole call, from the welcome to the goodbye; ends with Over or another ending."""
-    begun = await call.offer(greeting(phrase("welcome")), otherwise="")
+    begun: str | SpokenName = await call.offer(greeting(phrase("welcome")), otherwise="")
     customer = await identify(call, desk, begun)
     await speak_their_language(call, customer)
     await settle_up(call, desk, customer)

@@ -25,7 +25,7 @@ from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import CannotGoOn, HungUp, Over, TooManyTries, WantsAgent
 from ivr.dialogue.phrases import phrase
-from ivr.dialogue.questions import Question, choice, yes_no
+from ivr.dialogue.questions import Question, yes_no
 
 CARDS = 2
 """declined cards in one call (payments.md, "Abuse")"""
@@ -138,7 +138,7 @@ async def say_receipt(call: Call, paid: Paid) -> None:
     """The amount, the lines that come back, and the confirmation number as often as wanted."""
     back = [phrase("service_back", service=line.label) for line in paid.reactivated]
     number = phrase("confirmation_number", code=paid.confirmation)
-    again = choice(phrase("repeat_or_end"), {"1": True, "2": False})
+    again = yes_no(phrase("repeat_or_end"), "repeat_or_end")
     more = await call.offer(
         again.after(phrase("paid", amount=paid.amount), *back, number), otherwise=False
     )
@@ -157,5 +157,5 @@ async def wants_another_card(call: Call) -> None:
     if call.cards_declined >= CARDS:
         await call.say("declined_final")
         raise WantsAgent("cards declined")
-    if not await call.ask(yes_no(phrase("declined"))):
+    if not await call.ask(yes_no(phrase("declined"), "another_card")):
         raise WantsAgent("asked for, after a declined card")

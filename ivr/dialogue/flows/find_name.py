@@ -1,0 +1,111 @@
+"""A customer by their name: said and confirmed, chosen of up to three, or spelled.
+
+A name is read aloud only when the caller said nearly the same. What is spelled by keys is never
+answered with a name: whoever spells one hears the same whether or not we know it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ivr.billing import identifying
+from ivr.billing.matches import Choose, Decision, Named, Sure, Unsure
+from ivr.billing.names import FEWEST_KEYS, MOST_KEYS, keypad
+from ivr.billing.ports import Names
+from ivr.dialogue.call import Call
+from ivr.dialogue.hearing import Expecting
+from ivr.dialogue.phrases import phrase
+from ivr.dialogue.questions import (
+    ByVoice,
+    NotUnderstood,
+    Question,
+    Spoken,
+    SpokenName,
+    Understood,
+    choice,
+    digits,
+    yes_no,
+)
+
+NONE_OF_THEM = "4"
+SPELLINGS = 2
+"""how often a name may be spelled wrong before the account number is asked for"""
+
+
+async def find_name(
+    call: Call, names: Names, said: SpokenName, *, or_spelled: bool = True
+) -> Named | None:
+    """All who bear the name that the caller meant; None when it could not be made out.
+
+    One that was spelled comes without `name`: it was not confirmed. Without `or_spelled`, said
+    before anything was asked, a word that is nobody's name is taken for none.
+    """
+    async with call.filling():
+        guesses = (said.words, *said.others)
+        decision = await identifying.find(names, guesses, call.language, _calling(call))
+        if question := confirming(decision):
+            await call.prepare(question)
+    call.note(f"name {type(decision).__name__}")
+    if question and (named := await call.ask(question)):
+        return named
+    if isinstance(decision, Unsure) and not or_spelled:
+        return None
+    return await spell(call, names)
+
+
+def confirming(decision: Decision) -> Question[Named | None] | None:
+    """Whether it is the one, or which of up to three it is; None when there is nothing to ask."""
+    match decision:
+        case Sure(named) | Choose((named,)):
+            asked = phrase("confirm_name", name=named.name)
+            by_voice = Spoken[Named | None]("yes_no", {"yes": named, "no": None})
+            return choice(asked, {"1": named, "2": None}, spoken=by_voice)
+        case Choose(likely):
+            return which(likely)
+    return None
+
+
+def which(likely: tuple[Named, ...]) -> Question[Named | None]:
+    """One of a few names, by number; 4 is none of them."""
+    numbered: dict[str, Named | None] = {str(at): one for at, one in enumerate(likely, start=1)}
+    by_voice = Spoken("option", {**numbered, "last": likely[-1], "none": None, NONE_OF_THEM: None})
+    question = choice(phrase("none_of_these"), {**numbered, NONE_OF_THEM: None}, spoken=by_voice)
+    options = [
+        phrase("name_option", name=one.name, number=at) for at, one in enumerate(likely, start=1)
+    ]
+    whole = question.after(phrase("choose_name"), *options)
+    return replace(whole, retry=whole.phrases)
+
+
+async def spell(call: Call, names: Names) -> Named | None:
+    """All whose name may have been spelled, by keys or letter by letter; None without a try."""
+    keys = await call.offer(ask_spelling(), otherwise="", tries=SPELLINGS)
+    if not keys:
+        return None
+    async with call.filling():
+        named = await identifying.spelled(names, keys, _calling(call))
+    return replace(named, name="")
+
+
+def ask_spelling() -> Question[str]:
+    """The keys that spell a name."""
+    question = digits(phrase("spell_name"), shortest=FEWEST_KEYS, longest=MOST_KEYS)
+    expecting = Expecting("spelling", patience_seconds=question.rule.first_key_seconds)
+
+    def letters(heard: str) -> Understood[str] | NotUnderstood:
+        keys = keypad(heard)
+        return Understood(keys) if len(keys) >= FEWEST_KEYS else NotUnderstood()
+
+    return replace(question, by_voice=ByVoice(expecting, lambda heard: letters(heard.meaning)))
+
+
+async def is_right(call: Call, name: str) -> bool:
+    """Whether the caller is called so; for a name of which both factors were right."""
+    question = yes_no(phrase("confirm_name", name=name))
+    async with call.filling():
+        await call.prepare(question)
+    return await call.ask(question)
+
+
+def _calling(call: Call) -> str:
+    return call.line.arrived.caller or ""
