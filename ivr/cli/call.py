@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.status import Status
 
 from ivr.lab.lab import lab_folder, required
-from ivr.lab.scenario import Report, StepReport, play
+from ivr.lab.scenario import play
 from ivr.lab.scenario_file import Scenario, load
+from ivr.lab.scenario_report import Report, StepReport
 
 
 def call(

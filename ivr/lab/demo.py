@@ -12,8 +12,9 @@ from ivr.billing.payments import AttemptState, Captured
 from ivr.lab import company
 from ivr.lab.errors import LabError
 from ivr.lab.lab import Lab
-from ivr.lab.scenario import Report, Watch, play
+from ivr.lab.scenario import Watch, play
 from ivr.lab.scenario_file import Scenario, parse
+from ivr.lab.scenario_report import Report
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.imports import import_files
 from ivr.storage.payment_records import PaymentRecord, PostgresPayments

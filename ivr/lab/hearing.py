@@ -85,6 +85,10 @@ class Hearing:
         found = first_loud(self._samples[first : self._count])
         return None if found is None else self._time(first + found)
 
+    def since(self, instant: float) -> Samples:
+        """What was heard after an instant, without the gaps."""
+        return self._samples[self._sample(instant) : self._count].copy()
+
     def dead_air(self, begin: float, end: float) -> list[tuple[float, float]]:
         """Silences of more than DEAD_AIR_SECONDS between two instants: when, and how long."""
         loud = np.nonzero(np.abs(self._samples[: self._count].astype(np.int32)) > LOUD)[0]

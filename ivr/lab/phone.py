@@ -1,4 +1,4 @@
-"""A caller's telephone: dials, presses keys, hangs up, and hears what is said."""
+"""A caller's telephone: dials, presses keys, speaks, hangs up, and hears what is said."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from ivr.lab.phrasebook import Phrasebook
 from ivr.lab.processes import LOOPBACK
 from ivr.lab.sip_headers import HeaderRelay
 from ivr.lab.softphone import PhoneError, Softphone
+from ivr.lab.speaking import Speech
 
-__all__ = ["KEYS", "NotAnswered", "Phone", "PhoneError", "Press"]
+__all__ = ["KEYS", "NotAnswered", "Phone", "PhoneError", "Press", "Said"]
 
 KEYS = "0123456789*#"
 LIMIT_SECONDS = 900.0
@@ -35,6 +36,7 @@ _KEY_SECONDS = 5.0
 _WAV_HEADER = 44
 _MOST_BYTES = 1 << 20
 _FRAME_BYTES = 320  # 20 ms: the softphone sends a packet each
+_FRAME_SECONDS = 0.02
 _FRAMES_DOWN = 10  # the softphone holds each key for nine packets, then says three times
 _FRAMES_A_KEY = 12  # that it is up; the next key waits for that
 _SIP_URI = re.compile(r"sip:(?P<user>[^@;:]+)@(?P<host>[^:;]+)(:(?P<port>\d+))?")
@@ -47,6 +49,14 @@ class NotAnswered(PhoneError):
 @dataclass(frozen=True, slots=True)
 class Press:
     """When the first key went down and the last one up, on the event loop's clock."""
+
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """When the first sound of an utterance left and the last one had left, on the same clock."""
 
     began: float
     ended: float
@@ -142,6 +152,20 @@ class Phone:
                 await asyncio.sleep(gap)
         return Press(began, ended)
 
+    async def say(self, speech: Speech) -> Said:
+        """Say something, whatever is being heard; returns when it has been said.
+
+        Raises PhoneError, also when the call is over.
+        """
+        await self._softphone.send(speech.samples.tobytes(), speech.background.tobytes())
+        began, before = self._clock(), self._frames_sent()
+        frames = -(-speech.samples.nbytes // _FRAME_BYTES)
+        until = began + frames * _FRAME_SECONDS + _KEY_SECONDS
+        while self._frames_sent() - before < frames:
+            self._still_sends(until, "something was said")
+            await asyncio.sleep(_LISTEN_SECONDS)
+        return Said(began, self._clock())
+
     async def hang_up(self) -> None:
         """End the call. Nothing happens when it is over already."""
         if self.closed.is_set():
@@ -174,12 +198,15 @@ class Phone:
         while (sent := self._frames_sent() - before) < _FRAMES_A_KEY:
             if ended is None and sent >= _FRAMES_DOWN:
                 ended = self._clock()
-            if self.closed.is_set():
-                raise PhoneError(f"the call was over while keys were pressed ({self.reason})")
-            if self._clock() > until:
-                raise PhoneError("the softphone has stopped sending: try again")
+            self._still_sends(until, "keys were pressed")
             await asyncio.sleep(_LISTEN_SECONDS)
         return ended or self._clock()
+
+    def _still_sends(self, until: float, what: str) -> None:
+        if self.closed.is_set():
+            raise PhoneError(f"the call was over while {what} ({self.reason})")
+        if self._clock() > until:
+            raise PhoneError("the softphone has stopped sending: try again")
 
     def _frames_sent(self) -> int:
         """Packets sent so far; keys go out with them, so this is the clock of a key."""

@@ -34,7 +34,7 @@ HALF_ALIKE = 0.45
 _TILT = 0.9  # takes away the low tones that all voiced sounds of one voice share
 _QUIET = 50.0
 _SHIFT = 400  # samples, a little more than two packets
-_TRAITS = re.compile(r"(_amex)?(_attempt\d)?")
+_TRAITS = re.compile(r"(_amex)?(_voice)?(_attempt\d)?")
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -167,7 +167,7 @@ def plain_id(written: str) -> str:
 
 
 def is_variant(phrase_id: str, wanted: str) -> bool:
-    """Whether a phrase is the wanted one, or that for a later attempt or another kind of card."""
+    """Whether a phrase is the wanted one, or that by voice, for another attempt or card."""
     return phrase_id == wanted or bool(
         phrase_id.startswith(wanted) and _TRAITS.fullmatch(phrase_id[len(wanted) :])
     )

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ivr import settings
 from ivr.lab import expecting
 from ivr.lab.errors import LabError
-from ivr.lab.hearing import DEAD_AIR_SECONDS, Heard
+from ivr.lab.hearing import Heard
 from ivr.lab.packages import ensure_tree
-from ivr.lab.phone import NotAnswered, Phone, PhoneError, Press, save_recording
+from ivr.lab.phone import NotAnswered, Phone, Press, Said, save_recording
 from ivr.lab.phrasebook import Phrasebook, is_variant
 from ivr.lab.progress import SilentProgress
-from ivr.lab.scenario_file import HangsUp, Hears, Presses, Scenario, ScenarioError, Step, Waits
+from ivr.lab.scenario_file import (
+    HangsUp,
+    Hears,
+    HearsWords,
+    Presses,
+    Says,
+    Scenario,
+    ScenarioError,
+    Step,
+    Waits,
+)
+from ivr.lab.scenario_report import Report, StepReport, Turn, after_turns, shown, to_prompt_ms
+from ivr.lab.scenario_words import Transcriber, contains, shipped_models
+from ivr.lab.speaking import Speech, Utterance, synthesise
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.errors import SpeechError
 
-MASK = "••••"
-LONGEST_SHOWN = 8
-"""digits; a longer entry may be a card number and is shown as MASK"""
 GOODBYE_SECONDS = 20.0
 """how long after the last step the other side may take to end the call"""
 _LOOK_SECONDS = 0.03
+_LISTEN_SECONDS = 0.5
 _OTHERS_END_IT = ("paid", "not-paid", "nothing-owed", "confirming")
-_CARD_NUMBER = re.compile(r"\d{12}")
-_CARD_OPENS = ("secure_start", "ask_card_number", "ask_expiry", "ask_security_code")
-_CARD_CLOSES = ("confirm_charge", "card_left", "charging", "declined", "card_not_available")
 
 
 class LabPlaces(Protocol):
@@ -52,65 +59,6 @@ class LabPlaces(Protocol):
     def sounds(self) -> str: ...
 
 
-@dataclass(slots=True)
-class StepReport:
-    """One step or one expectation."""
-
-    what: str
-    """as shown: keys that may be a card's are masked"""
-    ok: bool | None = None
-    """None: not reached"""
-    at: float | None = None
-    """seconds from the answer to the end of the step"""
-    why: str = ""
-    """why it failed"""
-
-
-@dataclass(slots=True)
-class Report:
-    """How a simulated call went; seconds are counted from the answer."""
-
-    name: str
-    steps: list[StepReport]
-    heard: list[tuple[float, str, str]] = field(default_factory=list)
-    """second, phrase id, language"""
-    sip_call_id: str | None = None
-    """finds the call in the database; None when it was never answered"""
-    recording: str | None = None
-    """what the caller heard; its own keys are not in it"""
-    key_to_prompt_ms: list[float] = field(default_factory=list)
-    dead_air: list[tuple[float, float]] = field(default_factory=list)
-    """second and length of each silence of more than two seconds after the caller's last key of a
-    press: while they key, or think, it is their turn"""
-
-    @property
-    def passed(self) -> bool:
-        return all(step.ok for step in self.steps)
-
-    def as_json(self) -> dict[str, Any]:
-        """What `saldo call --json` prints."""
-        ordered = sorted(self.key_to_prompt_ms)
-        return {
-            "name": self.name,
-            "passed": self.passed,
-            "steps": [
-                {"what": step.what, "ok": bool(step.ok), "at": step.at, "why": step.why}
-                for step in self.steps
-            ],
-            "heard": [
-                {"phrase": phrase, "language": language, "at": at}
-                for at, phrase, language in self.heard
-            ],
-            "recording": self.recording,
-            "latency_ms": {
-                "key_to_prompt": self.key_to_prompt_ms,
-                "p50": _percentile(ordered, 0.5),
-                "p99": _percentile(ordered, 0.99),
-            },
-            "dead_air": [{"at": at, "seconds": seconds} for at, seconds in self.dead_air],
-        }
-
-
 Watch = Callable[[StepReport], None]
 """Called when a step begins (`ok` is None) and when it has ended."""
 
@@ -124,14 +72,15 @@ async def play(
     fails no other is tried, but expectations are looked at all the same.
 
     Latency is measured in the phone: from when the last key of a press was up (its first RFC 4733
-    end packet left) to the first audible sound of the phrase that came next. So it includes the
-    way to the PBX and back, the PBX, everything of ours, and the silence a sound file opens with
-    (about 60 ms in synthesised ones). The phone has no jitter buffer, and looks every 5 ms. Phrases
-    that open with a name, and presses that were followed by another press first, are not counted.
+    end packet left), or the last word was sent, to the first audible sound of the phrase that came
+    next. So it includes the way to the PBX and back, the PBX, everything of ours, and the silence a
+    sound file opens with (about 60 ms in synthesised ones). The phone has no jitter buffer, and
+    looks every 5 ms. Phrases that open with a name, and turns that were followed by another turn
+    first, are not counted.
 
     Raises ScenarioError for an unknown phrase, LabError when sounds or the database are missing.
     """
-    book = _phrasebook(lab)
+    book, transcriber = _phrasebook(lab)
     for step in scenario.steps:
         if isinstance(step, Hears) and step.phrase not in book:
             raise ScenarioError(
@@ -139,8 +88,9 @@ async def play(
                 "see audio-prompts/en/catalogue.toml"
             )
     tree = await asyncio.to_thread(ensure_tree, SilentProgress())
+    said = await synthesise(step.utterance for step in scenario.steps if isinstance(step, Says))
     async with Phone(tree, book) as phone:
-        playing = Playing(scenario, phone, watch or (lambda _: None))
+        playing = Playing(scenario, phone, watch or (lambda _: None), said, transcriber)
         await playing.run(_address(lab, to or scenario.to))
         report = playing.report()
         report.recording = await asyncio.to_thread(_keep, phone, Path(lab.recordings), scenario)
@@ -157,12 +107,21 @@ async def play(
 class Playing:
     """One call being played; separate from `play` so that tests need no lab."""
 
-    def __init__(self, scenario: Scenario, phone: Phone, watch: Watch) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        phone: Phone,
+        watch: Watch,
+        said: Mapping[Utterance, Speech],
+        transcriber: Transcriber,
+    ) -> None:
         self.watch = watch
+        self._said = said
+        self._transcriber = transcriber
         self._scenario = scenario
         self._phone = phone
         self._clock = asyncio.get_running_loop().time
-        self._presses: list[Press] = []
+        self._turns: list[Turn] = []
         self._position = float("-inf")
         self._steps: list[StepReport] = []
 
@@ -196,12 +155,13 @@ class Playing:
             return report
         heard = phone.heard.heard
         report.heard = [(round(one.at - zero, 2), one.phrase_id, one.language) for one in heard]
-        report.key_to_prompt_ms = key_to_prompt_ms(self._presses, heard)
+        report.key_to_prompt_ms = to_prompt_ms(self._turns, Press, heard)
+        report.speech_to_prompt_ms = to_prompt_ms(self._turns, Said, heard)
         end = phone.closed_at or self._clock()
         silences = phone.heard.dead_air(zero, end)
         report.dead_air = [
             (round(at - zero, 1), round(seconds, 1))
-            for at, seconds in after_keys(silences, self._presses)
+            for at, seconds in after_turns(silences, self._turns)
         ]
         return report
 
@@ -217,15 +177,46 @@ class Playing:
             match step:
                 case Hears():
                     return await self._hear(step)
+                case HearsWords():
+                    return await self._hear_words(step)
                 case Presses():
-                    self._presses.append(await self._phone.press(step.keys, step.gap))
+                    self._turns.append(await self._phone.press(step.keys, step.gap))
+                case Says():
+                    await self._say(step.utterance)
                 case Waits():
                     await asyncio.sleep(step.seconds)
                 case HangsUp():
                     await self._phone.hang_up()
-        except PhoneError as error:
+        except LabError as error:
             return str(error)
         return ""
+
+    async def _say(self, utterance: Utterance) -> None:
+        said = await self._phone.say(self._said[utterance])
+        if utterance.words:  # a cough asks for no answer
+            self._turns.append(said)
+
+    async def _hear_words(self, step: HearsWords) -> str:
+        since = self._turns[-1].ended if self._turns else float("-inf")
+        until = self._clock() + step.within
+        while True:
+            over, late = self._phone.closed.is_set(), self._clock() > until
+            if over:
+                await self._phone.listen_to_the_end()
+            heard = self._phone.heard
+            new = [one for one in heard.heard if one.at > since]
+            if self._transcriber.said(step.words, new):
+                return ""
+            language = step.language or (heard.heard[-1].language if heard.heard else "en")
+            words = await asyncio.to_thread(
+                self._transcriber.recognise, heard.since(since), language
+            )
+            if contains(words, step.words):
+                return ""
+            if over or late:
+                why = f"the call was over ({self._phone.reason})" if over else "not in time"
+                return f"{why}; “{words}” was understood instead"
+            await asyncio.sleep(_LISTEN_SECONDS)
 
     async def _hear(self, step: Hears) -> str:
         until = self._clock() + step.within
@@ -270,71 +261,8 @@ class Playing:
             self._done(report, "")
 
 
-def shown(steps: tuple[Step, ...], place: int) -> str:
-    """A step in words; keys that may belong to a card are masked, and so is their number."""
-    step = steps[place]
-    match step:
-        case Hears():
-            return f"hears {step.phrase}" + (f" in {step.language}" if step.language else "")
-        case Presses():
-            digits = sum(key.isdigit() for key in step.keys)
-            secret = digits > LONGEST_SHOWN or _in_card(steps[:place])
-            return f"presses {MASK if secret else step.keys}"
-        case Waits():
-            return f"waits {step.seconds:g} s"
-        case HangsUp():
-            return "hangs up"
-
-
-def _in_card(before: tuple[Step, ...]) -> bool:
-    """Whether the last phrase that opens or closes the card's part of the call opened it."""
-    for step in reversed(before):
-        if isinstance(step, Presses) and _CARD_NUMBER.search(step.keys):
-            return True  # expiry and security code follow
-        if isinstance(step, Hears):
-            if step.phrase.startswith(_CARD_CLOSES):
-                return False
-            if step.phrase.startswith((*_CARD_OPENS, "error_", "field_cleared")):
-                return True
-    return False
-
-
-def key_to_prompt_ms(presses: list[Press], heard: list[Heard]) -> list[float]:
-    """From the end of each press to the phrase that followed before the next press.
-
-    A press is not counted when the answer began before its last key was up: an earlier key had
-    completed the entry.
-    """
-    latencies = []
-    next_begins = [*(press.began for press in presses[1:]), float("inf")]
-    for press, next_began in zip(presses, next_begins, strict=False):
-        for one in heard:
-            began = one.at if one.opened is None else one.opened
-            if press.began < began < next_began:
-                if one.opened is not None and began > press.ended:
-                    latencies.append(round((began - press.ended) * 1000, 1))
-                break
-    return latencies
-
-
-def after_keys(
-    silences: list[tuple[float, float]], presses: list[Press]
-) -> list[tuple[float, float]]:
-    """What is left of the silences after the last key pressed in each, where that is too long."""
-    left = []
-    for at, seconds in silences:
-        keyed = [press.ended for press in presses if at <= press.ended <= at + seconds]
-        if keyed and at + seconds - max(keyed) > DEAD_AIR_SECONDS:
-            left.append((max(keyed), at + seconds - max(keyed)))
-    return left
-
-
 def _is(one: Heard, step: Hears) -> bool:
     return is_variant(one.phrase_id, step.phrase) and step.language in (None, one.language)
-
-
-def _percentile(ordered: list[float], part: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
 
 
 def _address(lab: LabPlaces, to: str) -> str:
@@ -343,16 +271,20 @@ def _address(lab: LabPlaces, to: str) -> str:
     return to if to.startswith("sip:") else f"sip:{to}@{lab.sip}"
 
 
-def _phrasebook(lab: LabPlaces) -> Phrasebook:
+def _phrasebook(lab: LabPlaces) -> tuple[Phrasebook, Transcriber]:
     loaded = settings.load(Path(lab.config))
     return load_phrasebook(loaded.speech.prompts, Path(lab.sounds), loaded.company.name)
 
 
 @cache
-def load_phrasebook(prompts: Path, sounds: Path, company: str) -> Phrasebook:
-    """The phrases of these prompts by their built sounds; read once. Raises LabError."""
+def load_phrasebook(prompts: Path, sounds: Path, company: str) -> tuple[Phrasebook, Transcriber]:
+    """The phrases of these prompts by their built sounds and by their words; read once.
+
+    Raises LabError.
+    """
     try:
-        return Phrasebook.load(Catalogue.load(prompts, company), sounds)
+        catalogue = Catalogue.load(prompts, company)
+        return Phrasebook.load(catalogue, sounds), Transcriber(catalogue, shipped_models())
     except SpeechError as error:
         raise LabError(str(error)) from None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -16,12 +16,21 @@ from ivr.lab.errors import LabError
 from ivr.lab.phone import KEYS
 from ivr.lab.phrasebook import plain_id
 from ivr.lab.sip_headers import is_header
+from ivr.lab.speaking import (
+    FASTEST,
+    LONGEST_NOISE_SECONDS,
+    NOISES,
+    SLOWEST,
+    Utterance,
+    voice_file,
+)
 
 WITHIN_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 300.0
-NEEDS_EARS = (
-    "needs speech recognition, which is not part of this version: use `press` and phrase ids"
-)
+LONGEST_SAYING = 600
+"""signs"""
+NOISE_DB = (-10.0, 60.0)
+LANGUAGES = ("en", "es")
 _CALLER = re.compile(r"\+?[0-9A-Za-z._-]{1,40}")
 
 
@@ -42,11 +51,28 @@ class Hears:
 
 
 @dataclass(frozen=True, slots=True)
+class HearsWords:
+    """Waits until words were said since the caller last pressed or said something."""
+
+    words: str
+    within: float = WITHIN_SECONDS
+    language: str | None = None
+    """None: that of the phrase heard last"""
+
+
+@dataclass(frozen=True, slots=True)
 class Presses:
     """Presses keys, `gap` more seconds apart than need be."""
 
     keys: str
     gap: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """Says words or makes a noise, whatever is being said to the caller meanwhile."""
+
+    utterance: Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +87,7 @@ class HangsUp:
     """Ends the call."""
 
 
-Step = Hears | Presses | Waits | HangsUp
+Step = Hears | HearsWords | Presses | Says | Waits | HangsUp
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +199,7 @@ class _Reader:
         return str(node.value)
 
     def _seconds(self, node: yaml.Node) -> float:
-        try:
-            seconds = float(self._text(node))
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds <= LONGEST_WAIT_SECONDS:
-            raise self._wrong(node, f"write seconds here, 0 to {LONGEST_WAIT_SECONDS:.0f}")
-        return seconds
+        return self._number(node, 0, LONGEST_WAIT_SECONDS, "seconds")
 
     def _flag(self, node: yaml.Node) -> bool:
         if self._text(node) not in ("true", "false"):
@@ -215,20 +235,21 @@ class _Reader:
         ((name, value),) = keys.items()
         return readers[name](value)
 
-    def _hears(self, node: yaml.Node) -> Hears:
+    def _hears(self, node: yaml.Node) -> Hears | HearsWords:
         if isinstance(node, yaml.ScalarNode):
             return Hears(plain_id(self._text(node)))
         keys = self._mapping(node, ("phrase", "within", "strict", "language", "words"))
+        within = self._seconds(keys["within"]) if "within" in keys else WITHIN_SECONDS
+        language = self._one_of(keys["language"], LANGUAGES) if "language" in keys else None
         if "words" in keys:
-            raise self._wrong(keys["words"], f"`words` {NEEDS_EARS}")
+            for other in ("phrase", "strict"):
+                if other in keys:
+                    raise self._wrong(keys[other], f"{other!r} does not go with 'words'")
+            return HearsWords(self._words(keys["words"]), within, language)
         if "phrase" not in keys:
             raise self._wrong(node, "'phrase' is missing")
-        return Hears(
-            plain_id(self._text(keys["phrase"])),
-            self._seconds(keys["within"]) if "within" in keys else WITHIN_SECONDS,
-            self._flag(keys["strict"]) if "strict" in keys else False,
-            self._one_of(keys["language"], ("en", "es")) if "language" in keys else None,
-        )
+        strict = self._flag(keys["strict"]) if "strict" in keys else False
+        return Hears(plain_id(self._text(keys["phrase"])), within, strict, language)
 
     def _presses(self, node: yaml.Node) -> Presses:
         if isinstance(node, yaml.ScalarNode):
@@ -244,8 +265,60 @@ class _Reader:
             raise self._wrong(node, 'write keys 0-9, * and # in quotes, such as "1042#"')
         return keys
 
-    def _says(self, node: yaml.Node) -> Step:
-        raise self._wrong(node, f"`says` {NEEDS_EARS}")
+    def _says(self, node: yaml.Node) -> Says:
+        if isinstance(node, yaml.ScalarNode):
+            return Says(Utterance(self._words(node)))
+        keys = self._mapping(node, ("words", "voice", "rate", "noise_db", "noise", "seconds"))
+        if ("words" in keys) == ("noise" in keys):
+            raise self._wrong(node, "write either 'words' or 'noise' here")
+        return Says(self._noise(keys) if "noise" in keys else self._spoken(keys))
+
+    def _noise(self, keys: Mapping[str, yaml.Node]) -> Utterance:
+        for other in ("voice", "rate", "noise_db"):
+            if other in keys:
+                raise self._wrong(keys[other], f"{other!r} goes with 'words' alone")
+        kind = self._one_of(keys["noise"], NOISES)
+        if "seconds" not in keys:
+            return Utterance(noise=kind)
+        seconds = self._number(keys["seconds"], 0.1, LONGEST_NOISE_SECONDS)
+        return Utterance(noise=kind, seconds=seconds)
+
+    def _spoken(self, keys: Mapping[str, yaml.Node]) -> Utterance:
+        if "seconds" in keys:
+            raise self._wrong(keys["seconds"], "'seconds' goes with 'noise' alone")
+        said = Utterance(self._words(keys["words"]))
+        if "voice" in keys:
+            said = replace(said, voice=self._voice(keys["voice"]))
+        if "rate" in keys:
+            said = replace(said, rate=round(self._number(keys["rate"], SLOWEST, FASTEST)))
+        if "noise_db" in keys:
+            said = replace(said, noise_db=self._number(keys["noise_db"], *NOISE_DB))
+        return said
+
+    def _words(self, node: yaml.Node) -> str:
+        words = self._text(node)
+        if not any(sign.isalnum() for sign in words) or len(words) > LONGEST_SAYING:
+            raise self._wrong(node, f"write words here, at most {LONGEST_SAYING} signs")
+        return words
+
+    def _voice(self, node: yaml.Node) -> str:
+        voice = voice_file(self._text(node))
+        if voice is None:
+            raise self._wrong(
+                node,
+                f"espeak-ng has no voice {self._text(node)!r}: write a language such as en-gb or "
+                "es-419, with or without a variant such as +f2 or +m3",
+            )
+        return voice
+
+    def _number(self, node: yaml.Node, least: float, most: float, what: str = "a number") -> float:
+        try:
+            number = float(self._text(node))
+        except ValueError:
+            number = float("nan")
+        if not least <= number <= most:
+            raise self._wrong(node, f"write {what} here, {least:g} to {most:g}")
+        return number
 
     def _hangs_up(self, node: yaml.Node) -> HangsUp:
         if isinstance(node, yaml.ScalarNode) and node.value in ("", "null", "~"):

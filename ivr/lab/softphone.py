@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import random
 import shutil
@@ -28,6 +29,7 @@ RTP_PORTS = 40
 """so many are tried; they lie below the system's own choices"""
 _RTP_FIRST, _RTP_LAST = 20_000, 32_000
 _SILENCE = "silence.wav"
+_RATE = 8000
 
 
 class PhoneError(LabError):
@@ -53,6 +55,7 @@ class Softphone:
         self._listening: asyncio.Task[None] | None = None
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._asking = asyncio.Lock()
+        self._numbers = itertools.count(1)
 
     async def start(self, account: str) -> None:
         """Start it with one account line. Raises PhoneError."""
@@ -97,6 +100,17 @@ class Softphone:
             raise PhoneError(f"the softphone refused {name}: is the call still up?")
         return str(answer.get("data", ""))
 
+    async def send(self, sound: bytes, background: bytes = b"") -> None:
+        """Send this sound (16 bits, 8 kHz) from now on, in place of what is sent.
+
+        After it comes `background`, again and again; silence if there is none. Raises PhoneError.
+        """
+        file = self.folder / f"said-{next(self._numbers)}.wav"
+        await asyncio.to_thread(self._write_sound, file, sound, background)
+        await self.command("ausrc", f"aufile,{file}")
+        # All of it has been read by now.
+        await asyncio.to_thread(file.unlink)
+
     def recording(self, way: str) -> Path | None:
         """Its own recording of what it hears ("dec") or sends ("enc"), once there is one."""
         return next(self.folder.glob(f"dump-*-{way}.wav"), None)
@@ -138,15 +152,18 @@ class Softphone:
         (self.folder / "config").write_text("\n".join([*lines, ""]))
         (self.folder / "accounts").write_text(f"{account}\n")
         (self.folder / "contacts").touch()
-        self._write_silence()
+        self._write_sound(self.folder / _SILENCE, b"", b"")
 
-    def _write_silence(self) -> None:
+    def _write_sound(self, file: Path, sound: bytes, background: bytes) -> None:
         """What it sends: the call would end with this file, so it lasts to the limit."""
-        with wave.open(str(self.folder / _SILENCE), "wb") as silence:
-            silence.setnchannels(1)
-            silence.setsampwidth(2)
-            silence.setframerate(8000)
-            silence.writeframes(bytes(2 * 8000 * int(self._limit)))
+        length = 2 * _RATE * int(self._limit)
+        times = length // len(background) + 1 if background else 0
+        after = background * times if background else bytes(length)
+        with wave.open(str(file), "wb") as sent:
+            sent.setnchannels(1)
+            sent.setsampwidth(2)
+            sent.setframerate(_RATE)
+            sent.writeframes(sound + after)
 
     async def _ready(self, pid: int, sip: int, control: int) -> bool:
         """Whether it holds both its ports; somebody else may have taken one of them first."""

@@ -12,8 +12,9 @@ from ivr.lab import database
 from ivr.lab.lab import Lab
 from ivr.lab.packages import ensure_tree
 from ivr.lab.progress import SilentProgress
-from ivr.lab.scenario import Report, play
+from ivr.lab.scenario import play
 from ivr.lab.scenario_file import load
+from ivr.lab.scenario_report import Report
 from ivr.settings import PROJECT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]

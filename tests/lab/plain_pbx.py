@@ -12,7 +12,7 @@ MODULES = (
     *("res_pjsip_session", "res_pjsip_pubsub", "res_pjsip_sdp_rtp", "res_rtp_asterisk"),
     *("chan_pjsip", "res_pjsip_endpoint_identifier_ip", "res_pjsip_header_funcs"),
     *("res_pjsip_caller_id", "app_read", "app_playback", "app_verbose", "func_callerid"),
-    *("app_system", "func_channel", "func_strings", "res_pjsip_nat"),
+    *("app_system", "app_echo", "func_channel", "func_strings", "res_pjsip_nat"),
 )
 
 

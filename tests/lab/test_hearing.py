@@ -12,7 +12,7 @@ from ivr.lab.errors import LabError
 from ivr.lab.hearing import Hearing
 from ivr.lab.phone import Press
 from ivr.lab.phrasebook import LOUD, RATE, Phrasebook, Samples, is_variant, plain_id
-from ivr.lab.scenario import after_keys
+from ivr.lab.scenario_report import after_turns
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.g711 import from_ulaw, to_ulaw
 from tests.lab.company_voice import opening_of, sound_of
@@ -173,5 +173,5 @@ def test_a_variant_for_a_later_attempt_is_the_phrase_but_another_phrase_is_not()
 def test_silence_is_dead_air_only_after_the_last_key() -> None:
     presses = [Press(10.0, 14.0), Press(30.0, 30.2)]
     silences = [(9.8, 5.0), (20.0, 4.0), (30.1, 2.7)]
-    ((at, seconds),) = after_keys(silences, presses)
+    ((at, seconds),) = after_turns(silences, presses)
     assert (at, round(seconds, 3)) == (30.2, 2.6)

@@ -7,13 +7,16 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ivr.lab.packages import Tree
 from ivr.lab.phone import NotAnswered, Phone, PhoneError, save_recording
-from ivr.lab.phrasebook import Phrasebook
+from ivr.lab.phrasebook import RATE, Phrasebook
 from ivr.lab.processes import ProcessId, find
 from ivr.lab.sip_headers import is_header
+from ivr.lab.speaking import Speech, Utterance, synthesise
+from ivr.speech.g711 import from_ulaw, to_ulaw
 from tests.lab.plain_pbx import PlainPbx
 
 pytestmark = pytest.mark.e2e
@@ -36,6 +39,9 @@ exten => talks,1,Answer()
  same => n,Playback({sounds}/en/secure_start-1&{sounds}/en/secure_start-1)
  same => n,Hangup()
 exten => busy,1,Busy(1)
+exten => echo,1,Answer()
+ same => n,Echo()
+ same => n,Hangup()
 """
 
 
@@ -84,6 +90,51 @@ async def test_a_caller_presses_keys_and_hears_what_follows(
     assert 0 < opened - press.ended < 2
     with wave.open(str(tmp_path / "heard.wav")) as recording:
         assert recording.getnframes() / recording.getframerate() > 2
+
+
+async def test_what_a_caller_says_reaches_the_other_side_whole_and_at_once(
+    pbx: PlainPbx, make_phone: MakePhone
+) -> None:
+    utterance = Utterance("james smith", "en-us+m3", 170)
+    speech = (await synthesise([utterance]))[utterance]
+    async with make_phone() as phone:
+        await phone.dial(pbx.uri("echo"), "+34600111222")
+        await asyncio.sleep(0.5)
+        said = [await phone.say(speech), await phone.say(speech)]
+        await asyncio.sleep(0.3)
+        echo = phone.heard.since(said[0].began).astype(np.float64)
+        first = phone.heard.first_sound_after(said[0].began)
+    sent = from_ulaw(to_ulaw(speech.samples)).astype(np.float64)
+    likeness = np.correlate(echo, sent, "valid") / (sent @ sent)
+    begins = int(likeness.argmax())
+    again = np.delete(likeness, np.s_[max(0, begins - 2000) : begins + 2000])
+    assert likeness.max() > 0.98  # no packet was lost or came in another place
+    assert again.max() > 0.98  # nor the second time
+    length = len(sent) / RATE
+    assert [one.ended - one.began for one in said] == pytest.approx([length] * 2, abs=0.15)
+    assert first is not None
+    assert first - said[0].began < 0.25
+
+
+async def test_keys_can_be_pressed_after_words(
+    pbx: PlainPbx, told: Path, make_phone: MakePhone
+) -> None:
+    hello = Utterance("hello", noise_db=20)
+    speech = (await synthesise([hello]))[hello]
+    async with make_phone() as phone:
+        await phone.dial(pbx.uri("keys"), "+34600111222")
+        await phone.say(speech)
+        await phone.press("12345")
+        await asyncio.wait_for(phone.closed.wait(), 10)
+    assert (told / "keys").read_text().split()[0] == "12345"
+
+
+async def test_words_said_after_the_call_are_refused(pbx: PlainPbx, make_phone: MakePhone) -> None:
+    async with make_phone() as phone:
+        await phone.dial(pbx.uri("talks"), "+34600111222")
+        await phone.hang_up()
+        with pytest.raises(PhoneError):
+            await phone.say(Speech(np.zeros(8000, np.int16), np.zeros(0, np.int16)))
 
 
 async def test_a_hidden_number_shows_nothing(

@@ -16,12 +16,13 @@ import pytest
 from ivr.lab.hearing import Heard
 from ivr.lab.packages import Tree
 from ivr.lab.phone import Press
-from ivr.lab.scenario import MASK, StepReport, key_to_prompt_ms, play, shown
+from ivr.lab.scenario import play
 from ivr.lab.scenario_file import (
     Scenario,
     ScenarioError,
     parse,
 )
+from ivr.lab.scenario_report import MASK, StepReport, shown, to_prompt_ms
 from tests.lab.plain_pbx import PlainPbx
 from tests.lab.test_scenario_file import steps
 
@@ -74,7 +75,7 @@ def test_latency_is_from_a_press_to_the_phrase_that_follows_it() -> None:
         Heard("owes_one", "en", 30.5, 30.5),
         Heard("paid", "en", 35.0, 35.0),
     ]
-    assert key_to_prompt_ms(presses, heard) == [250.0, 100.0]
+    assert to_prompt_ms(presses, Press, heard) == [250.0, 100.0]
 
 
 # --- playing

@@ -13,13 +13,16 @@ from ivr.lab.scenario_file import (
     ExpectedPayment,
     HangsUp,
     Hears,
+    HearsWords,
     Presses,
+    Says,
     Scenario,
     ScenarioError,
     Waits,
     load,
     parse,
 )
+from ivr.lab.speaking import Utterance
 from ivr.settings import PROJECT
 
 FILES = sorted((PROJECT / "tests/scenarios").glob("*.yaml"))
@@ -50,6 +53,10 @@ steps:
   - hears: {phrase: error.invalid-date, within: 2.5, strict: true, language: es}
   - press: "0330"
   - press: {keys: "12*#", gap: 0.5}
+  - says: yes
+  - says: {words: "james smith", voice: en-gb+f2, rate: 170, noise_db: 20}
+  - says: {noise: music, seconds: 12}
+  - hears: {words: "thank you", within: 5, language: en}
   - waits: 2.5
   - hangs_up
 expect:
@@ -71,6 +78,10 @@ expect:
             Hears("error_invalid_date", 2.5, strict=True, language="es"),
             Presses("0330"),
             Presses("12*#", 0.5),
+            Says(Utterance("yes")),
+            Says(Utterance("james smith", "en+f2", 170, 20.0)),
+            Says(Utterance(noise="music", seconds=12.0)),
+            HearsWords("thank you", 5.0, "en"),
             Waits(2.5),
             HangsUp(),
         ),
@@ -111,8 +122,20 @@ def test_each_scenario_that_pays_has_invoices_of_its_own() -> None:
         (steps("  - waits: -1\n"), "line 3: write seconds here"),
         (steps("  - waits: .nan\n"), "line 3: write seconds here"),
         (steps("  - hears: {phrase: paid, strict: maybe}\n"), "write true or false"),
-        (steps('  - says: "yes"\n'), "line 3: `says` needs speech recognition"),
-        (steps('  - hears: {words: "thank you"}\n'), "line 3: `words` needs speech recognition"),
+        (steps('  - says: "..."\n'), "line 3: write words here"),
+        (steps("  - says: {voice: es}\n"), "line 3: write either 'words' or 'noise'"),
+        (steps("  - says: {words: a, noise: cough}\n"), "write either 'words' or 'noise'"),
+        (steps("  - says: {words: a, voice: xx}\n"), "line 3: espeak-ng has no voice 'xx'"),
+        (steps("  - says: {words: a, voice: en+f99}\n"), "espeak-ng has no voice 'en+f99'"),
+        (steps("  - says: {words: a, rate: 20}\n"), "line 3: write a number here, 80 to 400"),
+        (steps("  - says: {words: a, noise_db: .nan}\n"), "write a number here, -10 to 60"),
+        (steps("  - says: {words: a, seconds: 3}\n"), "'seconds' goes with 'noise' alone"),
+        (steps("  - says: {noise: cough, voice: es}\n"), "'voice' goes with 'words' alone"),
+        (steps("  - says: {noise: sneeze}\n"), "'sneeze' is not known here; use cough"),
+        (steps("  - says: {noise: music, seconds: 0}\n"), "write a number here, 0.1 to 120"),
+        (steps("  - says: {words: a, colour: red}\n"), "'colour' is not known here"),
+        (steps("  - hears: {words: a, phrase: paid}\n"), "'phrase' does not go with 'words'"),
+        (steps("  - hears: {words: '?'}\n"), "line 3: write words here"),
         ("steps: []\n", "line 1: 'name' is missing"),
         ("name: x\nname: y\nsteps: []\n", "line 2: 'name' is written twice"),
         ("name: x\nsteps: 3\n", "line 2: write a list here"),

@@ -11,8 +11,9 @@ from pathlib import Path
 from ivr.lab.demo import SCRIPT
 from ivr.lab.errors import LabError
 from ivr.lab.lab import Lab
-from ivr.lab.scenario import Report, play
+from ivr.lab.scenario import play
 from ivr.lab.scenario_file import parse
+from ivr.lab.scenario_report import Report
 from ivr.storage.imports import import_files
 from ivr.storage.pool import Database
 

@@ -1,0 +1,109 @@
+"""Words in what came down the line: recognised by the speech model, or known from the phrase."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from ivr.lab.errors import LabError
+from ivr.lab.hearing import Heard
+from ivr.lab.phrasebook import LOUD, RATE, Samples
+from ivr.settings import PROJECT
+from ivr.speech.catalogue import Catalogue
+from ivr.speech.errors import ModelError
+from ivr.speech.recogniser import VoskModel
+
+MODELS = PROJECT / "grammars" / "models"
+LONGEST_SECONDS = 60.0
+"""so much is listened to at a time: the newest"""
+PAUSE_SECONDS = 0.3
+_WORD = re.compile(r"\w+")
+
+
+class Transcriber:
+    """Tells in which words something was said; make one and share it.
+
+    `catalogue` is what our phrases say; `models` are the speech models' folders by language.
+    """
+
+    def __init__(self, catalogue: Catalogue, models: Mapping[str, Path]) -> None:
+        self._texts = {
+            (phrase.id, phrase.language): " ".join(part.text for part in phrase.fixed)
+            for phrase in catalogue.phrases()
+        }
+        self._models = dict(models)
+
+    def said(self, wanted: str, phrases: Iterable[Heard]) -> bool:
+        """Whether one of these phrases, known by its sound, says the wanted words."""
+        return any(
+            contains(self._texts.get((one.phrase_id, one.language), ""), wanted) for one in phrases
+        )
+
+    def recognise(self, samples: Samples, language: str) -> str:
+        """The words in a piece of sound, as far as the model knows them; takes a thread's time.
+
+        Raises LabError when this language cannot be recognised.
+        """
+        return _recognise(_model(self._folder(language), language), samples)
+
+    def _folder(self, language: str) -> Path:
+        folder = self._models.get(language)
+        if folder is None:
+            raise LabError(f"there is no speech model for {language!r}: hear a phrase instead")
+        return folder
+
+
+def plain(text: str) -> list[str]:
+    """The words of a text without capitals, accents and signs."""
+    apart = unicodedata.normalize("NFKD", text.casefold().replace("'", ""))
+    return _WORD.findall("".join(sign for sign in apart if not unicodedata.combining(sign)))
+
+
+def contains(text: str, wanted: str) -> bool:
+    """Whether the wanted words are in the text, in this order; others may stand between them."""
+    words = iter(plain(text))
+    return all(word in words for word in plain(wanted))
+
+
+def shipped_models() -> Mapping[str, Path]:
+    """The models that the project brings."""
+    return {folder.name: folder for folder in MODELS.iterdir()} if MODELS.is_dir() else {}
+
+
+@cache
+def _model(folder: Path, language: str) -> VoskModel:
+    try:
+        return VoskModel(folder, f"grammars/models, for {language}")
+    except ModelError as error:
+        raise LabError(str(error)) from None
+
+
+def _recognise(model: VoskModel, samples: Samples) -> str:
+    recogniser = model.recogniser(None, 1)
+    words = []
+    for piece in _pieces(samples[-round(LONGEST_SECONDS * RATE) :]):
+        sound = piece.astype("<i2")
+        if model.rate != RATE:
+            sound = np.rint(soxr.resample(piece, RATE, model.rate)).astype("<i2")
+        recogniser.accept(sound.tobytes())
+        words += [guess.words for guess in recogniser.finish()[:1]]
+    return " ".join(words)
+
+
+def _pieces(samples: Samples) -> Iterator[Samples]:
+    """What was said between pauses: the recogniser forgets what came before a longer one."""
+    loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > LOUD)
+    if not len(loud):
+        return
+    pauses = np.flatnonzero(np.diff(loud) > PAUSE_SECONDS * RATE)
+    around = round(PAUSE_SECONDS / 2 * RATE)
+    begins = [int(loud[0]), *(int(loud[pause + 1]) for pause in pauses)]
+    ends = [*(int(loud[pause]) for pause in pauses), int(loud[-1])]
+    for begin, end in zip(begins, ends, strict=True):
+        yield samples[max(0, begin - around) : end + around]
