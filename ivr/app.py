@@ -25,8 +25,10 @@ from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.flows.inbound import inbound
 from ivr.dialogue.running import run as hold
+from ivr.hearing import Hearing, ears, keep_names_findable, nicknames
 from ivr.log import about_call
 from ivr.settings import Settings
+from ivr.speech.name_sounds import NameSounds
 from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
@@ -35,6 +37,7 @@ from ivr.storage.customers import PostgresDirectory
 from ivr.storage.errors import MigrationError
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.migrate import migrate
+from ivr.storage.names import PostgresNames
 from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
@@ -108,6 +111,7 @@ class Calls:
         voice: Voice,
         desk: Desk,
         metrics: Metrics,
+        hearing: Hearing,
         *,
         language: str,
         limit_seconds: float,
@@ -117,11 +121,12 @@ class Calls:
         self._records = records
         self._voice = voice
         self._desk = desk
+        self._hearing = hearing
         self._language = language
 
     async def take_call(self, line: AsteriskLine) -> None:
         """Hold one conversation to its end, whatever that is."""
-        call = Call(line, self._voice, self._language)
+        call = Call(line, self._voice, self._language, self._hearing.of(line.channel_id))
         outcome = CallOutcome.FAILED
         with about_call(call.id), self.metrics.active.track_inprogress():
             await self._record("opened", self._records.arrived(line.arrived))
@@ -186,7 +191,8 @@ async def _serve(
     listening = stack.enter_context(listen(settings.web.host, settings.web.port))
     database = await Database.open(settings.database.url, size=settings.database.pool)
     stack.push_async_callback(database.close)
-    calls = _calls(settings, stack, database)
+    hearing = await _hearing(settings, stack)
+    calls = _calls(settings, stack, database, hearing)
     asterisk = settings.asterisk
     ari = await stack.enter_async_context(
         Ari(asterisk.url, asterisk.user, asterisk.password.get_secret_value())
@@ -210,13 +216,16 @@ async def _serve(
             ),
             queues=ami,
         )
+        await hearing.connect(ari, router.stream)
+        migrated = asyncio.Event()
         web = WebServer(_api(settings, calls.metrics, database, router, ari), listening)
         background = [
             tasks.create_task(work, name=name)
             for name, work in {
                 "events": router.run(),
                 "manager": ami.run(),
-                "sweep": _sweep(database),
+                "sweep": _sweep(database, migrated),
+                "names": keep_names_findable(database, nicknames(), migrated),
                 **({"capture": child.run()} if child else {}),
             }.items()
         ]
@@ -231,7 +240,16 @@ async def _serve(
             task.cancel()
 
 
-def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Calls:
+async def _hearing(settings: Settings, stack: AsyncExitStack) -> Hearing:
+    understanding = await asyncio.to_thread(ears, settings)
+    if understanding is not None:
+        stack.callback(understanding.close)
+    return Hearing(understanding)
+
+
+def _calls(
+    settings: Settings, stack: AsyncExitStack, database: Database, hearing: Hearing
+) -> Calls:
     gateway = parts.gateway(settings)
     stack.push_async_callback(gateway.aclose)
     metrics = Metrics()
@@ -239,6 +257,8 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
     stack.push_async_callback(charges.finish)
     tts = Tts(settings.speech.workers)
     stack.push_async_callback(tts.aclose)
+    pronouncer = NameSounds()
+    stack.push_async_callback(pronouncer.aclose)
     desk = Desk(
         directory=PostgresDirectory(database),
         invoices=PostgresInvoices(database),
@@ -246,6 +266,7 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
         paying=Paying(PostgresLedger(database), gateway, charges.spawn),
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
+        names=PostgresNames(database, pronouncer, nicknames()),
     )
     voice = parts.voice(settings, tts)
     return Calls(
@@ -253,6 +274,7 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
         voice,
         desk,
         metrics,
+        hearing,
         language=settings.company.language,
         limit_seconds=settings.calls.max_minutes * 60,
     )
@@ -299,15 +321,14 @@ def _api(
     return api.build(sources)
 
 
-async def _sweep(database: Database) -> None:
+async def _sweep(database: Database, migrated: asyncio.Event) -> None:
     """Bring the schema up to date, then settle now and then what a crash left behind."""
     ledger = PostgresLedger(database)
-    migrated = False
     while True:
         try:
-            if not migrated:
+            if not migrated.is_set():
                 await migrate(database)
-                migrated = True
+                migrated.set()
             found = await ledger.abandoned(ABANDONED_SECONDS)
             if found:
                 log.warning("charges_abandoned", attempts=len(found))

@@ -86,12 +86,16 @@ class Braintree(Section):
 
 
 class Speech(Section):
-    """Sounds and the voice that makes them."""
+    """Sounds, the voice that makes them, and what callers' voices are understood with."""
 
     prompts: Path = PROJECT / "audio-prompts"
     sounds: Path = PROJECT / "var/sounds"
     """must be readable by Asterisk under the same path"""
     workers: int = Field(2, ge=1, le=16)
+    models: dict[Literal["en", "es"], str] = {}
+    """language → folder of a Vosk model; "": by keys only; not named: the shipped one, if any"""
+    callers: int = Field(0, ge=0)
+    """listened to at once, the others are asked for keys; 0: 12 for each processor core"""
 
 
 class Web(Section):

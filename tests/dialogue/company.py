@@ -28,9 +28,10 @@ from ivr.billing.payments import (
     Refusal,
     allocate,
 )
-from ivr.billing.ports import Captures, Directory, Invoices, Ledger
+from ivr.billing.ports import Captures, Directory, Invoices, Ledger, Names
 from tests.fakes.company import FakeCompany, KeptAttempt
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.names import FakeNames
 from tests.fakes.storage import FakeCaptures, FakeDirectory, FakeInvoices, FakeLedger
 
 SMITH = Customer(1, "1042", CustomerKind.PERSON, "James Smith", "en", "28013")
@@ -94,6 +95,8 @@ class Company:
         """how the next secure parts end, then SUCCESS; None writes no outcome"""
         self.secure_seconds = 20.0
         self.directory = cast("Directory", Slow(FakeDirectory(self.rows), self._look_up))
+        self.known_names = FakeNames(self.rows)
+        self.names = cast("Names", Slow(self.known_names, self._look_up))
         self.invoices = cast("Invoices", Slow(FakeInvoices(self.rows), self._look_up))
         self.captures = cast("Captures", Slow(FakeCaptures(self.rows), self._work))
         self.ledger = cast("Ledger", Slow(FakeLedger(self.rows), self._work))

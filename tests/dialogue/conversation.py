@@ -15,6 +15,7 @@ from ivr.dialogue.desk import Desk
 from ivr.dialogue.flows.inbound import inbound
 from ivr.dialogue.running import run
 from tests.dialogue.company import Company
+from tests.fakes.ears import ScriptedEars
 from tests.fakes.line import FakeLine, Script
 from tests.fakes.voice import FakeVoice
 
@@ -54,7 +55,13 @@ def a_desk(
     paying = Paying(company.ledger, company.gateway, spawn)
     brands = ("visa", "mastercard")
     return Desk(
-        company.directory, company.invoices, company.captures, paying, brands, postal_code_length
+        company.directory,
+        company.invoices,
+        company.captures,
+        paying,
+        brands,
+        postal_code_length,
+        company.names,
     )
 
 
@@ -66,12 +73,13 @@ async def converse(
     voice: FakeVoice | None = None,
     whole_script: bool = True,
     postal_code_length: int = 0,
+    ears: ScriptedEars | None = None,
 ) -> Conversation:
     """Hold the whole inbound call; fails when a task is left behind."""
     before = asyncio.all_tasks()
     line = line or FakeLine(script)
     line.secure_part = line.secure_part or company.secure_part
-    call = Call(line, voice or FakeVoice(), "en")
+    call = Call(line, voice or FakeVoice(), "en", ears)
     charges: set[asyncio.Task[PayResult]] = set()
     desk = a_desk(company, charges, postal_code_length)
     outcome = await run(call, lambda call: inbound(call, desk))
@@ -80,4 +88,6 @@ async def converse(
         assert line.script == [], f"not heard: {line.script} in {line.phrases}; {call.failures}"
     await line.quiet()
     assert asyncio.all_tasks() == before
+    if ears is not None:
+        assert ears.open == 0, "somebody is still listened to"
     return Conversation(outcome, line, call, company)

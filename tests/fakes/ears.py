@@ -122,7 +122,10 @@ class TapedVoice:
 class ScriptedListening:
     """One answer that is known beforehand (dialogue.hearing.Listening)."""
 
-    def __init__(self, after_seconds: float, answer: Heard | Unheard) -> None:
+    def __init__(
+        self, after_seconds: float, answer: Heard | Unheard, ears: ScriptedEars | None = None
+    ) -> None:
+        self._ears = ears
         self._after = after_seconds
         self._answer = answer
         self._prompt_over = asyncio.Event()
@@ -147,6 +150,8 @@ class ScriptedListening:
         return self._answer
 
     async def stop(self) -> None:
+        if self._ears is not None and not self._stopped:
+            self._ears.open -= 1
         self._stopped = True
 
 
@@ -156,6 +161,8 @@ class ScriptedEars:
     def __init__(self, *answers: tuple[float, Heard | Unheard]) -> None:
         self.asked: list[tuple[str, Expecting]] = []
         self.rests = 0
+        self.open = 0
+        """listenings that were not stopped yet"""
         self.languages = {"en", "es"}
         self._answers = list(answers)
 
@@ -165,7 +172,13 @@ class ScriptedEars:
     async def listen(self, language: str, expecting: Expecting) -> ScriptedListening:
         self.asked.append((language, expecting))
         after, answer = self._answers.pop(0) if self._answers else (0.0, Unheard.DEAF)
-        return ScriptedListening(after, answer)
+        self.open += 1
+        return ScriptedListening(after, answer, self)
+
+    @property
+    def left(self) -> int:
+        """Answers that nobody listened to."""
+        return len(self._answers)
 
     async def rest(self) -> None:
         self.rests += 1

@@ -58,7 +58,7 @@ def confirming(decision: Decision) -> Question[Named | None] | None:
     match decision:
         case Sure(named) | Choose((named,)):
             asked = phrase("confirm_name", name=named.name)
-            by_voice = Spoken[Named | None]("yes_no", {"yes": named, "no": None})
+            by_voice: Spoken[Named | None] = Spoken("yes_no", {"yes": named, "no": None})
             return choice(asked, {"1": named, "2": None}, spoken=by_voice)
         case Choose(likely):
             return which(likely)

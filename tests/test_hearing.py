@@ -1,0 +1,58 @@
+"""Which languages are understood, and what is wrong with a model, as the settings say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ivr import hearing
+from ivr.hearing import Hearing
+from ivr.settings import PROJECT, Settings, load
+from ivr.speech.errors import ModelError
+
+
+def settings(**models: str) -> Settings:
+    return Settings.model_validate({"speech": {"models": models}})
+
+
+def test_without_a_model_everybody_is_asked_for_keys(tmp_path: Path) -> None:
+    assert hearing.ears(settings(), shipped=tmp_path) is None
+    assert Hearing(None).of("1.1") is None
+
+
+def test_an_empty_setting_means_keys_although_a_model_is_shipped(tmp_path: Path) -> None:
+    for language in ("en", "es"):
+        (tmp_path / language).mkdir()
+    assert hearing.ears(settings(en="", es=""), shipped=tmp_path) is None
+
+
+@pytest.mark.parametrize("folder", ["missing", "."])
+def test_a_missing_or_broken_model_names_its_setting(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(ModelError, match=r"\[speech\] models\.en"):
+        hearing.ears(settings(en=str(tmp_path / folder), es=""), shipped=tmp_path)
+
+
+def test_an_empty_folder_where_a_model_is_shipped_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "es").mkdir()
+    with pytest.raises(ModelError, match=r"models\.es"):
+        hearing.ears(settings(), shipped=tmp_path)
+
+
+def test_a_model_is_named_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALDO_SPEECH__MODELS__EN", "/models/en")
+    monkeypatch.setenv("SALDO_SPEECH__MODELS__ES", "")
+    assert load().speech.models == {"en": "/models/en", "es": ""}
+
+
+@pytest.mark.skipif(not hearing.SHIPPED.is_dir(), reason="no model is shipped yet")
+def test_the_shipped_models_know_every_word_of_the_grammars() -> None:
+    ears = hearing.ears(settings())
+    assert ears is not None
+    assert all(ears.tongue(language) for language in ("en", "es"))
+    ears.close()
+
+
+def test_the_nicknames_of_the_project_are_read() -> None:
+    assert "bill" in hearing.nicknames().of("william")
+    assert (PROJECT / "grammars/nicknames/es.txt").is_file()
