@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ivr import parts
 from ivr.billing.calls import CallEnded, CallOutcome
-from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.billing.paying import Paying
 from ivr.billing.payments import PayResult
 from ivr.child import Child
@@ -156,7 +156,7 @@ class Calls:
         try:
             async with asyncio.timeout(RECORD_SECONDS):
                 await write
-        except (LedgerUnavailable, TimeoutError) as error:
+        except (BillingError, TimeoutError) as error:  # away, or refusing: not migrated yet
             log.warning("call_record_lost", what=what, why=str(error) or "no answer in time")
 
 
@@ -216,7 +216,7 @@ async def _serve(
             for name, work in {
                 "events": router.run(),
                 "manager": ami.run(),
-                "sweep": _sweep(database),
+                "sweep": _sweep(database, settings.calls.max_minutes * 60),
                 **({"capture": child.run()} if child else {}),
             }.items()
         ]
@@ -299,18 +299,26 @@ def _api(
     return api.build(sources)
 
 
-async def _sweep(database: Database) -> None:
-    """Bring the schema up to date, then settle now and then what a crash left behind."""
-    ledger = PostgresLedger(database)
+async def _sweep(database: Database, longest_call_seconds: float) -> None:
+    """Bring the schema up to date, then settle now and then what a crash left behind.
+
+    Calls go on whatever the database does; only tables that are not ours end the daemon.
+    """
+    ledger, calls = PostgresLedger(database), PostgresCalls(database)
     migrated = False
     while True:
         try:
             if not migrated:
                 await migrate(database)
                 migrated = True
-            found = await ledger.abandoned(ABANDONED_SECONDS)
-            if found:
+            if found := await ledger.abandoned(ABANDONED_SECONDS):
                 log.warning("charges_abandoned", attempts=len(found))
+            if left := await calls.abandoned(longest_call_seconds + ABANDONED_SECONDS):
+                log.warning("calls_left_open", calls=len(left))
+        except MigrationError:
+            raise
         except LedgerUnavailable as error:
             log.warning("database_away", why=str(error))
+        except BillingError as error:
+            log.error("sweep_failed", why=str(error))  # noqa: TRY400 - its trace says nothing more
         await asyncio.sleep(SWEEP_SECONDS)
