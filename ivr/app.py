@@ -248,6 +248,7 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
         postal_code_length=settings.company.postal_code_length,
     )
     voice = parts.voice(settings, tts)
+    _look_for_sounds(voice)
     return Calls(
         PostgresCalls(database),
         voice,
@@ -256,6 +257,14 @@ def _calls(settings: Settings, stack: AsyncExitStack, database: Database) -> Cal
         language=settings.company.language,
         limit_seconds=settings.calls.max_minutes * 60,
     )
+
+
+def _look_for_sounds(voice: Voice) -> None:
+    """Say so when a fixed sound was never made: callers would hear silence in its place."""
+    missing = [each.ulaw for _, each in voice.all_segments() if not each.ulaw.exists()]
+    if missing:
+        todo = "run `saldo prompts build`: callers hear silence instead"
+        log.error("sounds_missing", sounds=len(missing), first=str(missing[0]), todo=todo)
 
 
 def _ami(settings: Settings) -> Ami:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -9,6 +10,9 @@ from structlog.testing import capture_logs
 
 from ivr import app
 from ivr.billing.errors import BillingError, LedgerUnavailable
+from ivr.speech.catalogue import Catalogue
+from ivr.speech.tts import Tts
+from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.errors import MigrationError, QueryRefused
 from ivr.storage.payments import PostgresLedger
@@ -17,7 +21,7 @@ from tests.dialogue.company import Company
 from tests.dialogue.conversation import KNOWN, a_desk
 from tests.fakes.line import FakeLine
 from tests.fakes.virtual_time import VirtualTimeLoop
-from tests.fakes.voice import FakeVoice
+from tests.fakes.voice import PROMPTS, FakeVoice
 
 
 class Refusing:
@@ -116,3 +120,16 @@ def test_tables_of_a_newer_program_end_the_daemon(monkeypatch: pytest.MonkeyPatc
     chores = Chores(monkeypatch, MigrationError("install the newer program"))
     with pytest.raises(MigrationError):
         chores.sweep(1.0)
+
+
+def test_a_daemon_without_its_sounds_says_so(tmp_path: Path) -> None:
+    voice = Voice(Catalogue.load(PROMPTS, "Saldo Telecom"), tmp_path, cast("Tts", None))
+    with capture_logs() as logs:
+        app._look_for_sounds(voice)
+    assert [line["event"] for line in logs] == ["sounds_missing"]
+    for _, segment in voice.all_segments():
+        segment.ulaw.parent.mkdir(parents=True, exist_ok=True)
+        segment.ulaw.touch()
+    with capture_logs() as logs:
+        app._look_for_sounds(voice)
+    assert logs == []
