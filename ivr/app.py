@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ivr import parts
 from ivr.billing.calls import CallEnded, CallOutcome
-from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.billing.paying import Paying
 from ivr.billing.payments import PayResult
 from ivr.child import Child
@@ -161,7 +161,7 @@ class Calls:
         try:
             async with asyncio.timeout(RECORD_SECONDS):
                 await write
-        except (LedgerUnavailable, TimeoutError) as error:
+        except (BillingError, TimeoutError) as error:  # away, or refusing: not migrated yet
             log.warning("call_record_lost", what=what, why=str(error) or "no answer in time")
 
 
@@ -224,7 +224,7 @@ async def _serve(
             for name, work in {
                 "events": router.run(),
                 "manager": ami.run(),
-                "sweep": _sweep(database, migrated),
+                "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **({"capture": child.run()} if child else {}),
             }.items()
@@ -269,6 +269,7 @@ def _calls(
         names=PostgresNames(database, pronouncer, nicknames()),
     )
     voice = parts.voice(settings, tts)
+    _look_for_sounds(voice)
     return Calls(
         PostgresCalls(database),
         voice,
@@ -278,6 +279,14 @@ def _calls(
         language=settings.company.language,
         limit_seconds=settings.calls.max_minutes * 60,
     )
+
+
+def _look_for_sounds(voice: Voice) -> None:
+    """Say so when a fixed sound was never made: callers would hear silence in its place."""
+    missing = [each.ulaw for _, each in voice.all_segments() if not each.ulaw.exists()]
+    if missing:
+        todo = "run `saldo prompts build`: callers hear silence instead"
+        log.error("sounds_missing", sounds=len(missing), first=str(missing[0]), todo=todo)
 
 
 def _ami(settings: Settings) -> Ami:
@@ -321,17 +330,25 @@ def _api(
     return api.build(sources)
 
 
-async def _sweep(database: Database, migrated: asyncio.Event) -> None:
-    """Bring the schema up to date, then settle now and then what a crash left behind."""
-    ledger = PostgresLedger(database)
+async def _sweep(database: Database, migrated: asyncio.Event, longest_call_seconds: float) -> None:
+    """Bring the schema up to date, then settle now and then what a crash left behind.
+
+    Calls go on whatever the database does; only tables that are not ours end the daemon.
+    """
+    ledger, calls = PostgresLedger(database), PostgresCalls(database)
     while True:
         try:
             if not migrated.is_set():
                 await migrate(database)
                 migrated.set()
-            found = await ledger.abandoned(ABANDONED_SECONDS)
-            if found:
+            if found := await ledger.abandoned(ABANDONED_SECONDS):
                 log.warning("charges_abandoned", attempts=len(found))
+            if left := await calls.abandoned(longest_call_seconds + ABANDONED_SECONDS):
+                log.warning("calls_left_open", calls=len(left))
+        except MigrationError:
+            raise
         except LedgerUnavailable as error:
             log.warning("database_away", why=str(error))
+        except BillingError as error:
+            log.error("sweep_failed", why=str(error))  # noqa: TRY400 - its trace says nothing more
         await asyncio.sleep(SWEEP_SECONDS)

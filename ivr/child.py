@@ -55,6 +55,8 @@ class Child:
                 *self._arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 env={**os.environ, PARENT_VARIABLE: str(os.getpid())},
+                # Ctrl-C in a terminal is for us: running calls still need the child until they end.
+                start_new_session=True,
             )
         except OSError as error:  # too many processes, no memory: calls go on without cards
             return error.strerror or type(error).__name__

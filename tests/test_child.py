@@ -1,6 +1,7 @@
 """The secure process as a child: started again, and never the end of its parent."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,3 +75,16 @@ async def test_a_child_is_alive_while_it_runs_and_ends_with_its_owner(
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert not child.is_alive()
+
+
+async def test_ctrl_c_in_the_terminal_reaches_the_parent_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    child = a_child(monkeypatch, program(tmp_path, f"echo $$ > {tmp_path}/pid; exec sleep 60"))
+    running = asyncio.create_task(child.run())
+    async with asyncio.timeout(SECONDS):
+        while not (written := tmp_path / "pid").exists() or not written.read_text():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert os.getpgid(int(written.read_text())) != os.getpgid(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

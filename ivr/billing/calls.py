@@ -43,6 +43,7 @@ class CallEnded:
 
     outcome: CallOutcome
     language: str
+    """empty when nobody lived to write it down"""
     customer_id: int | None
     at: datetime
     trail: list[str] = field(default_factory=list)

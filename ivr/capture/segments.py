@@ -30,6 +30,7 @@ from ivr.capture.tokenising import Connector
 from ivr.dialogue.endings import HungUp, LineError
 from ivr.log import about_call
 from ivr.telephony.line import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.router import places_of
 
 log = structlog.get_logger(__name__)
 
@@ -142,9 +143,9 @@ class Segments:
             return CALLER_HUNG_UP
         except TimeoutError:
             return CANCELED
-        except Exception:
-            # The segment's outer edge: whatever failed, the caller must be given back.
-            log.exception("segment_failed")
+        except Exception as error:  # noqa: BLE001 - the segment's outer edge: the caller must be given back
+            # Its text may be made of what was keyed, and the log's guard knows card numbers only.
+            log.error("segment_failed", why=type(error).__name__, where=places_of(error))  # noqa: TRY400
             return INTERNAL_ERROR
 
     def _collecting(self, line: SecureLine, request: CaptureRequest) -> Collecting:

@@ -50,6 +50,16 @@ class PostgresCalls:
             json.dumps(trail, ensure_ascii=False),
         )
 
+    async def abandoned(self, older_than_seconds: float) -> list[str]:
+        """Calls that began longer ago than that and have no end get one; gives their ids.
+
+        For calls whose process did not live to write it. The limit must be longer than the longest
+        call, since other daemons may be holding theirs.
+        """
+        async with self._database.session() as session:
+            rows = await session.rows("close_left_calls", older_than_seconds)
+        return [row["id"] for row in rows]
+
     async def recent(
         self, before: int | None = None, limit: int = 50, sip_call_id: str | None = None
     ) -> Page[CallRecord]:
@@ -76,7 +86,7 @@ def _ended(row: Record, at: datetime | None) -> CallEnded | None:
         return None
     return CallEnded(
         outcome=CallOutcome(row["outcome"]),
-        language=row["language"],
+        language=row["language"] or "",
         customer_id=row["customer_id"],
         at=at,
         trail=json.loads(row["trail"]),

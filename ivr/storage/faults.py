@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import asyncpg
@@ -87,14 +87,17 @@ def _refused(doing: str, kind: str, error: BaseException) -> QueryRefused:
     return refused(f"the database refused {doing}{rule} ({kind})", constraint)
 
 
-async def asked(doing: str, answer: Awaitable[Answer]) -> Answer:
+async def asked(doing: str, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """The answer, or one of our errors.
+
+    A function and not its coroutine: a connection that the pool has found dead raises before it
+    gives one.
 
     It is raised outside the except clause: the original, whose text may hold a stored value, is
     then not even the context of ours, which some tracebacks print.
     """
     try:
-        return await answer
+        return await ask()
     except FAULTS as error:
         problem = explained(doing, error)
     raise problem

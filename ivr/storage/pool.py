@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from ivr.billing.errors import LedgerUnavailable
 from ivr.storage import sql
@@ -45,24 +47,26 @@ class Session:
 
     async def rows(self, name: str, *values: object) -> list[Record]:
         """Every row of a named query. Raises LedgerUnavailable, QueryRefused."""
-        return await asked(name, self.raw.fetch(sql.QUERIES[name].text, *values))
+        return await asked(name, lambda: self.raw.fetch(sql.QUERIES[name].text, *values))
 
     async def row(self, name: str, *values: object) -> Record | None:
         """The first row of a named query, or None. Raises LedgerUnavailable, QueryRefused."""
-        return await asked(name, self.raw.fetchrow(sql.QUERIES[name].text, *values))
+        return await asked(name, lambda: self.raw.fetchrow(sql.QUERIES[name].text, *values))
 
     async def run(self, name: str, *values: object) -> None:
         """Run a named query for what it changes. Raises LedgerUnavailable, QueryRefused."""
-        await asked(name, self.raw.execute(sql.QUERIES[name].text, *values))
+        await asked(name, lambda: self.raw.execute(sql.QUERIES[name].text, *values))
 
     async def copy(self, table: str, columns: Sequence[str], records: Sequence[Any]) -> None:
         """Send many rows at once. Raises LedgerUnavailable, QueryRefused."""
-        sent = self.raw.copy_records_to_table(table, columns=list(columns), records=records)
-        await asked(f"copy into {table}", sent)
+        await asked(
+            f"copy into {table}",
+            lambda: self.raw.copy_records_to_table(table, columns=list(columns), records=records),
+        )
 
     async def script(self, about: str, text: str) -> None:
         """Run a file of SQL of our own. Raises LedgerUnavailable, QueryRefused."""
-        await asked(about, self.raw.execute(text))
+        await asked(about, lambda: self.raw.execute(text))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Self]:
@@ -71,30 +75,36 @@ class Session:
         Raises LedgerUnavailable also when the connection was lost while committing: whether it
         was committed is then not known, so what is done here must be safe to repeat.
         """
-        transaction = self.raw.transaction()
-        await asked("begin", transaction.start())
+        transaction = await self._begin()
         try:
             yield self
         except BaseException:
-            await self._undo(transaction.rollback())
+            await self._undo(transaction)
             raise
-        await asked("commit", transaction.commit())
+        await asked("commit", transaction.commit)
 
     @asynccontextmanager
     async def rehearsal(self) -> AsyncIterator[Self]:
         """A transaction that is undone in any case. Raises LedgerUnavailable."""
-        transaction = self.raw.transaction()
-        await asked("begin", transaction.start())
+        transaction = await self._begin()
         try:
             yield self
         finally:
-            await self._undo(transaction.rollback())
+            await self._undo(transaction)
 
-    async def _undo(self, rollback: Awaitable[None]) -> None:
+    async def _begin(self) -> Transaction:
+        async def begin() -> Transaction:
+            transaction = self.raw.transaction()
+            await transaction.start()
+            return transaction
+
+        return await asked("begin", begin)
+
+    async def _undo(self, transaction: Transaction) -> None:
         try:
-            await rollback
+            await transaction.rollback()
         except FAULTS:
-            self.raw.terminate()  # the server rolls back what nobody holds any more
+            _cut(self.raw)  # the server rolls back what nobody holds any more
 
 
 class Database:
@@ -209,16 +219,21 @@ class Database:
         try:
             await self._pool.release(raw, timeout=CONNECT_SECONDS)
         except FAULTS:
-            raw.terminate()
+            _cut(raw)
 
 
 async def _connected(connecting: Awaitable[Answer]) -> Answer:
     """The connection, or one of our errors; asyncpg leaves a port that is none a ValueError."""
     try:
-        return await asked("connect", connecting)
+        return await asked("connect", lambda: connecting)
     except ValueError:
         pass
     raise LedgerUnavailable("the database's address is wrong: check [database] url in saldo.toml")
+
+
+def _cut(raw: Raw) -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):  # the pool has taken it back, dead
+        raw.terminate()
 
 
 async def _nothing_to_reset(raw: Raw) -> None:

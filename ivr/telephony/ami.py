@@ -16,7 +16,7 @@ import structlog
 from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
-from ivr.telephony.errors import BadCredentials, PbxUnreachable, Refused
+from ivr.telephony.errors import BadCredentials, PbxUnreachable, Refused, TelephonyError
 from ivr.telephony.stream import pauses
 
 log = structlog.get_logger(__name__)
@@ -112,7 +112,7 @@ class Ami:
                 pause = pauses(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
                 log.info("manager_connected", where=self._where)
                 await self._watch()
-            except (PbxUnreachable, BadCredentials) as error:
+            except TelephonyError as error:
                 log.warning("manager_away", where=self._where, why=str(error))
             finally:
                 self._disconnect()

@@ -8,6 +8,7 @@ The dial plan's side of the contract (asterisk-config/extensions.conf); values m
 from __future__ import annotations
 
 import asyncio
+import random
 import traceback
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ import structlog
 
 from ivr.billing.calls import CallArrived
 from ivr.telephony.ari import Ari
-from ivr.telephony.errors import ChannelGone, TelephonyError
+from ivr.telephony.errors import ChannelGone, Refused, TelephonyError
 from ivr.telephony.events import (
     ApplicationMoveFailed,
     Channel,
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 INBOUND = "inbound"
 RETURNED = "returned"
+RELEASE_PAUSES_SECONDS = (0.5, 2.0, 5.0, 0.0)
+"""between tries to give a caller to a person; without that they would hear nothing any more"""
 HIDDEN_CALLERS = frozenset({"", "anonymous", "unavailable", "restricted", "private", "unknown"})
 
 OnCall = Callable[[AsteriskLine], Awaitable[None]]
@@ -214,17 +217,25 @@ class Router:
 
     async def _release(self, channel_id: str) -> None:
         """Hand a caller nobody talks to to the agents; without agents, hang up."""
-        try:
-            if self._agents is None:
-                await self._ari.hang_up(channel_id)
+        for pause in RELEASE_PAUSES_SECONDS:
+            try:
+                await self._hand_over(channel_id)
+            except ChannelGone:
+                return
+            except TelephonyError as error:
+                log.warning("caller_not_released", channel=channel_id, why=str(error))
+                if isinstance(error, Refused):  # in the dial plan already
+                    return
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, no secret
             else:
-                await self._ari.continue_in_dialplan(
-                    channel_id, self._agents.context, self._agents.extension
-                )
-        except ChannelGone:
-            return
-        except TelephonyError as error:
-            log.warning("caller_not_released", channel=channel_id, why=str(error))
+                return
+
+    async def _hand_over(self, channel_id: str) -> None:
+        if self._agents is None:
+            await self._ari.hang_up(channel_id)
+        else:
+            context, extension = self._agents.context, self._agents.extension
+            await self._ari.continue_in_dialplan(channel_id, context, extension)
 
 
 def places_of(error: BaseException) -> list[str]:

@@ -227,6 +227,17 @@ async def test_a_fault_of_ours_sends_the_caller_back() -> None:
     assert "segment_failed" in str(logs)
 
 
+async def test_the_text_of_a_fault_is_not_logged_since_it_may_hold_what_was_keyed() -> None:
+    part = Part()
+    part.gateway.answers = [ValueError(f"what is {CODE}, {EXPIRY}?")]
+    with capture_logs() as logs:
+        await part.hold()
+    (failure,) = [line for line in logs if line["event"] == "segment_failed"]
+    assert failure["why"] == "ValueError"
+    assert "exc_info" not in failure
+    assert "what is" not in str(logs)
+
+
 async def test_a_serve_that_is_being_restarted_gets_its_caller() -> None:
     part = Part()
     part.line.serve_is_away = 4

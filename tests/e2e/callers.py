@@ -71,13 +71,17 @@ async def calling(lab: Lab, caller: str = "+447700900199") -> AsyncIterator[Phon
 async def hears(phone: Phone, phrase: str, within: float = 25.0) -> None:
     """Wait for a phrase that was not waited for before."""
     seen = getattr(phone, "seen_by_test", float("-inf"))
-    async with asyncio.timeout(within):
-        while True:
-            for one in phone.heard.heard:
-                if one.at > seen and is_variant(one.phrase_id, phrase):
-                    phone.seen_by_test = one.at  # type: ignore[attr-defined]  # the test's own mark
-                    return
-            await asyncio.sleep(0.05)
+    clock = asyncio.get_running_loop().time
+    until = clock() + within
+    while clock() < until:
+        for one in phone.heard.heard:
+            if one.at > seen and is_variant(one.phrase_id, phrase):
+                phone.seen_by_test = one.at  # type: ignore[attr-defined]  # the test's own mark
+                return
+        await asyncio.sleep(0.05)
+    instead = [one.phrase_id for one in phone.heard.heard if one.at > seen]
+    over = f"; the call was over: {phone.reason}" if phone.closed.is_set() else ""
+    raise AssertionError(f"{phrase} was not said within {within:.0f} s but {instead}{over}")
 
 
 async def identifies(phone: Phone, account: str, postal_code: str) -> None:

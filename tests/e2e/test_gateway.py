@@ -43,10 +43,11 @@ async def test_an_answer_that_never_comes_is_told_honestly(house: House) -> None
         await hears(phone, "confirming_do_not_pay_again", within=40)
     found = await rows(house.lab, "select state from attempts")
     assert [row["state"] for row in found] == ["unknown"]
-    async with calling(house.lab) as phone:  # and is not asked to pay it again
+    async with calling(house.lab) as phone:  # who calls again is told the same, and not charged
         await hears(phone, "welcome")
         await phone.press("1050#28004")
-        await hears(phone, "nothing_owed")
+        await hears(phone, "confirming_do_not_pay_again")
+    assert len(await rows(house.lab, "select state from attempts")) == 1
 
 
 async def test_two_calls_of_one_customer_charge_once(house: House) -> None:

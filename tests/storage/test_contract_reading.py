@@ -98,11 +98,12 @@ async def test_the_token_of_a_capture_is_forgotten_when_the_call_ends(world: Wor
 async def test_the_first_ending_of_a_call_stays_and_a_second_arrival_changes_nothing(
     world: World,
 ) -> None:
-    call = CallArrived(uuid4().hex, "17.1", "abc@host", None, "pay", "node1", NOON)
+    call = CallArrived(uuid4().hex, "17.1", uuid4().hex, None, "pay", "node1", NOON)
     await world.calls.arrived(call)
     await world.calls.arrived(call)
     await world.calls.ended(call.id, CallEnded(CallOutcome.PAID, "en", None, NOON))
     await world.calls.ended(call.id, CallEnded(CallOutcome.HUNG_UP, "en", None, NOON))
+    assert await world.ends(call) == [CallOutcome.PAID]
 
 
 async def test_an_attempt_of_a_call_is_opened_without_a_call_record(world: World) -> None:

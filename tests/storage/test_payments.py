@@ -12,7 +12,7 @@ from ivr.billing.errors import InvoiceBeingPaid, LedgerUnavailable
 from ivr.billing.invoices import Invoice
 from ivr.billing.payments import Attempt, AttemptState, DeclineBucket, Refusal
 from ivr.storage.payment_records import PostgresPayments
-from ivr.storage.pool import Database
+from ivr.storage.pool import Database, Session
 from tests.storage.proxy import Wire, wire_to
 from tests.storage.test_contract_ledger import CAPTURED, REFUSAL, charging, one_invoice
 from tests.storage.test_contract_reading import request
@@ -166,6 +166,40 @@ async def test_a_killed_connection_is_one_clear_error_and_then_all_is_well(
         with pytest.raises(LedgerUnavailable):
             await doomed.row("answers")
     await real.ledger.captured(attempt.id, CAPTURED)
+
+
+async def kill(real: PostgresWorld, doomed: Session) -> None:
+    """End the connection and let the pool find out, as it does when Postgres goes away."""
+    pid = await doomed.raw.fetchval("SELECT pg_backend_pid()")
+    await real.ask("SELECT pg_terminate_backend($1)", pid)
+    await asyncio.sleep(0.1)
+
+
+async def test_a_connection_killed_between_two_statements_is_the_ledger_away(
+    real: PostgresWorld,
+) -> None:
+    async with real.database.session() as doomed:
+        await kill(real, doomed)
+        for ask in (doomed.row, doomed.rows, doomed.run):
+            with pytest.raises(LedgerUnavailable):
+                await ask("answers")
+        with pytest.raises(LedgerUnavailable):
+            async with doomed.transaction():
+                pass
+
+
+@pytest.mark.parametrize("more", [(), ("answers",)], ids=["commit", "another statement"])
+async def test_a_connection_killed_inside_a_transaction_is_the_ledger_away(
+    real: PostgresWorld, more: tuple[str, ...]
+) -> None:
+    async def work() -> None:
+        async with real.database.transaction() as doomed:
+            await kill(real, doomed)
+            for name in more:
+                await doomed.row(name)
+
+    with pytest.raises(LedgerUnavailable):
+        await work()
 
 
 async def test_a_charge_whose_process_died_becomes_unknown(real: PostgresWorld) -> None:

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Protocol
 from uuid import UUID, uuid4
 
+from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.payments import Attempt, AttemptState, CardOnHand, allocate
@@ -82,6 +83,10 @@ class World(Protocol):
 
     async def events(self, attempt: Attempt) -> list[str]: ...
 
+    async def ends(self, call: CallArrived) -> list[CallOutcome]:
+        """How the records of this call say it ended."""
+        ...
+
 
 async def opened(world: World, *invoices: Invoice, call_id: str | None = None) -> Attempt:
     """A new attempt over these invoices."""
@@ -140,6 +145,9 @@ class FakeWorld:
 
     async def events(self, attempt: Attempt) -> list[str]:
         return self.company.events
+
+    async def ends(self, call: CallArrived) -> list[CallOutcome]:
+        return [self.company.ended[call.id].outcome]
 
 
 class PostgresWorld:
@@ -203,3 +211,7 @@ class PostgresWorld:
     async def events(self, attempt: Attempt) -> list[str]:
         page = await PostgresEvents(self.database).recent(limit=1000)
         return [event.kind for event in reversed(page.items) if event.attempt_id == attempt.id]
+
+    async def ends(self, call: CallArrived) -> list[CallOutcome]:
+        page = await self.calls.recent(sip_call_id=call.sip_call_id)
+        return [record.ended.outcome for record in page.items if record.ended]

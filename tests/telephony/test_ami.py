@@ -179,6 +179,13 @@ async def test_a_lost_connection_ends_the_wait_and_the_action_is_not_repeated(
         assert peer.count("QueueSummary") == 1
 
 
+async def test_a_peer_that_refuses_a_ping_does_not_end_us(peer: Peer) -> None:
+    async with connected(peer, ping_seconds=0.02) as ami:
+        peer.answers["Ping"] = DENIED
+        await until(lambda: peer.connections > 1)
+        await asyncio.wait_for(ami.connected.wait(), 5)
+
+
 async def test_a_peer_that_fell_silent_is_noticed_and_left(peer: Peer) -> None:
     async with connected(peer, ping_seconds=0.02) as ami:
         await until(lambda: peer.count("Ping") >= 2)

@@ -2,6 +2,10 @@
 
 import asyncio
 
+import pytest
+from aiohttp.web import HTTPServiceUnavailable
+
+from ivr.telephony import router as module
 from ivr.telephony.ari import Ari
 from ivr.telephony.line import AsteriskLine
 from tests.fakes.asterisk import FakeAsterisk, FakeChannel
@@ -74,6 +78,22 @@ async def test_callers_of_a_daemon_that_died_go_to_the_agents(ari: Ari, pbx: Fak
     async with office(ari, Desk(wait)):
         await asyncio.sleep(0.7)
         assert pbx.done[-1] == "continue left over agents queue"
+
+
+async def test_a_pbx_that_stumbles_keeps_no_such_caller(
+    ari: Ari, pbx: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stumbles() -> None:
+        del pbx.before["continue"]
+        raise HTTPServiceUnavailable
+
+    monkeypatch.setattr(module, "RELEASE_PAUSES_SECONDS", (0.01, 0.01))
+    pbx.before["continue"] = stumbles
+    async with office(ari, Desk(wait)):
+        await pbx.call("1", "what")
+        await settled()
+        assert pbx.done[-2:] == ["continue 1 agents queue"] * 2
+        assert pbx.channels["1"].app == ""
 
 
 async def test_without_agents_such_callers_are_hung_up(ari: Ari, pbx: FakeAsterisk) -> None:
