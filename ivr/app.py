@@ -57,7 +57,7 @@ ABANDONED_SECONDS = 400.0
 written down are over"""
 SWEEP_SECONDS = 30.0
 CAPTURE_GRACE_SECONDS = 30.0
-"""the secure process ends a segment at its limit itself; we fetch the caller back only after that"""
+"""the secure process ends a segment at its limit itself; after that we fetch the caller back"""
 
 
 class Metrics:
