@@ -59,6 +59,8 @@ ABANDONED_SECONDS = 400.0
 """a charge older than this has no task any more: its requests to the gateway and its tries to be
 written down are over"""
 SWEEP_SECONDS = 30.0
+CAPTURE_GRACE_SECONDS = 30.0
+"""the secure process ends a segment at its limit itself; after that we fetch the caller back"""
 
 
 class Metrics:
@@ -211,7 +213,7 @@ async def _serve(
             ),
             secure=SecurePart(
                 settings.capture.app,
-                settings.capture.limit_seconds,
+                settings.capture.limit_seconds + CAPTURE_GRACE_SECONDS,
                 is_alive=child.is_alive if child else lambda: True,
             ),
             queues=ami,

@@ -102,7 +102,7 @@ class Web(Section):
     """REST and health checks."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int = Field(8080, ge=1, le=65535)
     api_key: SecretStr = SecretStr("")
 
 
@@ -192,4 +192,6 @@ def load(config: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{path}: {where}: {first['msg']}") from None
+        unknown = first["type"] == "extra_forbidden"
+        what = "there is no such setting: see docs/settings.md" if unknown else first["msg"]
+        raise SettingsError(f"{path}: {where}: {what}") from None

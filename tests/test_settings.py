@@ -27,9 +27,10 @@ def test_the_environment_wins_over_the_file(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[databse]\nurl = 'x'\n", "databse"),
+        ("[databse]\nurl = 'x'\n", "databse: there is no such setting"),
         ("[database]\nulr = 'x'\n", "database.ulr"),
         ("[database]\npool = 0\n", "database.pool"),
+        ("[web]\nport = 99999\n", "web.port"),
         ("[company]\ncurrency = 'euro'\n", "company.currency"),
         ("not toml", "not valid TOML"),
     ],

@@ -88,7 +88,10 @@ def up(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
 
 
 def down(folder: Path) -> list[str]:
-    """Stop what runs, the daemon first so that calls can end; the names of what was stopped."""
+    """Stop what runs, the daemon first; the names of what was stopped.
+
+    Calls that do not end by themselves within ten seconds are cut.
+    """
     if not folder.is_dir():
         return []
     stopped = [name for name in ("serve", "gateway") if _stop(folder, name)]
@@ -157,7 +160,8 @@ def _start(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
     )
     _stop(folder, "serve")  # one left over would still use the settings of before
     processes.write_private(config, to_toml(sections))
-    asyncio.run(company.load(sections["database"]["url"]))
+    if private_database:  # nobody's own customers are mixed with the demo company's
+        asyncio.run(company.load(private_database.url))
     serve = _start_serve(folder, config, web_port)
     lab = Lab(
         sip=private_pbx.sip if private_pbx else settings.lab.own_pbx,
