@@ -128,7 +128,7 @@ class Calls:
 
     async def take_call(self, line: AsteriskLine) -> None:
         """Hold one conversation to its end, whatever that is."""
-        call = Call(line, self._voice, self._language, self._hearing.of(line.channel_id))
+        call = Call(line, self._voice, self._language, self._hearing.of(line.arrived.channel_id))
         outcome = CallOutcome.FAILED
         with about_call(call.id), self.metrics.active.track_inprogress():
             await self._record("opened", self._records.arrived(line.arrived))

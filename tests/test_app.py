@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from ivr import app
 from ivr.billing.errors import BillingError, LedgerUnavailable
+from ivr.hearing import Hearing
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
@@ -47,6 +48,7 @@ def test_records_that_are_refused_do_not_cost_the_caller_the_call() -> None:
             cast("Any", FakeVoice()),
             a_desk(Company(), set()),
             app.Metrics(),
+            Hearing(None),
             language="en",
             limit_seconds=600,
         )
@@ -92,7 +94,7 @@ class Chores:
     def sweep(self, seconds: float) -> None:
         async def sweep() -> None:
             async with asyncio.timeout(seconds):
-                await app._sweep(cast("Database", None), 1800)
+                await app._sweep(cast("Database", None), asyncio.Event(), 1800)
 
         in_virtual_time(sweep())
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from ivr import hearing
+from ivr.billing.errors import LedgerUnavailable
 from ivr.hearing import Hearing
 from ivr.settings import PROJECT, Settings, load
 from ivr.speech.errors import ModelError
+from ivr.storage.errors import QueryRefused
+from ivr.storage.name_index import Indexed
+from ivr.storage.pool import Database
 
 
 def settings(**models: str) -> Settings:
@@ -56,3 +62,32 @@ def test_the_shipped_models_know_every_word_of_the_grammars() -> None:
 def test_the_nicknames_of_the_project_are_read() -> None:
     assert "bill" in hearing.nicknames().of("william")
     assert (PROJECT / "grammars/nicknames/es.txt").is_file()
+
+
+async def test_names_go_on_being_indexed_after_the_database_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs: list[int] = []
+    again = asyncio.Event()
+
+    async def index(*_: object) -> Indexed:
+        runs.append(len(runs))
+        if len(runs) == 1:
+            raise LedgerUnavailable("the database did not answer")
+        if len(runs) == 2:
+            raise QueryRefused("a mistake of ours")
+        again.set()
+        return Indexed(customers=1, names=1, words=2)
+
+    monkeypatch.setattr(hearing, "index_names", index)
+    monkeypatch.setattr(hearing, "LOOK_SECONDS", 0.001)
+    migrated = asyncio.Event()
+    database = cast("Database", None)
+    task = asyncio.create_task(hearing.keep_names_findable(database, hearing.nicknames(), migrated))
+    await asyncio.sleep(0.01)
+    assert runs == []  # the tables are not there yet
+    migrated.set()
+    async with asyncio.timeout(5):
+        await again.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -18,8 +18,14 @@ SCHEME = "fake:"
 def catalogue(language: str) -> dict[str, str]:
     """Every phrase of the real catalogue, with or without a [phrases] table around them."""
     found = tomllib.loads((PROMPTS / language / "catalogue.toml").read_text(encoding="utf-8"))
-    phrases = cast("dict[str, str]", found.get("phrases", found))
-    return {re.sub(r"[.-]", "_", key): text for key, text in phrases.items()}
+    return cast("dict[str, str]", found.get("phrases", found))
+
+
+@cache
+def by_id(language: str) -> dict[str, str]:
+    """The same; variants also by their ids (a_b for the key a.b)."""
+    texts = catalogue(language)
+    return texts | {re.sub(r"[.-]", "_", key): text for key, text in texts.items()}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class FakeVoice:
 
     async def sounds(self, phrase_id: str, language: str, **values: object) -> list[str]:
         """One URI, from which `said` reads the phrase. Fails on gaps that the catalogue has not."""
-        gaps = set(GAP.findall(catalogue(language)[phrase_id])) - {"company"}
+        gaps = set(GAP.findall(by_id(language)[phrase_id])) - {"company"}
         assert gaps == set(values), f"{phrase_id} has the gaps {gaps}, not {set(values)}"
         if phrase_id in self.broken:
             raise OSError(f"the sound of {phrase_id} is gone")
