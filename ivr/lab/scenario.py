@@ -197,7 +197,8 @@ class Playing:
             self._turns.append(said)
 
     async def _hear_words(self, step: HearsWords) -> str:
-        since = self._turns[-1].ended if self._turns else float("-inf")
+        # The answer may begin before we know that the turn is over.
+        since = self._turns[-1].began if self._turns else float("-inf")
         until = self._clock() + step.within
         while True:
             over, late = self._phone.closed.is_set(), self._clock() > until

@@ -52,7 +52,7 @@ class Hears:
 
 @dataclass(frozen=True, slots=True)
 class HearsWords:
-    """Waits until words were said since the caller last pressed or said something."""
+    """Waits until words were said since the caller last began to press or say something."""
 
     words: str
     within: float = WITHIN_SECONDS
