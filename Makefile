@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import rules, architecture test
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/test_architecture.py
 
-bench: $(VENV)/.run ## what a call costs on this machine; figures in var/bench
+bench: $(VENV)/.dev ## what a call costs on this machine; figures in var/bench
 	@$(BIN)/python -m ivr.lab.bench
 
 prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats

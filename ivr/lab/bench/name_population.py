@@ -53,7 +53,7 @@ class _Weighted:
 
 
 class Population:
-    """An endless line of customers. Needs the packages `names` and `Faker` (requirements of bench).
+    """An endless line of customers. Needs the packages `names` and `Faker` (requirements-dev.txt).
 
     English names and frequencies: the census of the United States of 1990, as `names` ships it.
     Spanish ones: Faker's list for Spain. Raises ModuleNotFoundError without them.

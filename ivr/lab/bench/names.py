@@ -194,7 +194,7 @@ def measure(sizes: Sequence[int]) -> None:
     try:
         Population()
     except ModuleNotFoundError as error:
-        sys.exit(f"The benchmark needs the package {error.name}: install requirements-bench.txt.")
+        sys.exit(f"The benchmark needs the package {error.name}: install requirements-dev.txt.")
     with TerminalProgress() as progress:
         tree = ensure_tree(progress)
     folder = Path(tempfile.mkdtemp(prefix="saldo-bench-"))

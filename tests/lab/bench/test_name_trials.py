@@ -77,8 +77,6 @@ def test_a_wrong_line_of_a_recogniser_is_named(tmp_path: Path, line: str) -> Non
 
 
 def invented(count: int) -> list[Somebody]:
-    pytest.importorskip("faker", reason="a package of the benchmark only")
-    pytest.importorskip("names", reason="a package of the benchmark only")
     return list(islice(Population(seed=5).people(), count))
 
 

@@ -1,0 +1,1 @@
+"""What callers say: grammars, words, nicknames, and the speech models that know them."""

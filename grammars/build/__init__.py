@@ -1,0 +1,1 @@
+"""Builds the small speech models that are shipped, from synthetic voices: `make speech-model`."""
