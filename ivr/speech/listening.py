@@ -219,6 +219,8 @@ class Hark:
         evidence = Evidence(narrow, wide, self._endpointer.spoken_seconds)
         judged = self._answer.judge(evidence)
         self.delay_seconds = self._at - self._endpointer.quiet_since + clock() - since
+        kind = judged.name if isinstance(judged, Unheard) else judged.grammar
+        log.info("speech_over", heard=kind, delay_ms=round(self.delay_seconds * 1000))
         return judged
 
 
