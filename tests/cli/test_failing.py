@@ -14,7 +14,7 @@ import pytest
 from ivr.cli import call, demo
 from ivr.lab import demo as demonstration
 from ivr.lab import lab
-from ivr.lab.scenario import Report, StepReport
+from ivr.lab.scenario_report import Report, StepReport
 from ivr.settings import PROJECT
 from tests.cli.terminal import Typed
 
