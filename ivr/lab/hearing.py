@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import wave
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +72,9 @@ class Hearing:
         while until - self._looked >= self._book.length:
             first = self._looked
             block = self._samples[first : min(first + BLOCK, until)]
-            for match in self._book.find(block):
-                new += self._keep(Match(match.piece, first + match.begins))
+            # The best first: what is like it in part only is then told to be a part of it.
+            for match in sorted(self._book.find(block), key=lambda one: -one.alike):
+                new += self._keep(replace(match, begins=first + match.begins))
             # What begins in the last samples of a block is found in the next one.
             self._looked = first + len(block) - self._book.length + 1
         self.heard.sort(key=lambda one: one.at)
@@ -122,11 +123,24 @@ class Hearing:
             same = (known.phrase_id, known.language) == (piece.phrase_id, piece.language)
             if same and abs(known.at - at) < _SAME_SECONDS:
                 return []
-        if not self._book.agrees(match, self._samples[: self._count]):
+        if not self._book.agrees(match, self._samples[: self._count]) or self._is_part(match):
             return []
         heard = Heard(piece.phrase_id, piece.language, at, self._opened(match, longest))
         self.heard.append(heard)
         return [heard]
+
+    def _is_part(self, match: Match) -> bool:
+        """Whether a phrase that is being said already has this sound in it."""
+        sound = self._samples[: self._count]
+        return any(
+            self._book.explains(
+                (known.phrase_id, known.language),
+                match.begins - self._sample(known.at),
+                match,
+                sound,
+            )
+            for known in self.heard[-5:]
+        )
 
     def _opened(self, match: Match, longest: int) -> float | None:
         earliest = max(0, longest - int(_BEFORE_SECONDS * RATE))

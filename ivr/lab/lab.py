@@ -13,7 +13,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +24,12 @@ from ivr.lab import company, database, pbx, processes
 from ivr.lab.config import KEYS, lab_settings, to_toml
 from ivr.lab.errors import LabError
 from ivr.lab.packages import Tree, ensure_tree
-from ivr.lab.processes import LOOPBACK, ProcessId
+from ivr.lab.processes import LOOPBACK, ProcessError, ProcessId
 from ivr.lab.progress import SetupProgress
 from ivr.settings import PROJECT, Settings
 
 READY_SECONDS = 60.0
+PORT_ATTEMPTS = 5
 GATEWAY_SECONDS = 20.0
 LOCK = ".lock"
 GATEWAY_FILES = ("gateway.json", "gateway.jsonl")
@@ -149,25 +150,29 @@ def _start(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
     gateway = None if settings.lab.own_gateway else _start_gateway(folder)
     progress.advance()
     config = folder / "saldo.toml"
-    web_port, api_key = processes.free_port(8080), secrets.token_urlsafe(24)
-    sections = lab_settings(
-        settings,
-        pbx=private_pbx,
-        database=private_database,
-        gateway=gateway,
-        web_port=web_port,
-        api_key=api_key,
-    )
-    _stop(folder, "serve")  # one left over would still use the settings of before
-    processes.write_private(config, to_toml(sections))
+    api_key = secrets.token_urlsafe(24)
     if private_database:  # nobody's own customers are mixed with the demo company's
         asyncio.run(company.load(private_database.url))
-    serve = _start_serve(folder, config, web_port)
+    _stop(folder, "serve")  # one left over would still use the settings of before
+
+    def write(web_port: int) -> dict[str, dict[str, Any]]:
+        sections = lab_settings(
+            settings,
+            pbx=private_pbx,
+            database=private_database,
+            gateway=gateway,
+            web_port=web_port,
+            api_key=api_key,
+        )
+        processes.write_private(config, to_toml(sections))
+        return sections
+
+    sections = _start_serve(folder, config, write)
     lab = Lab(
         sip=private_pbx.sip if private_pbx else settings.lab.own_pbx,
         pay=f"sip:pay@{private_pbx.sip if private_pbx else settings.lab.own_pbx}",
         postgres=sections["database"]["url"],
-        api=f"http://{LOOPBACK}:{web_port}",
+        api=f"http://{LOOPBACK}:{sections['web']['port']}",
         api_key=api_key,
         gateway=sections["braintree"]["url"],
         gateway_ledger=str(folder / "gateway.jsonl"),
@@ -181,7 +186,6 @@ def _start(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
         folder / "lab.json", json.dumps(dataclasses.asdict(lab), indent=1) + "\n"
     )
     progress.advance()
-    assert serve.pid == lab.pids["serve"]  # noqa: S101 - status() reads what was just recorded
     return lab
 
 
@@ -223,7 +227,31 @@ def _start_gateway(folder: Path) -> str:
     return url
 
 
-def _start_serve(folder: Path, config: Path, port: int) -> ProcessId:
+def _start_serve(
+    folder: Path, config: Path, write: Callable[[int], dict[str, dict[str, Any]]]
+) -> dict[str, dict[str, Any]]:
+    """Start it on a port of its own, 8080 if possible; the settings it was started with.
+
+    `write` writes them for a port. Another lab may take the port before it is bound: then again.
+    """
+    for attempt in range(PORT_ATTEMPTS):
+        port = processes.free_port(8080 if attempt == 0 else None)
+        sections = write(port)
+        try:
+            _start_serve_on(folder, config, port)
+        except ProcessError:
+            if not _taken_by_another(folder, port) or attempt == PORT_ATTEMPTS - 1:
+                raise
+        else:
+            return sections
+    raise LabError(f"other programs took the ports {PORT_ATTEMPTS} times: try again")
+
+
+def _taken_by_another(folder: Path, port: int) -> bool:
+    return _recorded(folder, "serve") is None and not processes.is_free(port)
+
+
+def _start_serve_on(folder: Path, config: Path, port: int) -> None:
     log = folder / "serve.log"
     process = processes.start(
         [sys.executable, "-m", "ivr.cli.main", "serve", "--config", str(config)],
@@ -232,13 +260,14 @@ def _start_serve(folder: Path, config: Path, port: int) -> ProcessId:
     )
     _note(folder, "serve", process)
     processes.wait_until(
-        lambda: _answers(f"http://{LOOPBACK}:{port}/readyz"),
+        lambda: (
+            processes.owns(process, port) is True and _answers(f"http://{LOOPBACK}:{port}/readyz")
+        ),
         process,
         what="saldo serve",
         log=log,
         limit=READY_SECONDS,
     )
-    return process
 
 
 def _answers(url: str) -> bool:

@@ -58,14 +58,22 @@ class Match:
 
     piece: Piece
     begins: int
+    alike: float = 1.0
+    """the correlation: 1.0 for the same sound on an undamaged line"""
 
 
 class Phrasebook:
     """Every phrase of a catalogue by its sound; make one and share it, it does not change."""
 
-    def __init__(self, pieces: list[Piece], openings: dict[tuple[str, str], Floats | None]) -> None:
+    def __init__(
+        self,
+        pieces: list[Piece],
+        openings: dict[tuple[str, str], Floats | None],
+        wholes: dict[tuple[str, str], Floats],
+    ) -> None:
         self._pieces = pieces
         self._openings = openings
+        self._wholes = wholes
         self.length = max((len(piece.shape) for piece in pieces), default=0)
         """samples of the longest piece"""
 
@@ -77,13 +85,15 @@ class Phrasebook:
         """
         pieces: list[Piece] = []
         openings: dict[tuple[str, str], Floats | None] = {}
+        wholes: dict[tuple[str, str], Floats] = {}
         for phrase in catalogue.phrases():
             if not phrase.fixed:
                 continue
             longest = max(phrase.fixed, key=lambda fixed: len(_read(sounds, fixed)))
             pieces += _pieces(phrase, _read(sounds, longest))
             openings[phrase.id, phrase.language] = _opening(phrase, longest, sounds)
-        return cls(pieces, openings)
+            wholes[phrase.id, phrase.language] = _tilted(_read(sounds, longest))
+        return cls(pieces, openings, wholes)
 
     def __contains__(self, phrase_id: str) -> bool:
         """Whether this phrase, or a variant of it, can be told by its sound."""
@@ -106,7 +116,23 @@ class Phrasebook:
             for row, alike in zip(rows, likeness, strict=True):
                 best = int(alike.argmax())
                 if alike[best] >= ALIKE:
-                    yield Match(self._pieces[row], best)
+                    yield Match(self._pieces[row], best, float(alike[best]))
+
+    def explains(self, phrase: tuple[str, str], offset: int, match: Match, heard: Samples) -> bool:
+        """Whether what was found is a part of a phrase known already: at least as like it.
+
+        "Thank you for your patience" inside one phrase is like the opening of "Thank you for
+        calling". `offset` is where in the known phrase's longest fixed sound the match began.
+        """
+        length = len(match.piece.shape)
+        part = self._wholes[phrase][max(0, offset) : offset + length]
+        around = _tilted(heard[max(0, match.begins - _SHIFT) : match.begins + length + _SHIFT])
+        if offset < -_SHIFT or len(part) < length - _SHIFT or len(around) <= len(part):
+            return False
+        products = np.correlate(around, part / max(float(np.linalg.norm(part)), 1.0), "valid")
+        energy = np.concatenate(([0.0], np.cumsum(around.astype(np.float64) ** 2)))
+        loudness = np.sqrt(np.maximum(energy[len(part) :] - energy[: -len(part)], 1.0))
+        return bool((products / loudness).max() >= match.alike)
 
     def agrees(self, match: Match, samples: Samples) -> bool:
         """Whether a second piece follows what can be its first one; others agree by themselves.

@@ -16,7 +16,7 @@ from tests.e2e.callers import (
     outcomes,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_asterisk_gone_for_a_while_is_found_again_by_itself(house: House) -> None:

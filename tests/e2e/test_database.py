@@ -14,7 +14,7 @@ from tests.e2e.callers import (
     is_ready,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_the_database_away_is_an_apology_and_a_person_and_comes_back(house: House) -> None:

@@ -16,7 +16,7 @@ from tests.e2e.callers import (
     rows,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 async def test_a_gateway_that_refuses_connections_charges_nothing(house: House) -> None:

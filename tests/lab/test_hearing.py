@@ -58,6 +58,19 @@ def test_every_phrase_is_known_by_its_sound_and_none_is_taken_for_another(
     assert plain(ids(hearing)) == plain(said)
 
 
+@pytest.mark.parametrize("phrase_id", ["still_working", "goodbye", "goodbye_paid", "owes_one"])
+def test_a_phrase_is_not_heard_inside_another_that_shares_its_words(
+    phrasebook: Phrasebook, catalogue: Catalogue, sounds: Path, phrase_id: str
+) -> None:
+    """ "Thank you for your …" is in three of them, "You have one …" also opens last_try."""
+    hearing = Hearing(phrasebook)
+    at = 10.0
+    for _ in range(2):
+        at = say(hearing, sound_of(catalogue.phrase(phrase_id, "en"), sounds), at) + 1.0
+        hearing.recognise()
+    assert ids(hearing) == [(phrase_id, "en")] * 2
+
+
 def test_a_phrase_is_heard_from_when_its_first_sound_came(
     phrasebook: Phrasebook, catalogue: Catalogue, sounds: Path
 ) -> None:

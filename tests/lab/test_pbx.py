@@ -238,7 +238,7 @@ async def test_a_port_taken_at_the_last_moment_leads_to_another(
 
     monkeypatch.setattr(pbx, "_choose_ports", choose_a_taken_one_first)
     info = pbx.start(lab, tree, lab / "sounds")
-    assert len(chosen) == 2
+    assert len(chosen) >= 2  # more when other tests take ports meanwhile
     assert info.sip_port != taken.sip_port
     assert taken.process.alive
 
