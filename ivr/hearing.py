@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 GRAMMARS = PROJECT / "grammars"
 SHIPPED = GRAMMARS / "models"
+OURS = "shipped"
 LANGUAGES: tuple[Literal["en", "es"], ...] = ("en", "es")
 LOOK_SECONDS = 5.0
 """how soon a new customer can be found by name"""
@@ -39,8 +40,8 @@ BATCH_SECONDS = 20.0
 def ears(settings: Settings, shipped: Path = SHIPPED) -> Ears | None:
     """Those of the app; None when no language has a model: then callers are asked for keys.
 
-    A language for which no folder is named has the shipped model, if it is there. That one must
-    know every word of our grammars; others make do with what they know, and the rest is logged.
+    "shipped" is our own model, which must know every word of our grammars; others make do with
+    what they know, and the rest is logged.
 
     Raises ModelError, GrammarError, SettingsError: the text names the setting and what to do.
     """
@@ -48,13 +49,13 @@ def ears(settings: Settings, shipped: Path = SHIPPED) -> Ears | None:
     tongues: dict[str, Tongue] = {}
     for language in LANGUAGES:
         named = settings.speech.models.get(language)
-        if named == "" or (named is None and not (shipped / language).is_dir()):
+        if not named:
             continue
         if language not in known:
             raise SettingsError(f"There are no grammars in {GRAMMARS}/{language}.")
-        folder = Path(named).expanduser() if named else shipped / language
+        folder = shipped / language if named == OURS else Path(named).expanduser()
         tongue = Tongue(VoskModel(folder, f"[speech] models.{language}"), known[language])
-        check(language, tongue, strictly=named is None)
+        check(language, tongue, strictly=named == OURS)
         tongues[language] = tongue
     return Ears(tongues, callers=settings.speech.callers) if tongues else None
 

@@ -93,7 +93,8 @@ class Speech(Section):
     """must be readable by Asterisk under the same path"""
     workers: int = Field(2, ge=1, le=16)
     models: dict[Literal["en", "es"], str] = {}
-    """language → folder of a Vosk model; "": by keys only; not named: the shipped one, if any"""
+    """language → folder of a Vosk model, or "shipped": ours, which understands synthetic voices
+    only; a language not named is by keys only"""
     callers: int = Field(0, ge=0)
     """listened to at once, the others are asked for keys; 0: 12 for each processor core"""
 

@@ -25,7 +25,7 @@ from ivr.lab.scenario_file import (
 from ivr.lab.speaking import Utterance
 from ivr.settings import PROJECT
 
-FILES = sorted((PROJECT / "tests/scenarios").glob("*.yaml"))
+FILES = sorted((PROJECT / "tests/scenarios").rglob("*.yaml"))
 
 
 def steps(text: str) -> str:
