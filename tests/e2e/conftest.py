@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from ivr.lab import database
+from ivr.lab import database, pbx, processes
 from ivr.lab import lab as laboratory
 from ivr.lab.lab import Lab
 from ivr.lab.progress import TerminalProgress
@@ -18,11 +20,35 @@ from ivr.settings import load
 from tests.e2e.callers import House
 
 
+def ports_nobody_prefers() -> pbx._Ports:
+    """So that nobody takes the ports of a PBX that is gone for a while.
+
+    Neither a lab started meanwhile, which prefers the usual ones, nor the system for a connection
+    going out, which takes those from 32768 on: a client that tries again and again to reach a dead
+    port there can even meet itself.
+    """
+    return pbx._Ports(
+        sip=free_among(5200, 5990, "udp"),
+        rtp_first=pbx.RTP_BASE + pbx.RTP_PORTS * random.randrange(9),
+        ari=free_among(8200, 8990, "tcp"),
+        ami=free_among(5200, 5990, "tcp"),
+    )
+
+
+def free_among(first: int, last: int, transport: processes.Transport) -> int:
+    while not processes.is_free(port := random.randrange(first, last, 2), transport):
+        pass
+    return port
+
+
 @contextmanager
 def a_lab() -> Iterator[tuple[Path, Lab]]:
     folder = Path(tempfile.mkdtemp(prefix="saldo-e2e-"))
     try:
-        with TerminalProgress() as progress:
+        with (
+            TerminalProgress() as progress,
+            mock.patch.object(pbx, "_choose_ports", ports_nobody_prefers),
+        ):
             yield folder, laboratory.up(folder, load(), progress)
     finally:
         laboratory.down(folder)
