@@ -55,10 +55,8 @@ def _run(chosen: argparse.Namespace) -> None:
 def _build(studio: corpus.Studio, language: str, folder: Path, *, anew: bool) -> None:
     from grammars.build import shipping  # noqa: PLC0415 - see above
 
-    if anew:
-        shipping.build(studio, language, folder, shipping.RECIPES[language], _tell)
-    else:
-        shipping.compile_model(studio, language, folder, shipping.RECIPES[language])
+    make = shipping.build if anew else shipping.compile_words
+    make(studio, language, folder, shipping.RECIPES[language], _tell)
 
 
 def _measure(studio: corpus.Studio, language: str, folder: Path, trials: int) -> None:

@@ -43,6 +43,16 @@ def write_model(
         _vector(out, shares)
 
 
+def read_staying(file: Path) -> list[float]:
+    """What `write_model` was told of how sounds last."""
+    data = file.read_bytes()
+    mark = b"<LogProbs> FV \x04"
+    start = data.index(mark) + len(mark)
+    (count,) = struct.unpack_from("<i", data, start)
+    chances = np.frombuffer(data, "<f4", count, start + 4)[1::2]
+    return [float(chance) for chance in np.exp(chances)]
+
+
 def _transitions(out: BinaryIO, stay: Sequence[float]) -> None:
     count = len(stay)
     _token(out, "<TransitionModel>")

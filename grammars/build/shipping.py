@@ -1,7 +1,6 @@
 """Builds one language's model from nothing to a folder that Vosk loads."""
 
 import math
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,17 +37,18 @@ MODEL_CONFIGURATION = f"""\
 class Recipe:
     """What may be turned; the values are those of the shipped models."""
 
-    utterances: int = 16_000
+    utterances: int = 20_000
     width: int = 256
-    layers: int = 4
-    passes: int = 5
+    layers: int = 5
+    passes: int = 6
     seed: int = 2026
-    scale: float = 0.6
+    scale: float = 0.5
     # Sounds rarer than this are taken to be this common.
     rarest: float = 0.004
     costs: Costs = field(default_factory=Costs)
 
 
+MODEL = "am/final.mdl"
 RECIPES = {"en": Recipe(), "es": Recipe()}
 
 
@@ -56,14 +56,11 @@ def build(
     studio: Studio, language: str, folder: Path, recipe: Recipe, tell: Callable[[str], None]
 ) -> None:
     """Record, train and compile a model into `folder`."""
-    vocabulary = load(studio.words, language)
-    said = lexicon.make(vocabulary, espeak.Espeak(studio.data))
-    tell(f"{language}: {len(said)} words, {sum(map(len, said.values()))} pronunciations")
     recordings: list[Recording] = []
     for lot in corpus.record(studio, language, recipe.utterances, recipe.seed):
         recordings += lot
     hours = sum(len(one.features) for one in recordings) / 360_000
-    tell(f"{len(recordings)} utterances, {hours:.1f} hours")
+    tell(f"{language}: {len(recordings)} utterances, {hours:.1f} hours")
     sounds = len(SOUNDS[language].names)
     trained, shares = network.train(
         recordings,
@@ -74,25 +71,33 @@ def build(
         seed=recipe.seed,
         tell=tell,
     )
-    stay = staying(recordings, sounds)
-    kept = studio.work / f"{language}.trained"
-    kept.write_bytes(pickle.dumps((trained.folded(), shares, stay, said)))
-    compile_model(studio, language, folder, recipe)
+    kaldi.write_model(
+        folder / MODEL,
+        trained.folded(),
+        np.maximum(shares, recipe.rarest),
+        staying(recordings, sounds),
+    )
+    compile_words(studio, language, folder, recipe, tell)
 
 
-def compile_model(studio: Studio, language: str, folder: Path, recipe: Recipe) -> None:
-    """Compile what `build` trained last, for trying other costs without training anew."""
-    kept = (studio.work / f"{language}.trained").read_bytes()
-    layers, shares, stay, said = pickle.loads(kept)  # noqa: S301 - our own file of a moment ago
+def compile_words(
+    studio: Studio, language: str, folder: Path, recipe: Recipe, tell: Callable[[str], None]
+) -> None:
+    """Everything in `folder` but the network: for new words and other costs, without training."""
     vocabulary = load(studio.words, language)
-    shares = np.maximum(shares, recipe.rarest)
-    kaldi.write_model(folder / "am/final.mdl", layers, shares, stay)
+    said = lexicon.make(vocabulary, espeak.Espeak(studio.data))
+    tell(f"{language}: {len(said)} words, {sum(map(len, said.values()))} pronunciations")
     (folder / "conf").mkdir(exist_ok=True)
     (folder / "conf/mfcc.conf").write_text(features.CONFIGURATION)
     (folder / "conf/model.conf").write_text(MODEL_CONFIGURATION.format(scale=recipe.scale))
-    tools = debian.Tools(studio.tools)
-    sounds = SOUNDS[language]
-    compiled = graph.write(folder / "graph", said, sounds, stay, recipe.costs, tools)
+    compiled = graph.write(
+        folder / "graph",
+        said,
+        SOUNDS[language],
+        kaldi.read_staying(folder / MODEL),
+        recipe.costs,
+        debian.Tools(studio.tools),
+    )
     graph.write_free(folder / "graph/Gr.fst", compiled, free_talk(vocabulary, said))
 
 
