@@ -2,6 +2,7 @@
 
 A key ends the listening. A caller who has begun to speak is heard out, beyond the time for a first
 key. Silence counts only when no key came either, and with deaf ears there are still the keys.
+Also used for a card that is said or keyed in `saldo capture`: see turn.py about keys.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Generic, TypeAlias
 
 from ivr.dialogue.hearing import Heard, Listening, Unheard
-from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
+from ivr.dialogue.keypad import BufferT, KeyEntry, Step
 from ivr.dialogue.line import Handset, Playback
 from ivr.dialogue.turn import begun, in_time, next_that_counts, now, typed_ahead
 
@@ -27,7 +28,7 @@ NOISES = 5
 
 
 async def answer(
-    line: Handset, sounds: Sequence[str], entry: KeyEntry[PlainKeys], listen: Listen
+    line: Handset, sounds: Sequence[str], entry: KeyEntry[BufferT], listen: Listen
 ) -> Step | Heard | Unheard:
     """Play `sounds` until the caller keys `entry` or says something.
 
@@ -46,10 +47,10 @@ async def answer(
     return step
 
 
-class _Turn:
+class _Turn(Generic[BufferT]):
     """The race of a prompt, the first key and the voice."""
 
-    def __init__(self, line: Handset, entry: KeyEntry[PlainKeys], listen: Listen) -> None:
+    def __init__(self, line: Handset, entry: KeyEntry[BufferT], listen: Listen) -> None:
         self._line = line
         self._entry = entry
         self._stirred = asyncio.Event()

@@ -136,6 +136,10 @@ class Endpointer:
             self._words, self._words_at = known, at
         self._is_complete = is_complete
 
+    def forget(self) -> None:
+        """Keep no word of it: the verdict is known."""
+        self._words = ""
+
     def verdict(self, at: float) -> Verdict:
         """How far the caller is at `at`, the end of the last frame."""
         if self._words_began is not None and self._words:

@@ -8,7 +8,7 @@ well as the wide one; anything else fits the wide one much better.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ivr.dialogue.hearing import COMMAND, NAME, Expecting, Heard, Unheard
@@ -51,13 +51,20 @@ def judge(
     """The answer, or UNCLEAR. `grammars` is the expected one, if there is one, and the commands."""
     if expecting.grammar == NAME:
         return _name(grammars, evidence, today)
-    for guess in evidence.narrow:
-        if guess.score < evidence.narrow[0].score - strictness.behind_the_best:
-            break
-        heard = _read(guess.words, grammars, today)
-        if heard is not None:
-            return heard if _fits(guess, evidence, strictness) else Unheard.UNCLEAR
+    for guess, heard in _sentences(grammars, evidence, today, strictness):
+        return heard if _fits(guess, evidence, strictness) else Unheard.UNCLEAR
     return Unheard.UNCLEAR
+
+
+def readings(
+    grammars: Sequence[Grammar], evidence: Evidence, today: dt.date, strictness: Strictness
+) -> list[Heard]:
+    """All that may have been said, likeliest first: for answers that bear a check of their own."""
+    return [
+        heard
+        for guess, heard in _sentences(grammars, evidence, today, strictness)
+        if _fits(guess, evidence, strictness)
+    ]
 
 
 def is_complete(expecting: Expecting, grammars: Sequence[Grammar], words: str) -> bool:
@@ -70,6 +77,18 @@ def is_complete(expecting: Expecting, grammars: Sequence[Grammar], words: str) -
         or not expecting.longest
         or (len(heard.meaning) >= expecting.longest)
     )
+
+
+def _sentences(
+    grammars: Sequence[Grammar], evidence: Evidence, today: dt.date, strictness: Strictness
+) -> Iterator[tuple[Guess, Heard]]:
+    """The guesses that are whole sentences, as far as they are not much behind the best guess."""
+    for guess in evidence.narrow:
+        if guess.score < evidence.narrow[0].score - strictness.behind_the_best:
+            return
+        heard = _read(guess.words, grammars, today)
+        if heard is not None:
+            yield guess, heard
 
 
 def _read(words: str, grammars: Sequence[Grammar], today: dt.date) -> Heard | None:

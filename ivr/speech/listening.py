@@ -9,6 +9,7 @@ import asyncio
 import datetime as dt
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -60,6 +61,16 @@ class CallersEars:
 
     async def listen(self, language: str, expecting: Expecting) -> Listening:
         """Begin to listen for one answer; an earlier one is given up."""
+
+        def by_grammar(tongue: Tongue) -> Answering:
+            return Answer(self._ears, tongue, language, expecting, self._today())
+
+        return await self.listen_for(language, expecting, by_grammar)
+
+    async def listen_for(
+        self, language: str, expecting: Expecting, answering: Callable[[Tongue], Answering]
+    ) -> Listening:
+        """The same, where the caller of this says what is to be made of the words."""
         if self._current is not None:
             await self._current.stop()
             self._floor_db = self._current.floor_db
@@ -72,7 +83,7 @@ class CallersEars:
         except (LineError, HearingError) as error:
             return Deaf(str(error))
         sound.forget()
-        answer = Answer(self._ears, tongue, language, expecting, self._today())
+        answer = answering(tongue)
         self._current = Hark(self._ears, sound, decoding, answer, self._floor_db)
         return self._current
 
@@ -95,8 +106,20 @@ class CallersEars:
         return self._sound
 
 
-class Answer:
+class Answering(Protocol):
     """What is to be made of the words of one answer."""
+
+    def patience(self) -> Patience: ...
+
+    def is_complete(self, words: str) -> bool:
+        """Whether no more need follow these words."""
+        ...
+
+    def judge(self, evidence: Evidence) -> Heard | Unheard: ...
+
+
+class Answer:
+    """What is made of an answer's words by the grammars (an `Answering`)."""
 
     def __init__(
         self, ears: Ears, tongue: Tongue, language: str, expecting: Expecting, today: dt.date
@@ -131,12 +154,11 @@ class Hark:
     """One answer being listened for (dialogue.hearing.Listening)."""
 
     def __init__(
-        self, ears: Ears, sound: Sound, decoding: Decoding, answer: Answer, floor_db: float
+        self, ears: Ears, sound: Sound, decoding: Decoding, answer: Answering, floor_db: float
     ) -> None:
         self.delay_seconds = 0.0
         """from the last loud moment of the answer until its result, when there is one"""
         self._sound = sound
-        self._decoding = decoding
         self._answer = answer
         self._endpointer = Endpointer(answer.patience(), floor_db)
         self._at = 0.0
@@ -145,7 +167,7 @@ class Hark:
         self._is_decoding = False
         self._spoke = asyncio.Event()
         self._dropped_before = sound.dropped_seconds
-        self._task = asyncio.create_task(self._run(), name="listening")
+        self._task = asyncio.create_task(self._run(decoding), name="listening")
         self._task.add_done_callback(lambda _: ears.release())
 
     @property
@@ -173,19 +195,22 @@ class Hark:
         self._task.cancel()
         await asyncio.wait((self._task,))
 
-    async def _run(self) -> Heard | Unheard:
+    async def _run(self, decoding: Decoding) -> Heard | Unheard:
         try:
             while True:
-                verdict = await self._take(await self._sound.batch())
+                verdict = await self._take(decoding, await self._sound.batch())
                 if verdict not in {Verdict.WAITING, Verdict.SPEAKING}:
-                    return await self._end(verdict)
+                    return await self._end(decoding, verdict)
         except (LineError, HearingError) as error:
             log.warning("no_longer_listening", why=str(error))
         except Exception as error:  # noqa: BLE001 - this task's outer edge: what the recogniser raises is no reason to lose the call
             log.error("hearing_failed", why=type(error).__name__)  # noqa: TRY400 - no sound in logs
+        finally:  # what was said goes no further than its meaning, in `saldo capture` not even that
+            self._lead.clear()
+            self._endpointer.forget()
         return Unheard.DEAF
 
-    async def _take(self, sound: bytes) -> Verdict:
+    async def _take(self, decoding: Decoding, sound: bytes) -> Verdict:
         """One batch of sound: how loud, which words, and how far the caller is."""
         if self._sound.dropped_seconds - self._dropped_before > MOST_DROPPED_SECONDS:
             raise DeafError("the caller's voice came faster than it was understood")
@@ -193,7 +218,7 @@ class Hark:
             self._at += FRAME_SECONDS
             self._endpointer.hear(loudness, self._at)
         if self._endpointer.is_sounding:
-            words = await self._decoding.accept(b"".join((*self._lead, sound)))
+            words = await decoding.accept(b"".join((*self._lead, sound)))
             self._lead.clear()
             self._is_decoding = True
             complete = self._answer.is_complete(words)
@@ -205,17 +230,17 @@ class Hark:
             self._spoke.set()
         if verdict is Verdict.WAITING and self._is_decoding and not self._endpointer.is_sounding:
             self._is_decoding = False
-            await self._decoding.finish()  # a click or a cough: forget it
+            await decoding.finish()  # a click or a cough: forget it
         return verdict
 
-    async def _end(self, verdict: Verdict) -> Heard | Unheard:
+    async def _end(self, decoding: Decoding, verdict: Verdict) -> Heard | Unheard:
         clock = asyncio.get_running_loop().time
         since = clock()
         if verdict is Verdict.SILENCE:
             return Unheard.SILENCE
         if verdict is Verdict.TOO_MUCH:
             return Unheard.TOO_MUCH
-        narrow, wide = await self._decoding.finish()
+        narrow, wide = await decoding.finish()
         evidence = Evidence(narrow, wide, self._endpointer.spoken_seconds)
         judged = self._answer.judge(evidence)
         self.delay_seconds = self._at - self._endpointer.quiet_since + clock() - since

@@ -1,4 +1,4 @@
-"""Vosk, wrapped: a model's folder checked, sample rate and vocabulary known, guesses as values.
+"""Vosk, wrapped: a model with its sample rate and vocabulary known, guesses as values.
 
 Everything here blocks: it belongs into a thread (ears.py). Vosk lets other threads run meanwhile.
 """
@@ -6,21 +6,16 @@ Everything here blocks: it belongs into a thread (ears.py). Vosk lets other thre
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import vosk
 
 from ivr.speech.errors import ModelError
+from ivr.speech.models import rate_of
 
-RATES = (8000, 16000)
-_RATE = re.compile(r"^\s*--sample-frequency=(\d+)", re.MULTILINE)
-_KALDI_RATE = 16000
-"""what a model without that line has"""
-_NEEDED = ("conf/mfcc.conf", "am/final.mdl", "graph/HCLr.fst", "graph/Gr.fst")
 _QUIET = -1
 
 
@@ -28,7 +23,7 @@ _QUIET = -1
 class Guess:
     """What may have been said."""
 
-    words: str
+    words: str = field(repr=False)
     score: float
     """logarithm of how well words and sound fit; comparable for the same sound only"""
 
@@ -67,13 +62,14 @@ class Model(Protocol):
 class VoskModel:
     """A model folder, loaded; shared by all recognisers of its language.
 
-    `setting` is where the folder was named, for messages.
+    `setting` is where the folder was named, for messages. Some broken files end the process: prove
+    a folder that is not our own first (models.py).
 
     Raises ModelError.
     """
 
     def __init__(self, folder: Path, setting: str) -> None:
-        self.rate = _rate(folder, setting)
+        self.rate = rate_of(folder, setting)
         vosk.SetLogLevel(_QUIET)
         try:
             self._model = vosk.Model(str(folder))
@@ -110,30 +106,3 @@ class VoskRecogniser:
         found = json.loads(self._recogniser.FinalResult()).get("alternatives", ())
         self._recogniser.Reset()
         return [Guess(one["text"].strip(), float(one["confidence"])) for one in found]
-
-
-def _rate(folder: Path, setting: str) -> int:
-    """The sample rate that the model was made for."""
-    if not folder.is_dir():
-        raise ModelError(
-            f"There is no speech model in {folder}: run `saldo speech install`, or name another "
-            f"folder in {setting}."
-        )
-    for name in _NEEDED:
-        if not (folder / name).is_file():
-            raise ModelError(
-                f"The speech model in {folder} ({setting}) has no {name}: it is incomplete, or of "
-                "a kind that takes no grammars (the small ones do)."
-            )
-    try:
-        text = (folder / "conf/mfcc.conf").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ModelError(f"{folder}/conf/mfcc.conf ({setting}) cannot be read.") from None
-    stated = _RATE.search(text)
-    rate = int(stated[1]) if stated else _KALDI_RATE
-    if rate not in RATES:
-        raise ModelError(
-            f"The speech model in {folder} ({setting}) is made for {rate} samples a second; "
-            f"Asterisk gives {' or '.join(map(str, RATES))}."
-        )
-    return rate

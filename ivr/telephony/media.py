@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable
 from uuid import uuid4
@@ -70,6 +71,11 @@ class CallersVoice:
         self._news = asyncio.Event()
         self._lost = ""
         """why nothing more will come"""
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """The ids of what it puts up in the PBX: snoop, media channel, and their bridge."""
+        return self._snoop, self._media, self._bridge
 
     async def open(self) -> None:
         """Begin to hear; takes some tens of milliseconds, and cleans up behind it if it fails."""
@@ -216,9 +222,11 @@ async def sweep(ari: Ari, app: str) -> int:
 
     For the start of a daemon, before calls are taken: it would take those of running calls too.
     """
-    own = f"{PREFIX}{app}-"
-    channels = [channel.id for channel in await ari.channels() if channel.id.startswith(own)]
-    bridges = [bridge for bridge in await ari.bridges() if bridge.startswith(own)]
+    own = re.compile(
+        re.escape(f"{PREFIX}{app}-") + "[^-]+-[smb]"
+    )  # not "saldo-capture" for "saldo"
+    channels = [channel.id for channel in await ari.channels() if own.fullmatch(channel.id)]
+    bridges = [bridge for bridge in await ari.bridges() if own.fullmatch(bridge)]
     for channel_id in channels:
         await _gone(ari.hang_up(channel_id))
     for bridge in bridges:

@@ -252,9 +252,9 @@ async def test_what_a_dead_daemon_left_is_hung_up_and_no_call(pbx: FakeMediaPbx,
 async def test_a_daemon_that_starts_sweeps_up_its_own_and_nobody_elses(
     pbx: FakeMediaPbx, ari: Ari
 ) -> None:
-    for channel in ("ear-saldo-1-s", "ear-saldo-1-m", "ear-saldo2-1-s", "c1"):
+    for channel in ("ear-saldo-1-s", "ear-saldo-1-m", "ear-saldo-capture-1-s", "c1"):
         pbx.channels[channel] = FakeChannel(channel, "saldo")
     pbx.bridges = {"ear-saldo-1-b": [], "theirs": []}
     assert await sweep(ari, "saldo") == 3
-    assert set(pbx.channels) == {"ear-saldo2-1-s", "c1"}
+    assert set(pbx.channels) == {"ear-saldo-capture-1-s", "c1"}
     assert set(pbx.bridges) == {"theirs"}
