@@ -25,7 +25,13 @@ from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.flows.inbound import inbound
 from ivr.dialogue.running import run as hold
-from ivr.hearing import Hearing, ears, keep_names_findable, nicknames
+from ivr.hearing import (
+    Hearing,
+    ears,
+    keep_names_findable,
+    nicknames,
+    warn_of_synthetic_ears,
+)
 from ivr.log import about_call
 from ivr.settings import Settings
 from ivr.speech.name_sounds import NameSounds
@@ -243,6 +249,7 @@ async def _serve(
 
 
 async def _hearing(settings: Settings, stack: AsyncExitStack) -> Hearing:
+    warn_of_synthetic_ears(settings)
     understanding = await asyncio.to_thread(ears, settings)
     if understanding is not None:
         stack.callback(understanding.close)

@@ -15,6 +15,7 @@ from ivr.settings import PROJECT, Settings, SettingsError
 from ivr.speech import grammar
 from ivr.speech.ears import Ears, Tongue, check
 from ivr.speech.listening import CallersEars
+from ivr.speech.models import prove
 from ivr.speech.name_sounds import NameSounds
 from ivr.speech.recogniser import VoskModel
 from ivr.storage.errors import StorageError
@@ -30,6 +31,10 @@ log = structlog.get_logger(__name__)
 GRAMMARS = PROJECT / "grammars"
 SHIPPED = GRAMMARS / "models"
 OURS = "shipped"
+SYNTHETIC_ONLY = (
+    "the shipped model understands synthetic voices only, not people: run `saldo speech install` "
+    "and name its folder in [speech] models"
+)
 LANGUAGES: tuple[Literal["en", "es"], ...] = ("en", "es")
 LOOK_SECONDS = 5.0
 """how soon a new customer can be found by name"""
@@ -54,10 +59,29 @@ def ears(settings: Settings, shipped: Path = SHIPPED) -> Ears | None:
         if language not in known:
             raise SettingsError(f"There are no grammars in {GRAMMARS}/{language}.")
         folder = shipped / language if named == OURS else Path(named).expanduser()
-        tongue = Tongue(VoskModel(folder, f"[speech] models.{language}"), known[language])
+        setting = f"[speech] models.{language}"
+        prove(folder, setting)
+        tongue = Tongue(VoskModel(folder, setting), known[language])
         check(language, tongue, strictly=named == OURS)
         tongues[language] = tongue
     return Ears(tongues, callers=settings.speech.callers) if tongues else None
+
+
+def is_shipped(named: str) -> bool:
+    """Whether a value of [speech] models is our own model, by its word or by its folder."""
+    return named == OURS or Path(named).expanduser().resolve().is_relative_to(SHIPPED.resolve())
+
+
+def warn_of_synthetic_ears(settings: Settings) -> None:
+    """Say so in the log where real people may call and only a synthesiser would be understood.
+
+    With the stand-in of the gateway nobody can pay: that is a lab, and its callers are synthetic.
+    """
+    if settings.braintree.environment == "stand-in":
+        return
+    for language, named in settings.speech.models.items():
+        if named and is_shipped(named):
+            log.warning("synthetic_voices_only", language=language, todo=SYNTHETIC_ONLY)
 
 
 def nicknames() -> Nicknames:

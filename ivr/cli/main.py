@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ivr.billing.errors import BillingError
-from ivr.cli import call, capture, db, demo, imports, lab, prompts, serve
+from ivr.cli import call, capture, db, demo, imports, lab, prompts, serve, speech
 from ivr.cli.options import PLAIN
 from ivr.lab.errors import LabError
 from ivr.lab.packages_apt import PackagesError
@@ -33,6 +33,7 @@ app.command("import")(imports.import_files)
 app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(speech.app, name="speech")
 
 USER_ERRORS = (
     *(BillingError, LabError, PackagesError, ProcessError, SettingsError),

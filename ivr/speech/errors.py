@@ -13,6 +13,7 @@ And between a sound and its words.
 HearingError
 ├── GrammarError          a grammar on disk is not usable; the message names file and line
 ├── ModelError            a speech model is not usable; the message names folder and setting
+├── InstallError          a speech model could not be brought; the message says what to do
 ├── EarsBusyError         no more callers can be listened to at once: use keys
 └── DeafError             the caller's voice stopped coming, or came faster than it was understood
 """
@@ -56,6 +57,10 @@ class GrammarError(HearingError):
 
 class ModelError(HearingError):
     """A speech model's folder is not usable; the message names the folder and the setting."""
+
+
+class InstallError(HearingError):
+    """A speech model could not be brought; nothing of it is left. The message says what to do."""
 
 
 class EarsBusyError(HearingError):
