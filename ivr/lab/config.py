@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from ivr import hearing
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.pbx import PbxInfo
 from ivr.settings import Settings
@@ -25,9 +26,17 @@ def lab_settings(
     web_port: int,
     api_key: str,
 ) -> dict[str, dict[str, Any]]:
-    """Sections of saldo.toml; a part given as None is the user's own and keeps its settings."""
+    """Sections of saldo.toml; a part given as None is the user's own and keeps its settings.
+
+    Where the settings name no speech model, callers of a private PBX are understood with ours: they
+    are synthesisers. Whoever calls a PBX of your own may be a person, whom ours does not
+    understand.
+    """
     values = base.model_dump()
     if pbx:
+        values["speech"]["models"] = base.speech.models or dict.fromkeys(
+            hearing.LANGUAGES, hearing.OURS
+        )
         values["asterisk"] |= {
             "url": pbx.ari_url.removesuffix("/ari"),
             "user": pbx.ari_user,

@@ -138,6 +138,7 @@ class Playing:
             self._done(self._steps[0], str(error))
             return
         self._done(self._steps[0], "")
+        await self._make_line_noise()
         for step, report in zip(steps, self._steps[1:], strict=True):
             self.watch(report)
             why = await self._go(step)
@@ -190,6 +191,12 @@ class Playing:
         except LabError as error:
             return str(error)
         return ""
+
+    async def _make_line_noise(self) -> None:
+        """What is noisy when the caller speaks is noisy from the beginning."""
+        first = next((step for step in self._scenario.steps if isinstance(step, Says)), None)
+        if first and len(background := self._said[first.utterance].background):
+            await self._phone.say(Speech(background[:0], background))
 
     async def _say(self, utterance: Utterance) -> None:
         said = await self._phone.say(self._said[utterance])

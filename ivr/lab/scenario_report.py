@@ -139,12 +139,20 @@ def to_prompt_ms(turns: Sequence[Turn], kind: type[Turn], heard: Sequence[Heard]
 def after_turns(
     silences: Sequence[tuple[float, float]], turns: Sequence[Turn]
 ) -> list[tuple[float, float]]:
-    """What is left of the silences after the caller's last turn in each, where it is too long."""
+    """What is left of the silences after the caller's last turn in each, where it is too long.
+
+    A silence that the caller fills with the next turn is over when that begins.
+    """
     left = []
     for at, seconds in silences:
         ended = [turn.ended for turn in turns if at <= turn.ended <= at + seconds]
-        if ended and at + seconds - max(ended) > DEAD_AIR_SECONDS:
-            left.append((max(ended), at + seconds - max(ended)))
+        if not ended:
+            continue
+        since = max(ended)
+        until = min((turn.began for turn in turns if turn.began >= since), default=at + seconds)
+        silent = min(until, at + seconds) - since
+        if silent > DEAD_AIR_SECONDS:
+            left.append((since, silent))
     return left
 
 

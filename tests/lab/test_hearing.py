@@ -10,7 +10,7 @@ import pytest
 
 from ivr.lab.errors import LabError
 from ivr.lab.hearing import Hearing
-from ivr.lab.phone import Press
+from ivr.lab.phone import Press, Said
 from ivr.lab.phrasebook import LOUD, RATE, Phrasebook, Samples, is_variant, plain_id
 from ivr.lab.scenario_report import after_turns
 from ivr.speech.catalogue import Catalogue
@@ -195,3 +195,8 @@ def test_silence_is_dead_air_only_after_the_last_key() -> None:
     silences = [(9.8, 5.0), (20.0, 4.0), (30.1, 2.7)]
     ((at, seconds),) = after_turns(silences, presses)
     assert (at, round(seconds, 3)) == (30.2, 2.6)
+
+
+def test_a_silence_that_the_caller_fills_is_no_dead_air() -> None:
+    assert after_turns([(1.0, 9.0)], [Said(0.5, 1.5), Said(1.6, 12.0)]) == []
+    assert after_turns([(1.0, 9.0)], [Said(0.5, 1.5), Said(5.0, 12.0)]) == [(1.5, 3.5)]

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ivr.lab.hearing import Heard
 from ivr.lab.packages import Tree
 from ivr.lab.phone import Press
+from ivr.lab.phrasebook import RATE
 from ivr.lab.scenario import play
 from ivr.lab.scenario_file import (
     Scenario,
@@ -99,6 +101,8 @@ exten => pay,1,Answer()
  same => n,Read(KEYS,{sounds}/en/ask_account_number-1,4,,1,5)
  same => n,Playback({sounds}/en/goodbye-1)
  same => n,Hangup()
+exten => echo,1,Answer()
+ same => n,Echo()
 """
     running = PlainPbx(folder, tree, plan)
     yield running
@@ -161,6 +165,16 @@ async def test_a_phrase_that_does_not_come_fails_its_step_and_ends_the_call(
     assert not report.passed
     assert [step.ok for step in report.steps] == [True, False, None, None]
     assert report.steps[1].why == "not in time; ask_account_number was said instead"
+
+
+@pytest.mark.e2e
+async def test_a_noisy_line_is_noisy_before_anything_is_said(pbx: PlainPbx, places: Places) -> None:
+    talks = scenario("waits: 1.5", 'says: {words: "hello", noise_db: 20}', "hangs_up")
+    report = await play(talks, places, to=pbx.uri("echo"))
+    assert report.recording
+    echoed = await asyncio.to_thread(Path(report.recording).read_bytes)
+    before = np.frombuffer(echoed, "<i2")[RATE // 2 : RATE].astype(np.float64)
+    assert 50 < np.sqrt(np.mean(before**2)) < 500
 
 
 @pytest.mark.e2e

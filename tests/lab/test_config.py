@@ -1,0 +1,40 @@
+"""The lab's own saldo.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from ivr.lab.config import lab_settings, to_toml
+from ivr.lab.pbx import PbxInfo
+from ivr.lab.processes import ProcessId
+from ivr.settings import Settings, Speech
+
+NOWHERE = Path("/nowhere")
+PRIVATE = PbxInfo(
+    *(ProcessId(1, 1), "127.0.0.1", 5060, 20000, 20100),
+    *("http://127.0.0.1:8088/ari", "ari", "ari-secret", "capture", "capture-secret"),
+    *("127.0.0.1", 5038, "ami", "ami-secret"),
+    *(NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE),
+)
+
+
+def speech(settings: Settings, pbx: PbxInfo | None) -> Any:
+    sections = lab_settings(
+        settings, pbx=pbx, database=None, gateway=None, web_port=8080, api_key="key"
+    )
+    return tomllib.loads(to_toml(sections))["speech"]["models"]
+
+
+def test_callers_of_the_labs_own_pbx_are_understood_with_the_shipped_models() -> None:
+    assert speech(Settings(), PRIVATE) == {"en": "shipped", "es": "shipped"}
+
+
+def test_models_of_your_own_are_kept() -> None:
+    mine = Settings(speech=Speech(models={"es": "/srv/model-es"}))
+    assert speech(mine, PRIVATE) == {"es": "/srv/model-es"}
+
+
+def test_people_who_call_a_pbx_of_your_own_are_not_heard_by_a_model_of_synthetic_voices() -> None:
+    assert speech(Settings(), None) == {}
