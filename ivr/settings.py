@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -60,6 +60,8 @@ class Capture(Section):
     brands: tuple[str, ...] = ("visa", "mastercard", "amex", "discover")
     limit_seconds: float = 600
     """how long a caller may stay in the secure part"""
+    voice: bool = False
+    """whether a card may be said too, heard inside the secure process; needs [speech] models"""
 
 
 class Database(Section):
@@ -160,6 +162,15 @@ class Settings(BaseSettings):
     imports: Imports = Imports()
     lab: Lab = Lab()
 
+    @model_validator(mode="after")
+    def _voice_needs_models(self) -> Self:
+        if self.capture.voice and not any(self.speech.models.values()):
+            raise ValueError(
+                "[capture] voice is on, and no language has a speech model: "
+                "name one in [speech] models, or turn it off"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(  # pydantic-settings names these arguments
         cls,
@@ -195,4 +206,5 @@ def load(config: Path | None = None) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         unknown = first["type"] == "extra_forbidden"
         what = "there is no such setting: see docs/settings.md" if unknown else first["msg"]
-        raise SettingsError(f"{path}: {where}: {what}") from None
+        said = ": ".join(filter(None, (str(path), where, what.removeprefix("Value error, "))))
+        raise SettingsError(said) from None

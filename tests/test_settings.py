@@ -33,6 +33,7 @@ def test_the_environment_wins_over_the_file(
         ("[web]\nport = 99999\n", "web.port"),
         ("[company]\ncurrency = 'euro'\n", "company.currency"),
         ("not toml", "not valid TOML"),
+        ("[capture]\nvoice = true\n", r"saldo\.toml: \[capture\] voice is on, and no language"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, says: str) -> None:

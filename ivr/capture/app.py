@@ -10,24 +10,29 @@ from typing import Any
 
 import structlog
 
+from ivr import hearing
 from ivr import parts as parts_of
 from ivr.billing.captures import CaptureResult
 from ivr.capture import hardening
 from ivr.capture.facts import FactReader
 from ivr.capture.fields import anything
+from ivr.capture.hearing import CardEars, Eyes, GuardedEars
 from ivr.capture.secret import SecretDigits
-from ivr.capture.segments import RETURNED, Segments
+from ivr.capture.segments import RETURNED, Segments, today
 from ivr.capture.tokenising import Tokenising
 from ivr.gateways.test_cards import is_test_card
 from ivr.settings import Settings
+from ivr.speech.ears import Ears
 from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.pool import Database
 from ivr.telephony.ari import Ari
 from ivr.telephony.errors import ApplicationTaken, BadCredentials, ChannelGone, TelephonyError
+from ivr.telephony.media import CallersVoice, sweep
 from ivr.telephony.places import Agents
 from ivr.telephony.router import Router
+from ivr.telephony.stream import EventStream
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +59,7 @@ async def run(settings: Settings) -> None:
 
     Raises:
         BillingError: a setting of the gateway or the database is wrong.
+        ModelError, GrammarError: cards are to be taken by voice, and a model is not as it must be.
         SystemExit: 1 when the PBX does not accept us or another program took our name there.
     """
     if not hardening.die_with_parent():
@@ -76,6 +82,7 @@ async def _serve(settings: Settings, parts: AsyncExitStack, stopping: asyncio.Ev
     ari = await parts.enter_async_context(
         Ari(asterisk.url, own.user, own.password.get_secret_value())
     )
+    understanding = await _understanding(settings, parts)
     segments = await _segments(settings, parts, ari)
     agents = Agents(settings.agents.context, settings.agents.extension, settings.agents.queue)
     async with asyncio.TaskGroup() as tasks:
@@ -87,13 +94,50 @@ async def _serve(settings: Settings, parts: AsyncExitStack, stopping: asyncio.Ev
             agents=agents,
             on_orphan=_returner(ari, asterisk.app),
         )
+        if understanding is not None:
+            segments.ears = _ears(understanding, ari, router.stream, segments.eyes)
+            await _sweep(ari, own.app)
         listening = tasks.create_task(router.run(), name="events")
         hardening.settle_memory()
-        log.info("capture_ready", app=own.app)
+        log.info("capture_ready", app=own.app, by_voice=understanding is not None)
         await stopping.wait()
         log.info("capture_stopping", segments=router.calls)
         await router.drain(settings.calls.drain_seconds)
         listening.cancel()
+
+
+async def _understanding(settings: Settings, parts: AsyncExitStack) -> Ears | None:
+    """Speech models of this process alone; None where cards are taken by keys only."""
+    if not settings.capture.voice:
+        return None
+    understanding = await asyncio.to_thread(hearing.ears, settings)
+    if understanding is not None:
+        parts.callback(understanding.close)
+    return understanding
+
+
+def _ears(
+    understanding: Ears, ari: Ari, stream: EventStream, eyes: Eyes
+) -> Callable[[str], CardEars]:
+    """The ears of each segment, by its channel."""
+
+    def of(channel_id: str) -> CardEars:
+        async def open_voice(rate: int) -> CallersVoice:
+            voice = CallersVoice(ari, stream, channel_id, rate)
+            await voice.open()
+            return voice
+
+        return GuardedEars(understanding, open_voice, eyes, channel_id, today)
+
+    return of
+
+
+async def _sweep(ari: Ari, app: str) -> None:
+    """Take down what a secure process that died has left on its callers' channels."""
+    try:
+        await sweep(ari, app)
+    except TelephonyError as error:  # it is not up yet, and so has nothing of ours
+        log.warning("voices_not_swept", why=str(error))
 
 
 async def _segments(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Segments:

@@ -1,4 +1,4 @@
-"""Collecting a card from the caller's keys, from the first prompt to the token."""
+"""Collecting a card from the caller's keys or voice, from the first prompt to the token."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Protocol
 
 from ivr.billing.captures import (
@@ -17,13 +18,21 @@ from ivr.billing.captures import (
 )
 from ivr.billing.payments import CardOnHand
 from ivr.capture import fields
-from ivr.capture.fields import Card, Prompts, Spoken
+from ivr.capture.fields import Asking, Card, Prompts, Spoken
+from ivr.capture.hearing import CardEars
 from ivr.capture.secret import SecretDigits
+from ivr.capture.spoken_digits import SpokenField, spoken_field
 from ivr.capture.tokenising import CardRefused, Connector, GatewayAway
+from ivr.dialogue.answering import answer
+from ivr.dialogue.hearing import COMMAND, Heard, Listening, Unheard
 from ivr.dialogue.keypad import KeyEntry, Step
 from ivr.dialogue.line import Handset
 from ivr.dialogue.turn import enter_keys
 
+MISHEARD_LIMIT = 2
+"""spoken tries that failed, one after the other, until only keys are asked for"""
+AGAINS = 2
+"""how often a caller may have a question repeated at one try"""
 FILLER_SECONDS = 8.0
 """how long a caller waits for the gateway before something is said again"""
 
@@ -60,6 +69,11 @@ ENDED: dict[Step, GivenUp] = {
 }
 
 
+COMMANDS: dict[str, Step] = {"agent": Step.AGENT, "goodbye": Step.LEFT}
+ASK_AGAIN = frozenset({"repeat", "back", "help"})
+"""commands, by their meanings; the language is not changed in the middle of a card"""
+
+
 @dataclass(slots=True)
 class Collecting:
     """One secure segment with one caller."""
@@ -70,21 +84,33 @@ class Collecting:
     request: CaptureRequest
     today: date
     report: Callable[[Progress], Awaitable[None]]
+    ears: CardEars | None = None
+    """None: by keys only"""
+    misheard: int = 0
+    """spoken tries that failed since one succeeded"""
 
     async def collect(self) -> CaptureOutcome:
         """Ask for the fields, have them made into a token, and say how it ended.
 
         Whatever the end, no digit is left in memory we can wipe. A card that the gateway does not
-        accept is asked for again from the first field. Raises HungUp.
+        accept is asked for again from the first field. Raises HungUp, Overheard.
         """
         self.line.forget_keys()
+        try:
+            return await self._collect()
+        finally:
+            await self._rest()
+
+    async def _collect(self) -> CaptureOutcome:
         attempts = dict.fromkeys(self.request.fields, 0)
         error: ErrorType | None = None
-        opening = [Spoken("secure_start")]
+        by_voice = await self._may_speak()
+        opening = [Spoken("secure_start_voice" if by_voice else "secure_start")]
         while True:
             card = fields.blank(self.request.fields)
             try:
                 ended = await self._ask_all(card, attempts, opening, error)
+                await self._rest()
                 if ended is not None:
                     return CaptureOutcome(ended.result, error_type=ended.error_type)
                 answer = await self._make_token(card)
@@ -123,32 +149,80 @@ class Collecting:
         error: ErrorType | None,
     ) -> GivenUp | None:
         """Ask for one field until it is good, the caller has enough, or the attempts are spent."""
+        was_misheard = False
         while attempts[asked] < fields.ATTEMPTS:
             attempts[asked] += 1
-            phrases = fields.prompt(self.prompts, asked, attempts[asked], card, error)
-            step = await self._enter([*opening, *phrases], asked, card)
-            if step in ENDED:
-                return ENDED[step]
-            error, opening = self._judge(step, asked, card), []
+            by_voice = await self._may_speak(is_last=attempts[asked] == fields.ATTEMPTS)
+            asking = Asking(asked, attempts[asked], error, by_voice, was_misheard)
+            phrases = [*opening, *fields.prompt(self.prompts, asking, card)]
+            entered = await self._enter(phrases, asking, card)
+            if isinstance(entered, Step) and entered in ENDED:
+                return ENDED[entered]
+            error, opening = self._judge(entered, asked, card), []
+            was_misheard = isinstance(entered, Unheard)
+            self._count(said=was_misheard or asked in card.said, good=error is None)
             seen = fields.masked(asked, card)
             await self.report(Progress(asked, seen, attempts[asked], error))
             if error is None:
                 return None
-            card.digits[asked].clear()
+            card.forget(asked)
         return GivenUp(CaptureResult.TOO_MANY_FAILED_ATTEMPTS, error)
 
-    def _judge(self, step: Step, asked: CaptureField, card: Card) -> ErrorType | None:
-        if step is Step.TIMED_OUT:
+    def _judge(self, entered: Step | Unheard, asked: CaptureField, card: Card) -> ErrorType | None:
+        if entered is Step.TIMED_OUT:
             return ErrorType.INPUT_TIMEOUT
         return fields.problem(asked, card, self.request, self.today, self.connector.takes)
 
-    async def _enter(self, phrases: list[Spoken], asked: CaptureField, card: Card) -> Step:
-        rule = fields.rule(asked, card.brand, slow=self.request.slow)
-        entry: KeyEntry[SecretDigits] = KeyEntry(rule, card.digits[asked])
-        step = await enter_keys(self.line, await self._sounds(*phrases), entry)
-        while step is Step.CLEARED:
-            step = await enter_keys(self.line, await self._sounds(Spoken("field_cleared")), entry)
-        return step
+    # --- keys and voice
+
+    async def _enter(self, phrases: list[Spoken], asking: Asking, card: Card) -> Step | Unheard:
+        """One try at a field: its digits are in the card when this is SUBMITTED."""
+        rule = fields.rule(asking.field, card.brand, slow=self.request.slow)
+        entry: KeyEntry[SecretDigits] = KeyEntry(rule, card.digits[asking.field])
+        entered = await self._take(phrases, entry, asking, card)
+        while entered is Step.CLEARED:
+            entered = await self._take([Spoken("field_cleared")], entry, asking, card)
+        return entered
+
+    async def _take(
+        self, phrases: list[Spoken], entry: KeyEntry[SecretDigits], asking: Asking, card: Card
+    ) -> Step | Unheard:
+        sounds = await self._sounds(*phrases)
+        if not asking.by_voice or self.ears is None:
+            return await enter_keys(self.line, sounds, entry)
+        first_word_seconds = entry.rule.first_key_seconds
+        field = spoken_field(asking.field, card.brand, self.today, first_word_seconds)
+        for _ in range(1 + AGAINS):
+            with SecretDigits() as said:
+                listen = partial(self._listen, self.ears, field, said)
+                heard = await answer(self.line, sounds, entry, listen)
+                if not isinstance(heard, Heard):
+                    return heard
+                if heard.grammar != COMMAND:
+                    card.say(asking.field, said)
+                    return Step.SUBMITTED
+            if heard.meaning not in ASK_AGAIN:
+                return COMMANDS.get(heard.meaning, Unheard.UNCLEAR)
+        return Unheard.UNCLEAR
+
+    async def _listen(self, ears: CardEars, field: SpokenField, into: SecretDigits) -> Listening:
+        return await ears.listen(self.request.language, field, into)
+
+    async def _may_speak(self, *, is_last: bool = False) -> bool:
+        """Whether a field may be said: after a mishearing, the last try belongs to the keys."""
+        is_enough = self.misheard >= (1 if is_last else MISHEARD_LIMIT)
+        if self.ears is None or is_enough:
+            return False
+        return await self.ears.may_speak(self.request.language)
+
+    def _count(self, *, said: bool, good: bool) -> None:
+        if said:
+            self.misheard = 0 if good else self.misheard + 1
+
+    async def _rest(self) -> None:
+        """Stop hearing the caller; harmless twice."""
+        if self.ears is not None:
+            await self.ears.rest()
 
     async def _sounds(self, *spoken: Spoken) -> list[str]:
         sounds: list[str] = []

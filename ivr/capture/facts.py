@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -70,15 +70,15 @@ class FactReader:
     ) -> None:
         await self._session.close()
 
-    async def read(self, channel_id: str) -> Facts:
-        """How things are for this channel. Raises FactsMissing."""
+    async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
+        """How things are for this channel and for our own ears on it. Raises FactsMissing."""
         try:
-            settled, applications, channels, bridges, variable = await asyncio.gather(
+            settled, applications, channels, bridges, *recorded = await asyncio.gather(
                 self._settle(),
                 self._ask("applications"),
                 self._ask("channels"),
                 self._ask("bridges"),
-                self._ask("variable", channel_id, variable="MIXMONITOR_FILENAME"),
+                *map(self._recorded_to, (channel_id, *ears)),
             )
             return Facts(
                 channel_id=channel_id,
@@ -87,13 +87,19 @@ class FactReader:
                 logs=settled.logs,
                 subscribers=tuple(_subscriber(body) for body in applications),
                 channel_names={str(body["id"]): str(body["name"]) for body in channels},
-                bridged=frozenset(str(each) for body in bridges for each in body["channels"]),
-                recorded_to=str(variable["value"]) if variable else "",
+                running={str(body["id"]): str(body["dialplan"]["app_name"]) for body in channels},
+                bridges={str(body["id"]): _texts(body["channels"]) for body in bridges},
+                recorded_to=next(filter(None, recorded), ""),
+                ears=frozenset(ears),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise FactsMissing(f"the PBX answered in an unknown way ({error!r})") from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise FactsMissing(f"the PBX did not answer ({type(error).__name__})") from None
+
+    async def _recorded_to(self, channel_id: str) -> str:
+        variable = await self._ask("variable", channel_id, variable="MIXMONITOR_FILENAME")
+        return str(variable["value"]) if variable else ""
 
     async def _settle(self) -> Settled:
         now = asyncio.get_running_loop().time()

@@ -23,6 +23,13 @@ ASK: Mapping[CaptureField, str] = {
     CaptureField.POSTAL_CODE: "ask_card_postal_code",
 }
 
+SAY_OR_KEY: Mapping[CaptureField, str] = {
+    CaptureField.CARD_NUMBER: "say_card_number",
+    CaptureField.EXPIRATION_DATE: "say_expiry",
+    CaptureField.SECURITY_CODE: "say_security_code",
+    CaptureField.POSTAL_CODE: "say_card_postal_code",
+}
+
 FIRST_KEY_SECONDS: Mapping[CaptureField, float] = {
     CaptureField.CARD_NUMBER: 20.0,  # the card has to be found first
     CaptureField.EXPIRATION_DATE: 10.0,
@@ -65,9 +72,11 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What has been keyed so far; everything in it is wiped when the segment ends."""
+    """What has been keyed or said so far; everything in it is wiped when the segment ends."""
 
     digits: Mapping[CaptureField, SecretDigits] = field(repr=False)
+    said: set[CaptureField] = field(default_factory=set)
+    """those that were not keyed"""
 
     @property
     def brand(self) -> cards.Brand:
@@ -75,10 +84,34 @@ class Card:
         number = self.digits.get(CaptureField.CARD_NUMBER)
         return cards.brand_of(number) if number is not None else cards.UNKNOWN
 
+    def say(self, asked: CaptureField, digits: SecretDigits) -> None:
+        """Take what was said for a field; `digits` are empty afterwards."""
+        self.digits[asked].take_over(digits)
+        self.said.add(asked)
+
+    def forget(self, asked: CaptureField) -> None:
+        """Ask for a field anew."""
+        self.digits[asked].clear()
+        self.said.discard(asked)
+
     def wipe(self) -> None:
         """Zero every field, for good."""
         for digits in self.digits.values():
             digits.wipe()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One try at a field."""
+
+    field: CaptureField
+    attempt: int
+    error: ErrorType | None = None
+    """of the try before"""
+    by_voice: bool = False
+    """whether it may be said"""
+    was_misheard: bool = False
+    """whether the try before was said, and not made out"""
 
 
 def blank(fields: tuple[CaptureField, ...]) -> Card:
@@ -142,22 +175,28 @@ def problem(
             return None if good else ErrorType.INVALID_POSTAL_CODE
 
 
-def prompt(
-    prompts: Prompts, asked: CaptureField, attempt: int, card: Card, error: ErrorType | None
-) -> list[Spoken]:
+def prompt(prompts: Prompts, asking: Asking, card: Card) -> list[Spoken]:
     """The phrases that ask for a field: what went wrong, "last try", the question."""
-    brand = card.brand.name
+    brand, attempt, error = card.brand.name, asking.attempt, asking.error
     phrases: list[str] = []
-    if error is not None:
+    if asking.was_misheard:
+        phrases.append("card_misheard" if asking.by_voice else "card_misheard_use_keys")
+    elif error is not None:
         phrases.append(prompts.select("error", attempt, brand, error))
     if attempt == ATTEMPTS:
         phrases.append("last_try")
-    phrases.append(prompts.select(ASK[asked], attempt, brand, error))
+    steps = SAY_OR_KEY if asking.by_voice else ASK
+    phrases.append(prompts.select(steps[asking.field], attempt, brand, error))
     return [Spoken(phrase) for phrase in phrases]
 
 
 def read_back(asked: CaptureField, card: Card, today: date) -> Spoken | None:
-    """What is said of a good field before the next question; nothing of the security code."""
+    """What is said of a good field before the next question; nothing of the security code.
+
+    Of what was said, nothing is ever repeated: somebody may stand beside the telephone.
+    """
+    if asked in card.said:
+        return Spoken("card_noted")
     match asked:
         case CaptureField.CARD_NUMBER:
             number = card.digits[asked]

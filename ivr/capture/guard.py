@@ -1,4 +1,4 @@
-"""Whether anybody else could see or hear what a caller keys; any doubt means no card by phone.
+"""Whether anybody else could see or hear what a caller keys or says; any doubt means no card.
 
 What the PBX shows of each was measured on Asterisk 22.10.1:
 
@@ -9,7 +9,11 @@ What the PBX shows of each was measured on Asterisk 22.10.1:
 - a bridge's subscriber hears no digits, but a caller in a bridge is heard by others;
 - a snoop is a channel named "Snoop/<channel id>-…";
 - a channel that ARI records cannot be moved to us before its recording has ended;
-- MixMonitor leaves the channel variable MIXMONITOR_FILENAME, also after it was stopped.
+- MixMonitor leaves the channel variable MIXMONITOR_FILENAME, also after it was stopped;
+- ChanSpy leaves nothing on the channel it listens to; the spy is a channel in that application.
+
+What is said cannot be muted as keys are, so for a voice more must be known: the last one, which
+matters for keys too little to refuse a caller, and that nobody listens to our own ears.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ OLDEST = (22, 10, 1)
 LEAKING_LEVELS = frozenset({"DTMF", "DEBUG", "TRACE", "*"})
 EVERY_CHANNEL = "__AST_CHANNEL_ALL_TOPIC"
 EVERY_ENDPOINT = "__AST_ENDPOINT_ALL_TOPIC"
+SPIES = frozenset({"chanspy", "extenspy"})
+"""applications of the dial plan, in lower case, that hear other channels"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,14 @@ class Facts:
     subscribers: tuple[Subscriber, ...]
     channel_names: dict[str, str]
     """id → name of every channel of the PBX"""
-    bridged: frozenset[str]
-    """ids of the channels in any bridge"""
+    running: dict[str, str]
+    """id → application of the dial plan that every channel is in"""
+    bridges: dict[str, frozenset[str]]
+    """id → ids of the channels in every bridge"""
     recorded_to: str
-    """the channel's MIXMONITOR_FILENAME; empty if it has none"""
+    """the MIXMONITOR_FILENAME of the channel or of our ears; empty if none has one"""
+    ears: frozenset[str] = frozenset()
+    """ids of what we put up ourselves to hear the caller: snoop, media channel, bridge"""
 
 
 def doubts(facts: Facts) -> list[str]:
@@ -70,6 +80,11 @@ def doubts(facts: Facts) -> list[str]:
         *_subscribers(facts),
         *_listeners(facts),
     ]
+
+
+def doubts_of_voice(facts: Facts) -> list[str]:
+    """Why the caller may not be asked to speak, beyond `doubts`; then there are keys."""
+    return [*_spies(facts), *_ears(facts)]
 
 
 def _version(version: str) -> Iterator[str]:
@@ -109,10 +124,33 @@ def _subscribers(facts: Facts) -> Iterator[str]:
 def _listeners(facts: Facts) -> Iterator[str]:
     if facts.channel_id not in facts.channel_names:
         yield "the PBX does not list the caller's channel"
-    snoop = f"Snoop/{facts.channel_id}-"
-    if any(name.startswith(snoop) for name in facts.channel_names.values()):
+    if _is_snooped(facts, facts.channel_id):
         yield "the caller's channel is being snooped on: hang up the snoop"
-    if facts.channel_id in facts.bridged:
+    if any(facts.channel_id in channels for channels in facts.bridges.values()):
         yield "the caller's channel is in a bridge: others hear it"
     if facts.recorded_to:
         yield "the caller's channel has a MixMonitor: stop it, and clear MIXMONITOR_FILENAME"
+
+
+def _spies(facts: Facts) -> Iterator[str]:
+    for channel_id, app in facts.running.items():
+        if app.lower() in SPIES:
+            name = facts.channel_names.get(channel_id, channel_id)
+            yield f"{name} runs {app}, which may hear the caller: end it"
+
+
+def _ears(facts: Facts) -> Iterator[str]:
+    if any(_is_snooped(facts, ear) for ear in facts.ears):
+        yield "our own ear is being snooped on: hang up the snoop"
+    for bridge, channels in facts.bridges.items():
+        if facts.ears & channels and (bridge not in facts.ears or channels - facts.ears):
+            yield "somebody else is in the bridge of our own ear: take them out"
+
+
+def _is_snooped(facts: Facts, channel_id: str) -> bool:
+    """By anybody but ourselves."""
+    snoop = f"Snoop/{channel_id}-"
+    return any(
+        name.startswith(snoop) and id_ not in facts.ears
+        for id_, name in facts.channel_names.items()
+    )

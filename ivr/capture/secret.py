@@ -35,6 +35,14 @@ class SecretDigits:
         self._block[self._length] = ord(key)
         self._length += 1
 
+    def take_over(self, other: SecretDigits) -> None:
+        """Hold what `other` holds, in place of what was here; `other` is cleared."""
+        if self._wiped:
+            raise ValueError("these digits are wiped")
+        self._block[:] = other._block
+        self._length = other._length
+        other.clear()
+
     def clear(self) -> None:
         """Forget what was keyed; more may be keyed."""
         for place in range(CAPACITY):

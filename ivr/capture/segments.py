@@ -25,7 +25,7 @@ from ivr.capture import guard, hardening
 from ivr.capture.collecting import Collecting, Progress, SecureHandset
 from ivr.capture.facts import FactsMissing
 from ivr.capture.fields import Prompts
-from ivr.capture.guard import Facts
+from ivr.capture.hearing import CardEars, Eyes, Overheard
 from ivr.capture.tokenising import Connector
 from ivr.dialogue.endings import HungUp, LineError
 from ivr.log import about_call
@@ -71,16 +71,13 @@ class SecureLine(SecureHandset, Protocol):
         ...
 
 
-class Eyes(Protocol):
-    """Who reads for the guard (`facts.FactReader`)."""
-
-    async def read(self, channel_id: str) -> Facts:
-        """Raises FactsMissing."""
-        ...
-
-
 Tell = Callable[[str, Mapping[str, str]], Awaitable[None]]
 """Sends `saldo serve` a message of that name with these variables. Raises LineError."""
+
+
+def by_keys(_channel_id: str) -> CardEars | None:
+    """For a company that does not take cards by voice."""
+    return None
 
 
 def today() -> date:
@@ -100,6 +97,8 @@ class Segments:
     serve_app: str
     limit_seconds: float
     clock: Callable[[], date] = today
+    ears: Callable[[str], CardEars | None] = by_keys
+    """those of a channel"""
 
     async def take(self, line: SecureLine) -> None:
         """Hold one segment. Raises nothing but CancelledError, after the caller was given back."""
@@ -143,6 +142,9 @@ class Segments:
             return CALLER_HUNG_UP
         except TimeoutError:
             return CANCELED
+        except Overheard as error:
+            log.error("segment_refused", why=error.reasons)  # noqa: TRY400 - its trace says nothing more
+            return INTERNAL_ERROR
         except Exception as error:  # noqa: BLE001 - the segment's outer edge: the caller must be given back
             # Its text may be made of what was keyed, and the log's guard knows card numbers only.
             log.error("segment_failed", why=type(error).__name__, where=places_of(error))  # noqa: TRY400
@@ -152,7 +154,8 @@ class Segments:
         async def report(progress: Progress) -> None:
             await self._report(request.id, progress)
 
-        return Collecting(line, self.prompts, self.connector, request, self.clock(), report)
+        ears = self.ears(line.channel_id)
+        return Collecting(line, self.prompts, self.connector, request, self.clock(), report, ears)
 
     async def _is_safe(self, channel_id: str) -> bool:
         try:

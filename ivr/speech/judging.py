@@ -11,12 +11,16 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ivr.dialogue.hearing import COMMAND, NAME, Expecting, Heard, Unheard
+from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, SPELLING, Expecting, Heard, Unheard
 from ivr.speech.grammar import UNKNOWN, Grammar
 from ivr.speech.meanings import meaning
 from ivr.speech.recogniser import Guess
 
 OTHERS = 10
+OPEN_ENDED = frozenset({NAME, DIGITS, SPELLING, "expiry"})
+"""more can always follow, unless it is known how much is asked for"""
+WORDS_OF_A_NAME = 2
+_ANY_DAY = dt.date(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,22 @@ def readings(
     ]
 
 
-def is_complete(expecting: Expecting, grammars: Sequence[Grammar], words: str) -> bool:
-    """Whether the words so far need not be followed by more; then a short pause ends the answer."""
-    heard = _read(words, grammars, dt.date.min.replace(year=2000))
-    if heard is None or expecting.grammar == NAME:
-        return False
-    return (
-        heard.grammar == COMMAND
-        or not expecting.longest
-        or (len(heard.meaning) >= expecting.longest)
-    )
+def is_complete(expecting: Expecting, grammars: Sequence[Grammar], words: str) -> bool | None:
+    """Whether the words so far need not be followed by more; then a short pause ends the answer.
+
+    None when they must be: fewer digits than any answer has.
+    """
+    heard = read(words, grammars, _ANY_DAY)
+    if heard is not None and heard.grammar == COMMAND:
+        return True
+    if expecting.grammar == NAME and not grammars[0].begins(words):
+        return len(words.split()) >= WORDS_OF_A_NAME
+    if expecting.grammar in OPEN_ENDED:
+        length = 0 if heard is None else len(heard.meaning)
+        if length < max(expecting.shortest, 1):
+            return None
+        return bool(expecting.longest) and length >= expecting.longest
+    return heard is not None
 
 
 def _sentences(
@@ -86,12 +96,13 @@ def _sentences(
     for guess in evidence.narrow:
         if guess.score < evidence.narrow[0].score - strictness.behind_the_best:
             return
-        heard = _read(guess.words, grammars, today)
+        heard = read(guess.words, grammars, today)
         if heard is not None:
             yield guess, heard
 
 
-def _read(words: str, grammars: Sequence[Grammar], today: dt.date) -> Heard | None:
+def read(words: str, grammars: Sequence[Grammar], today: dt.date) -> Heard | None:
+    """What a whole sentence means, by the first grammar whose it is."""
     for grammar in grammars:
         tags = grammar.read(words) if words else None
         meant = None if tags is None else meaning(grammar.name, tags, today)
@@ -119,5 +130,5 @@ def _name(grammars: Sequence[Grammar], evidence: Evidence, today: dt.date) -> He
     if not found:
         return Unheard.UNCLEAR
     best, *others = found
-    command = _read(evidence.wide[0].words, grammars, today) if evidence.wide else None
+    command = read(evidence.wide[0].words, grammars, today) if evidence.wide else None
     return command or Heard(NAME, best, best, tuple(others[:OTHERS]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -147,7 +148,8 @@ def good_facts(**changes: Any) -> Facts:
             Subscriber("saldo-capture", frozenset({CHANNEL}), frozenset()),
         ),
         "channel_names": {CHANNEL: "PJSIP/trunk-00000001", "2.2": "PJSIP/trunk-00000002"},
-        "bridged": frozenset({"2.2"}),
+        "running": {CHANNEL: "Stasis", "2.2": "Stasis"},
+        "bridges": {"b": frozenset({"2.2"})},
         "recorded_to": "",
     }
     return Facts(**facts | changes)
@@ -158,11 +160,16 @@ class FakeEyes:
 
     def __init__(self) -> None:
         self.facts: Facts | None = good_facts()
+        self.later: Facts | None = None
+        """what the next looks show, when it is something else"""
+        self.looks = 0
 
-    async def read(self, channel_id: str) -> Facts:
-        if self.facts is None:
+    async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
+        self.looks += 1
+        facts = self.later if self.later and self.looks > 1 else self.facts
+        if facts is None:
             raise FactsMissing("the PBX did not answer")
-        return self.facts
+        return replace(facts, ears=frozenset(ears))
 
 
 def not_a_test_card() -> str:

@@ -37,6 +37,10 @@ def application(name: str, channels: list[str], endpoints: list[str]) -> dict[st
     }
 
 
+def channel(channel_id: str, name: str, app: str = "Stasis") -> dict[str, Any]:
+    return {"id": channel_id, "name": name, "dialplan": {"app_name": app}}
+
+
 class FakePbx:
     """Answers the guard's questions as Asterisk does."""
 
@@ -46,7 +50,7 @@ class FakePbx:
             "/ari/asterisk/info": INFO,
             "/ari/asterisk/logging": LOGS,
             "/ari/applications": [application("saldo-capture", [CHANNEL], [])],
-            "/ari/channels": [{"id": CHANNEL, "name": "PJSIP/loop-00000003"}],
+            "/ari/channels": [channel(CHANNEL, "PJSIP/loop-00000003")],
             "/ari/bridges": [{"id": "b", "channels": ["2.2"]}],
         }
 
@@ -77,7 +81,8 @@ async def test_the_facts_of_a_quiet_pbx_leave_no_doubt(pbx: tuple[FakePbx, FactR
     _, reader = pbx
     facts = await reader.read(CHANNEL)
     assert facts.channel_names == {CHANNEL: "PJSIP/loop-00000003"}
-    assert facts.bridged == {"2.2"}
+    assert facts.bridges == {"b": {"2.2"}}
+    assert facts.running == {CHANNEL: "Stasis"}
     assert doubts(facts) == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ivr.billing.captures import CaptureField, CaptureRequest, ErrorType
 from ivr.capture import cards, fields
-from ivr.capture.fields import Card, Spoken, blank, problem, prompt, read_back, rule
+from ivr.capture.fields import Asking, Card, Spoken, blank, problem, prompt, read_back, rule
 from tests.capture.secure_part import TODAY, Prompts, pan
 from tests.capture.test_secret import keyed
 
@@ -93,8 +93,7 @@ def test_a_number_the_gateway_does_not_take_is_no_valid_number() -> None:
 
 def test_a_prompt_says_what_was_wrong_and_when_it_is_the_last_try() -> None:
     entered, error = card(number=pan("amex")), ErrorType.INVALID_SECURITY_CODE
-    first, last = (1, None), (3, error)
-    asked = [prompt(Prompts(), CODE, attempt, entered, why) for attempt, why in (first, last)]
+    asked = [prompt(Prompts(), each, entered) for each in (Asking(CODE, 1), Asking(CODE, 3, error))]
     assert [[spoken.phrase for spoken in phrases] for phrases in asked] == [
         ["ask_security_code.amex"],
         ["error.invalid-security-code", "last_try", "ask_security_code.amex.attempt2"],
@@ -104,12 +103,14 @@ def test_a_prompt_says_what_was_wrong_and_when_it_is_the_last_try() -> None:
 @pytest.mark.parametrize("error", [None, *ErrorType])
 @pytest.mark.parametrize("field", list(CaptureField))
 @pytest.mark.parametrize("brand", ["visa", "amex"])
+@pytest.mark.parametrize(("by_voice", "misheard"), [(False, False), (True, False), (True, True)])
 async def test_every_prompt_has_sounds_in_every_language(
-    field: CaptureField, error: ErrorType | None, brand: str
+    field: CaptureField, error: ErrorType | None, brand: str, *, by_voice: bool, misheard: bool
 ) -> None:
     voice = Prompts()
     for attempt in range(1, fields.ATTEMPTS + 1):
-        for spoken in prompt(voice, field, attempt, card(number=pan(brand)), error):
+        asking = Asking(field, attempt, error, by_voice, misheard)
+        for spoken in prompt(voice, asking, card(number=pan(brand))):
             for language in ("en", "es"):
                 assert await voice.sounds(spoken.phrase, language)
 
@@ -121,6 +122,27 @@ def test_what_is_read_back_is_what_may_be_heard() -> None:
     )
     assert read_back(EXPIRY, entered, TODAY) == Spoken("expiry_is", {"date": date(2030, 12, 1)})
     assert read_back(CODE, entered, TODAY) is None
+
+
+def test_of_what_was_said_nothing_is_read_back() -> None:
+    entered = card(number="", expiry="")
+    entered.say(NUMBER, keyed(pan()))
+    entered.say(EXPIRY, keyed("1230"))
+    assert [read_back(each, entered, TODAY) for each in (NUMBER, EXPIRY)] == [
+        Spoken("card_noted"), Spoken("card_noted"),
+    ]  # fmt: skip
+
+
+def test_after_a_mishearing_what_comes_next_is_said_and_no_error_is_blamed_on_the_card() -> None:
+    error = ErrorType.INVALID_CARD_NUMBER
+    again, keys = (
+        prompt(Prompts(), Asking(NUMBER, attempt, error, by_voice, was_misheard=True), card())
+        for attempt, by_voice in ((2, True), (3, False))
+    )
+    assert [each.phrase for each in again] == ["card_misheard", "say_card_number.attempt2"]
+    assert [each.phrase for each in keys] == [
+        "card_misheard_use_keys", "last_try", "ask_card_number.attempt3",
+    ]  # fmt: skip
 
 
 @given(st.text("0123456789", max_size=19), st.text("0123456789", max_size=4))

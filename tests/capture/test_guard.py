@@ -38,7 +38,7 @@ def test_a_quiet_pbx_leaves_no_doubt() -> None:
         ({"logs": (LogFile("", frozenset({"DEBUG"})),)}, "console takes debug"),
         ({"logs": (LogFile("x", frozenset({"TRACE", "DEBUG"})),)}, "debug, trace"),
         (named(**{"9.9": f"Snoop/{CHANNEL}-00000000"}), "snooped"),
-        ({"bridged": frozenset({CHANNEL})}, "in a bridge"),
+        ({"bridges": {"b": frozenset({CHANNEL})}}, "in a bridge"),
         ({"recorded_to": "/monitor/x.wav"}, "MixMonitor"),
         ({"channel_names": {}}, "does not list"),
     ],
@@ -86,5 +86,5 @@ def test_an_older_or_unknown_asterisk_will_not(version: str) -> None:
 
 
 def test_every_doubt_is_told_at_once() -> None:
-    facts = good_facts(version="1.8", bridged=frozenset({CHANNEL}), recorded_to="x")
+    facts = good_facts(version="1.8", bridges={"b": frozenset({CHANNEL})}, recorded_to="x")
     assert len(doubts(facts)) == 3

@@ -1,0 +1,137 @@
+"""What a caller says of a card, made out: digits into memory that is wiped, and no word beyond.
+
+A misheard card must never be charged, and nothing is read back. So a recogniser's guess is taken
+only when it passes the field's own check (the check digit, the length, a month that is not past)
+and nothing else that may have been said passes it too; anything else is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+
+from ivr.billing.captures import CaptureField
+from ivr.capture import cards
+from ivr.capture.fields import POSTAL_CODE_LENGTHS
+from ivr.capture.secret import CAPACITY, SecretDigits
+from ivr.dialogue.hearing import COMMAND, Expecting, Heard, Unheard
+from ivr.speech.endpointing import Patience
+from ivr.speech.grammar import Grammar
+from ivr.speech.judging import Evidence, Strictness, read, readings
+
+NUMBER_PAUSES = Patience(after_complete=0.8, after_incomplete=2.5, longest=28.0)
+"""people look up from the card between groups of digits"""
+OTHER_PAUSES = Patience(after_complete=0.5, after_incomplete=1.5, longest=15.0)
+USUAL_LENGTHS = frozenset({15, 16})
+"""a Visa number may end at 13 digits too: after those a longer pause shows that it did"""
+
+Check = Callable[[SecretDigits], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenField:
+    """How one field is said, and when what was said is good."""
+
+    expecting: Expecting
+    pauses: Patience
+    is_good: Check
+    is_complete: Check
+    """no more need follow: a short pause ends it"""
+
+
+def spoken_field(
+    asked: CaptureField, brand: cards.Brand, today: date, first_word_seconds: float
+) -> SpokenField:
+    """The field as it is said. The security code's length is its brand's."""
+    grammar = "expiry" if asked is CaptureField.EXPIRATION_DATE else "digits"
+    expecting = Expecting(grammar, patience_seconds=first_word_seconds)
+    match asked:
+        case CaptureField.CARD_NUMBER:
+            return SpokenField(expecting, NUMBER_PAUSES, cards.is_card_number, _is_usual_number)
+        case CaptureField.EXPIRATION_DATE:
+            is_good: Check = lambda digits: cards.expiry_month(digits, today) is not None  # noqa: E731 - as its neighbours are
+        case CaptureField.SECURITY_CODE:
+            is_good = cards.has_length(brand.code_length)
+        case CaptureField.POSTAL_CODE:
+            is_long = cards.has_length(POSTAL_CODE_LENGTHS[-1])
+            is_good = cards.has_length(*POSTAL_CODE_LENGTHS)
+            return SpokenField(expecting, OTHER_PAUSES, is_good, is_long)
+    return SpokenField(expecting, OTHER_PAUSES, is_good, is_good)
+
+
+def _is_usual_number(digits: SecretDigits) -> bool:
+    return len(digits) in USUAL_LENGTHS and cards.is_card_number(digits)
+
+
+class SpokenDigits:
+    """Makes out one answer (`speech.listening.Answering`).
+
+    What is taken is in `into` when the result is of the field's grammar; the result itself has
+    neither meaning nor words, but for a command's meaning.
+    """
+
+    def __init__(
+        self,
+        field: SpokenField,
+        grammars: Sequence[Grammar],
+        strictness: Strictness,
+        today: date,
+        into: SecretDigits,
+    ) -> None:
+        self._field = field
+        self._grammars = grammars
+        self._strictness = strictness
+        self._today = today
+        self._into = into
+
+    def patience(self) -> Patience:
+        pauses = self._field.pauses
+        return Patience(
+            self._field.expecting.patience_seconds,
+            pauses.after_complete,
+            pauses.after_incomplete,
+            pauses.after_noise,
+            pauses.longest,
+            pauses.cough,
+        )
+
+    def is_complete(self, words: str) -> bool:
+        heard = read(words, self._grammars, self._today)
+        if heard is None or heard.grammar == COMMAND:
+            return heard is not None
+        with SecretDigits() as digits:
+            return _fill(digits, heard.meaning) and self._field.is_complete(digits)
+
+    def judge(self, evidence: Evidence) -> Heard | Unheard:
+        found = readings(self._grammars, evidence, self._today, self._strictness)
+        if not found:
+            return Unheard.UNCLEAR
+        if found[0].grammar == COMMAND:
+            return Heard(COMMAND, found[0].meaning, "")
+        with ExitStack() as wiped:
+            good = self._good((each for each in found if each.grammar != COMMAND), wiped)
+            if len(good) != 1:
+                return Unheard.UNCLEAR
+            self._into.take_over(good[0])
+        return Heard(self._field.expecting.grammar, "", "")
+
+    def _good(self, found: Iterable[Heard], wiped: ExitStack) -> list[SecretDigits]:
+        """The different digits that pass the check."""
+        good: list[SecretDigits] = []
+        for each in found:
+            digits = wiped.enter_context(SecretDigits())
+            is_new = _fill(digits, each.meaning) and digits not in good
+            if is_new and self._field.is_good(digits):
+                good.append(digits)
+        return good
+
+
+def _fill(digits: SecretDigits, meaning: str) -> bool:
+    """Put the digits of a meaning there; False when they are too many for anything asked here."""
+    if len(meaning) > CAPACITY:
+        return False
+    for digit in meaning:
+        digits.append(digit)
+    return True
