@@ -19,7 +19,7 @@ from ivr.speech.models import prove
 from ivr.speech.name_sounds import NameSounds
 from ivr.speech.recogniser import VoskModel
 from ivr.storage.errors import StorageError
-from ivr.storage.name_index import index_names
+from ivr.storage.name_index import Indexed, any_names_left, index_names
 from ivr.storage.pool import Database
 from ivr.telephony.ari import Ari
 from ivr.telephony.errors import TelephonyError
@@ -125,22 +125,30 @@ class Hearing:
 async def keep_names_findable(
     database: Database, known: Nicknames, migrated: asyncio.Event
 ) -> None:
-    """Index the names of new and changed customers, for ever, whoever brought them in."""
+    """Index the names of new and changed customers, for ever, whoever brought them in.
+
+    While nothing changes a look is one query that reads one row of an index at most.
+    """
     await migrated.wait()
     pronouncer = NameSounds(BATCH_SECONDS)  # of its own: a caller's name must not queue behind
+    are_nicknames_in = False
     try:
         while True:
             try:
-                found = await index_names(database, pronouncer, known)
+                if not are_nicknames_in or await any_names_left(database):
+                    _tell(await index_names(database, pronouncer, known))
+                    are_nicknames_in = True
             except (LedgerUnavailable, PronunciationUnavailable) as error:
                 log.warning("names_not_indexed", why=str(error))
             except (
                 StorageError
             ):  # a mistake of ours: calls go on, and account numbers find everyone
                 log.exception("names_not_indexed")
-            else:
-                if found.customers:
-                    log.info("names_indexed", customers=found.customers, names=found.names)
             await asyncio.sleep(LOOK_SECONDS)
     finally:
         await pronouncer.aclose()
+
+
+def _tell(found: Indexed) -> None:
+    if found.customers:
+        log.info("names_indexed", customers=found.customers, names=found.names)

@@ -62,7 +62,7 @@ Models = Annotated[
 
 @app.command()
 def install(
-    languages: Annotated[list[Language], typer.Argument(metavar="en|es...", help="Which.")],
+    languages: Annotated[list[str], typer.Argument(metavar="en|es...", help="Which.")],
     folder: Annotated[
         Path, typer.Option("--folder", metavar="DIR", help="Where to.", show_default="var/models")
     ] = INSTALLED,
@@ -83,15 +83,26 @@ def install(
 
     Example: saldo speech install en es
     """
-    wanted = list(dict.fromkeys(language.value for language in languages))
-    done = asyncio.run(_install(wanted, folder.expanduser().absolute(), source))
-    _tell(done)
+    wanted = list(dict.fromkeys(languages))
+    for language in wanted:
+        if language not in hearing.LANGUAGES:
+            raise typer.BadParameter(
+                f"callers speak {' or '.join(hearing.LANGUAGES)}, not {language!r}"
+            )
+    _tell(asyncio.run(_install(wanted, folder.expanduser().absolute(), source)))
 
 
 async def _install(languages: Sequence[str], folder: Path, source: str) -> dict[str, Installed]:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     done: dict[str, Installed] = {}
-    with Progress(*columns, TimeRemainingColumn(), transient=True) as progress:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         async with Mirror(source) as mirror:
             for language in languages:
                 task = progress.add_task(language, total=None)
@@ -104,12 +115,7 @@ async def _install(languages: Sequence[str], folder: Path, source: str) -> dict[
                     ),
                 )
                 what = f"{found.name} is now in" if found.name else "is there already:"
-                progress.console.print(
-                    f"{language}: {what} {found.folder}, {found.rate} samples a second",
-                    soft_wrap=True,
-                    markup=False,
-                    highlight=False,
-                )
+                console.print(f"{language}: {what} {found.folder}, {found.rate} samples a second")
     return done
 
 
@@ -186,6 +192,8 @@ def _with_models(loaded: Settings, models: str, language: Language | None) -> Se
         named = {each: str(folder / each) for each in hearing.LANGUAGES if (folder / each).exists()}
     wanted = [each for each in hearing.LANGUAGES if language is None or each == language.value]
     named = {each: named[each] for each in wanted if named.get(each)}
+    if not named and models:
+        raise SettingsError(f"there is no {' or '.join(wanted)} in {models}: see --models")
     if not named:
         raise SettingsError(
             f"no speech model is named for {' or '.join(wanted)}: run `saldo speech install` and "
@@ -197,20 +205,20 @@ def _with_models(loaded: Settings, models: str, language: Language | None) -> Se
 async def _results(
     loaded: Settings, language: Language | None, like: Utterance, wav: Path | None, question: str
 ) -> list[Result]:
-    ears = hearing.ears(loaded)
-    if ears is None:
-        return []
     names: list[str] = list(loaded.speech.models)
     preferred = loaded.company.language if loaded.company.language in names else names[0]
     spoken = language.value if language else preferred
+    trials: list[Trial]
+    if wav is not None:
+        trials = [understanding.recorded(spoken, question, wav)]
+    elif like.words:
+        trials = [await understanding.spoken(spoken, question, like)]
+    else:
+        trials = await understanding.self_test(names, replace(like, words=""))
+    ears = hearing.ears(loaded)
+    if ears is None:
+        return []
     try:
-        trials: list[Trial]
-        if wav is not None:
-            trials = [understanding.recorded(spoken, question, wav)]
-        elif like.words:
-            trials = [await understanding.spoken(spoken, question, like)]
-        else:
-            trials = await understanding.self_test(names, replace(like, words=""))
         return [await understanding.understand(ears, trial) for trial in trials]
     finally:
         ears.close()

@@ -124,6 +124,7 @@ def _there(place: Path) -> Installed:
 @contextlib.contextmanager
 def _working(folder: Path) -> Iterator[Path]:
     """A folder of our own on the same disk, gone afterwards; one installation at a time."""
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -137,6 +138,9 @@ def _working(folder: Path) -> Iterator[Path]:
             yield Path(work)
     finally:
         os.close(lock)
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not empty: the model is there
+                folder.rmdir()
 
 
 def _room(folder: Path, offer: Offer) -> None:

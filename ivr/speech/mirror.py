@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -177,5 +178,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{error.status} {error.message}".strip()
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or str(error.os_error)
+        number, text = error.errno or 0, error.strerror or str(error)
+        return os.strerror(number) if number > 0 else text  # asyncio's own text repeats the address
     return str(error) or "no answer in time"

@@ -49,6 +49,14 @@ async def names_left(database: Database) -> int:
     return int(row["waiting"]) if row else 0
 
 
+async def any_names_left(database: Database) -> bool:
+    """Whether `index_names` has anything to do; costs one row of an index.
+
+    Raises LedgerUnavailable.
+    """
+    return await database.row("first_name_to_index") is not None
+
+
 async def index_names(
     database: Database,
     pronouncer: Pronouncer,

@@ -15,7 +15,7 @@ from tests.cli.terminal import every_command
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 PAGES += [PROJECT / "docker/README.md", PROJECT / "asterisk-config/README.md"]
 SCENARIOS = (PROJECT / "docs/scenarios.md").read_text(encoding="utf-8")
-COMMAND = re.compile(r"^\s*(?:\S+/)?saldo ((?:lab|db|prompts) )?([a-z]+)", re.MULTILINE)
+COMMAND = re.compile(r"^\s*(?:\S+/)?saldo ((?:lab|db|prompts|speech) )?([a-z]+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -25,7 +25,7 @@ def test_every_command_that_a_page_types_exists() -> None:
     for line in (line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()):
         code = line if line.startswith("    ") else "\n".join(re.findall(r"`([^`]+)`", line))
         typed |= {f"{group}{word}" for group, word in COMMAND.findall(code)}
-    assert {"lab reset", "call", "import"} <= typed
+    assert {"lab reset", "speech install", "call", "import"} <= typed
     assert typed - {"lab", "doctor"} <= known  # doctor: named as missing
 
 

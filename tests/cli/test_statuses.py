@@ -18,7 +18,7 @@ from tests.cli.terminal import NOBODY, Typed, every_command
 SCENARIO = str(PROJECT / "tests/scenarios/silence.yaml")
 WITH_SETTINGS = (
     *("serve", "capture", "demo", "lab up", "import x.csv", "db migrate"),
-    *("prompts build",),
+    *("prompts build", "speech test"),
 )
 
 
@@ -135,7 +135,7 @@ def test_a_mistyped_command_is_one_line_that_says_where_help_is(
     assert ran.complaint == complaint
 
 
-@pytest.mark.parametrize("words", ["", "lab", "db", "prompts"])
+@pytest.mark.parametrize("words", ["", "lab", "db", "prompts", "speech"])
 def test_a_command_left_out_brings_the_list_of_them(typed: Typed, words: str) -> None:
     ran = typed(*words.split())
     assert ran.status == 2

@@ -19,6 +19,10 @@ ORDER BY customers.id
 -- How many are waiting.
 SELECT count(*) AS waiting FROM names_to_index
 
+-- name: first_name_to_index
+-- Whether there is one: a look at the index, also where thousands were just taken out.
+SELECT customer_id FROM names_to_index ORDER BY customer_id LIMIT 1
+
 -- name: name_words_there
 -- Which of these words are known.
 SELECT word FROM name_words WHERE word = ANY ($1::text[])
