@@ -27,6 +27,10 @@ OTHER_PAUSES = Patience(after_complete=0.5, after_incomplete=1.5, longest=15.0)
 USUAL_LENGTHS = frozenset({15, 16})
 """a Visa number may end at 13 digits too: after those a longer pause shows that it did"""
 
+BEHIND_THE_BEST = 3.0
+"""how much less a guess may fit than the best one, which failed the check. The further down the
+guesses, the likelier it is that one passes by chance: a check digit passes every tenth number"""
+
 Check = Callable[[SecretDigits], bool]
 
 
@@ -49,7 +53,7 @@ def spoken_field(
     expecting = Expecting(grammar, patience_seconds=first_word_seconds)
     match asked:
         case CaptureField.CARD_NUMBER:
-            return SpokenField(expecting, NUMBER_PAUSES, cards.is_card_number, _is_usual_number)
+            return SpokenField(expecting, NUMBER_PAUSES, _is_number, _is_usual_number)
         case CaptureField.EXPIRATION_DATE:
             is_good: Check = lambda digits: cards.expiry_month(digits, today) is not None  # noqa: E731 - as its neighbours are
         case CaptureField.SECURITY_CODE:
@@ -61,8 +65,13 @@ def spoken_field(
     return SpokenField(expecting, OTHER_PAUSES, is_good, is_good)
 
 
+def _is_number(digits: SecretDigits) -> bool:
+    """Of a known brand too: a 0 that was not said, at the front, leaves the check digit right."""
+    return cards.is_card_number(digits) and cards.brand_of(digits) is not cards.UNKNOWN
+
+
 def _is_usual_number(digits: SecretDigits) -> bool:
-    return len(digits) in USUAL_LENGTHS and cards.is_card_number(digits)
+    return len(digits) in USUAL_LENGTHS and _is_number(digits)
 
 
 class SpokenDigits:
@@ -106,25 +115,26 @@ class SpokenDigits:
 
     def judge(self, evidence: Evidence) -> Heard | Unheard:
         found = readings(self._grammars, evidence, self._today, self._strictness)
-        if not found:
-            return Unheard.UNCLEAR
-        if found[0].grammar == COMMAND:
-            return Heard(COMMAND, found[0].meaning, "")
+        if found and found[0][0].grammar == COMMAND:
+            return Heard(COMMAND, found[0][0].meaning, "")
         with ExitStack() as wiped:
-            good = self._good((each for each in found if each.grammar != COMMAND), wiped)
-            if len(good) != 1:
+            good = self._good(found, wiped)
+            if len(good) != 1 or good[0][1] > BEHIND_THE_BEST:
                 return Unheard.UNCLEAR
-            self._into.take_over(good[0])
+            self._into.take_over(good[0][0])
         return Heard(self._field.expecting.grammar, "", "")
 
-    def _good(self, found: Iterable[Heard], wiped: ExitStack) -> list[SecretDigits]:
-        """The different digits that pass the check."""
-        good: list[SecretDigits] = []
-        for each in found:
+    def _good(
+        self, found: Iterable[tuple[Heard, float]], wiped: ExitStack
+    ) -> list[tuple[SecretDigits, float]]:
+        """The different digits that pass the check, and how far each is behind the best guess."""
+        good: list[tuple[SecretDigits, float]] = []
+        for heard, behind in found:
             digits = wiped.enter_context(SecretDigits())
-            is_new = _fill(digits, each.meaning) and digits not in good
-            if is_new and self._field.is_good(digits):
-                good.append(digits)
+            is_one = heard.grammar != COMMAND and _fill(digits, heard.meaning)
+            is_new = all(digits != other for other, _ in good)
+            if is_one and is_new and self._field.is_good(digits):
+                good.append((digits, behind))
         return good
 
 

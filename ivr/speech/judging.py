@@ -62,10 +62,13 @@ def judge(
 
 def readings(
     grammars: Sequence[Grammar], evidence: Evidence, today: dt.date, strictness: Strictness
-) -> list[Heard]:
-    """All that may have been said, likeliest first: for answers that bear a check of their own."""
+) -> list[tuple[Heard, float]]:
+    """All that may have been said, likeliest first, and how much less each fits than the best.
+
+    For answers that bear a check of their own.
+    """
     return [
-        heard
+        (heard, evidence.narrow[0].score - guess.score)
         for guess, heard in _sentences(grammars, evidence, today, strictness)
         if _fits(guess, evidence, strictness)
     ]

@@ -123,9 +123,21 @@ def test_the_same_number_in_other_words_is_not_another_number() -> None:
     assert answer.digits == "012"
 
 
-def test_a_guess_far_behind_the_best_is_none() -> None:
+def test_a_guess_far_behind_the_best_is_not_taken() -> None:
     answer = Answer(NUMBER)
-    assert answer.said(MISHEARD, (VISA, -20.0)) is Unheard.UNCLEAR
+    assert answer.said(MISHEARD, (VISA, -4.0)) is Unheard.UNCLEAR
+
+
+def test_a_guess_far_behind_the_best_still_casts_doubt() -> None:
+    answer = Answer(NUMBER)
+    assert answer.said(VISA, (VISA_TOO, -5.0)) is Unheard.UNCLEAR
+    assert answer.said(VISA, (VISA_TOO, -20.0)) == Heard("digits", "", "")
+
+
+def test_a_zero_that_was_not_said_makes_no_second_number_of_it() -> None:
+    answer = Answer(NUMBER)
+    assert answer.said(VISA, f"oh {VISA}") == Heard("digits", "", "")
+    assert answer.digits == "4111" + "1" * 12
 
 
 @pytest.mark.parametrize("words", ["", "[unk]", f"{VISA} [unk]", "four one one one", "yes please"])
