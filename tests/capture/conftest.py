@@ -1,4 +1,4 @@
-"""Segments run in virtual time; what talks over loopback has a real clock."""
+"""Segments run in virtual time; what talks over loopback, or decodes, has a real clock."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from ivr.capture.secret import SecretDigits
 from tests.fakes.virtual_time import VirtualTimeLoop
 
-OVER_LOOPBACK = ("test_facts", "test_app")
+IN_REAL_TIME = ("test_facts", "test_hearing", "test_spoken_cards")
 
 
 def pytest_asyncio_loop_factories(
     config: object, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    if item.path.stem in OVER_LOOPBACK:
+    if item.path.stem in IN_REAL_TIME:
         return {"real": asyncio.SelectorEventLoop}
     return {"virtual": VirtualTimeLoop}
 

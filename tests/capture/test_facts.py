@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestServer
 
 from ivr.capture import facts as facts_module
 from ivr.capture.facts import FactReader, FactsMissing
-from ivr.capture.guard import EVERY_CHANNEL, doubts
+from ivr.capture.guard import EVERY_CHANNEL, doubts, doubts_of_voice
 from tests.capture.secure_part import CHANNEL
 
 # What Asterisk 22.10.1 answered on a real call, shortened to what the guard reads.
@@ -96,6 +96,20 @@ async def test_a_mixmonitor_is_found(pbx: tuple[FakePbx, FactReader]) -> None:
     fake, reader = pbx
     fake.answers[f"/ari/channels/{CHANNEL}/variable"] = {"value": "/spool/monitor/x.wav"}
     assert "MixMonitor" in doubts(await reader.read(CHANNEL))[0]
+
+
+async def test_a_mixmonitor_on_our_own_ear_is_found(pbx: tuple[FakePbx, FactReader]) -> None:
+    fake, reader = pbx
+    fake.answers["/ari/channels/ear-s/variable"] = {"value": "/spool/monitor/x.wav"}
+    facts = await reader.read(CHANNEL, ("ear-s", "ear-m", "ear-b"))
+    assert facts.ears == {"ear-s", "ear-m", "ear-b"}
+    assert "MixMonitor" in doubts(facts)[0]
+
+
+async def test_a_spy_in_the_dial_plan_is_found(pbx: tuple[FakePbx, FactReader]) -> None:
+    fake, reader = pbx
+    fake.answers["/ari/channels"].append(channel("9.9", "PJSIP/boss-1", "ChanSpy"))
+    assert "PJSIP/boss-1 runs ChanSpy" in doubts_of_voice(await reader.read(CHANNEL))[0]
 
 
 async def test_subscribers_are_asked_every_time_and_the_version_only_now_and_then(

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from ivr.capture.guard import EVERY_CHANNEL, EVERY_ENDPOINT, LogFile, Subscriber, doubts
+from ivr.capture.guard import (
+    EVERY_CHANNEL,
+    EVERY_ENDPOINT,
+    LogFile,
+    Subscriber,
+    doubts,
+    doubts_of_voice,
+)
 from tests.capture.secure_part import CHANNEL, good_facts
 
 NOBODY: frozenset[str] = frozenset()
@@ -88,3 +95,59 @@ def test_an_older_or_unknown_asterisk_will_not(version: str) -> None:
 def test_every_doubt_is_told_at_once() -> None:
     facts = good_facts(version="1.8", bridges={"b": frozenset({CHANNEL})}, recorded_to="x")
     assert len(doubts(facts)) == 3
+
+
+EARS = frozenset({"ear-s", "ear-m", "ear-b"})
+OWN_SNOOP = {CHANNEL: "PJSIP/trunk-00000001", "ear-s": f"Snoop/{CHANNEL}-00000001"}
+
+
+def with_ears(**changes: Any) -> Any:
+    """A PBX on which nobody but us hears the caller."""
+    own_bridge = frozenset({"ear-s", "ear-m"})
+    facts = {"ears": EARS, "channel_names": OWN_SNOOP, "bridges": {"ear-b": own_bridge}}
+    return good_facts(**facts | changes)
+
+
+def test_our_own_ears_are_no_doubt() -> None:
+    assert doubts(with_ears()) == []
+    assert doubts_of_voice(with_ears()) == []
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        {"channel_names": {**OWN_SNOOP, "9.9": f"Snoop/{CHANNEL}-00000002"}},
+        {"channel_names": {CHANNEL: "PJSIP/trunk-00000001", "ear-x": f"Snoop/{CHANNEL}-00000001"}},
+        {"bridges": {"ear-b": frozenset({"ear-s", "ear-m", CHANNEL})}},
+        {"recorded_to": "/monitor/x.wav"},
+        app(channels=(CHANNEL,)),
+    ],
+    ids=["a second snoop", "a snoop that calls itself an ear", "bridged", "recorded", "subscribed"],
+)
+def test_with_our_ears_on_the_channel_all_that_forbids_keys_still_does(
+    doubtful: dict[str, Any],
+) -> None:
+    assert len(doubts(with_ears(**doubtful))) == 1
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "said"),
+    [
+        ({"running": {CHANNEL: "Stasis", "9.9": "ChanSpy"}}, "9.9 runs ChanSpy"),
+        ({"running": {"9.9": "extenspy"}}, "extenspy"),
+        ({"channel_names": {**OWN_SNOOP, "9.9": "Snoop/ear-s-00000001"}}, "own ear"),
+        ({"channel_names": {**OWN_SNOOP, "9.9": "Snoop/ear-m-00000001"}}, "own ear"),
+        ({"bridges": {"ear-b": frozenset({"ear-s", "ear-m", "9.9"})}}, "bridge of our own ear"),
+        ({"bridges": {"other": frozenset({"ear-s", "9.9"})}}, "bridge of our own ear"),
+    ],
+)
+def test_whoever_could_hear_what_is_said_is_named(doubtful: dict[str, Any], said: str) -> None:
+    assert doubts(with_ears(**doubtful)) == []
+    (doubt,) = doubts_of_voice(with_ears(**doubtful))
+    assert said in doubt
+
+
+def test_bridges_and_snoops_of_others_are_no_doubt_of_a_voice() -> None:
+    elsewhere = {**OWN_SNOOP, "9.9": "Snoop/2.2-00000000"}
+    bridges = {"ear-b": frozenset({"ear-s", "ear-m"}), "b": frozenset({"2.2", "9.9"})}
+    assert doubts_of_voice(with_ears(channel_names=elsewhere, bridges=bridges)) == []

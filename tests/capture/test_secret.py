@@ -122,3 +122,21 @@ def test_the_last_reference_going_wipes_it() -> None:
     block = secret._block
     del secret
     assert not any(block)
+
+
+@given(digits, digits)
+def test_digits_are_taken_over_and_none_stay_behind(before: str, said: str) -> None:
+    secret, other = keyed(before), keyed(said)
+    secret.take_over(other)
+    assert secret.reveal() == said
+    assert len(other) == 0
+    assert not any(other._block)
+    assert secret == keyed(said)
+
+
+def test_nothing_is_taken_over_by_wiped_digits() -> None:
+    with keyed("1") as secret:
+        pass
+    with keyed("2") as other, pytest.raises(ValueError, match="wiped"):
+        secret.take_over(other)
+    assert secret.is_wiped
