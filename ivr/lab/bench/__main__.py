@@ -1,51 +1,63 @@
-"""`make bench`: the figures of docs/performance.md, measured on this machine."""
+"""`make bench`: the figures that Saldo is to reach, measured on this machine.
+
+Parts: names (look-up by text among up to a million customers), dialogues (whole dialogues by
+voice), answers (digits, yes and no, what is no answer), streams (callers decoded at once), speech
+(end of speech to the next prompt, in real calls), calls (what a paid call costs). All of them when
+none is named. Each writes var/bench/<part>.json; customers are kept there too, so that a second run
+need not make them again.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from ivr.lab import lab
-from ivr.lab.bench import calls
+from ivr.billing.errors import LedgerUnavailable
+from ivr.lab.bench.figures import save, show
+from ivr.lab.bench.parts import PARTS, Extent
 from ivr.lab.errors import LabError
-from ivr.lab.progress import TerminalProgress
-from ivr.settings import PROJECT, load
+from ivr.lab.packages import PackagesError
+from ivr.lab.processes import ProcessError
+from ivr.log import configure
+from ivr.speech.errors import SpeechError
+
+NOT_MET, FAILED = 1, 2
 
 
-def main() -> int:
-    """Measure, print a table, write var/bench/calls.json; 1 when a call failed."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print tables, write var/bench; 1 when a goal is missed, 2 when it cannot be told."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--calls", type=int, default=20, help="paying calls to place")
-    count = parser.parse_args().calls
-    folder = lab.lab_folder()
-    was_up = lab.running(folder) is not None
-    try:
-        with TerminalProgress() as progress:
-            running = lab.up(folder, load(), progress)
-        figures = asyncio.run(calls.measure(running, count))
-    except LabError as error:
-        Console(stderr=True).print(f"bench: {error}", markup=False)
-        return 1
-    finally:
-        if not was_up:
-            lab.down(folder)
-    table = Table("what", "figure", title="Paying calls")
-    for row in calls.as_rows(figures):
-        table.add_row(*row)
-    Console().print(table)
-    results = PROJECT / "var/bench"
-    results.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).isoformat(timespec="seconds")
-    text = json.dumps({"at": stamp, **asdict(figures)}, indent=1)
-    (results / "calls.json").write_text(text + "\n", encoding="utf-8")
-    return 1 if figures.failed else 0
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--short", action="store_true", help="less of everything, minutes")
+    parser.add_argument("--models", type=Path, help="folder with other speech models, en and es")
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
+    configure("warning")
+    console = Console()
+    extent = Extent.of(short=chosen.short, models=chosen.models)
+    met = True
+    for name in chosen.parts or PARTS:
+        try:
+            part = asyncio.run(PARTS[name](extent, console.print))
+        except ModuleNotFoundError as error:
+            console.print(f"bench: the package {error.name} is missing: make check installs it")
+            return FAILED
+        except (
+            *(LabError, PackagesError, ProcessError, SpeechError),
+            LedgerUnavailable,
+        ) as error:
+            console.print(f"bench: {error}", markup=False)
+            return FAILED
+        show(part, console)
+        save(name, part)
+        met = met and part.met
+    return 0 if met else NOT_MET
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ivr.lab.bench.figures import Figure, at_least, milliseconds, share
 from ivr.lab.demo import SCRIPT
 from ivr.lab.errors import LabError
 from ivr.lab.lab import Lab
@@ -19,27 +19,12 @@ from ivr.storage.pool import Database
 
 APART_SECONDS = 0.8
 FIRST_ACCOUNT = 900000
+LAST_PAYING_STEP = -5
+"""in a report: what follows are the expectations of the demo's script"""
 
 
-@dataclass(frozen=True, slots=True)
-class CallFigures:
-    """Of one run."""
-
-    calls: int
-    failed: int
-    seconds_a_call: float
-    """how long a caller is on the line"""
-    cpu_serve: float
-    """CPU seconds a call"""
-    cpu_capture: float
-    cpu_asterisk: float
-    key_to_prompt_p50_ms: float | None
-    key_to_prompt_p99_ms: float | None
-    key_to_prompt_samples: int
-
-
-async def measure(lab: Lab, calls: int) -> CallFigures:
-    """Place paying calls, one every APART_SECONDS, of customers made for this.
+async def measure(lab: Lab, calls: int) -> list[Figure]:
+    """Place paying calls, one every APART_SECONDS, of customers made for this; their figures.
 
     Raises LabError, LedgerUnavailable.
     """
@@ -55,19 +40,18 @@ async def measure(lab: Lab, calls: int) -> CallFigures:
 
     reports = await asyncio.gather(*(one(*each) for each in enumerate(numbers)))
     spent = {part: (cpu_seconds(pid) - before[part]) / calls for part, pid in lab.pids.items()}
-    latencies = sorted(ms for report in reports for ms in report.key_to_prompt_ms)
-    ends = [report.steps[-5].at or 0.0 for report in reports]
-    return CallFigures(
-        calls=calls,
-        failed=sum(not report.passed for report in reports),
-        seconds_a_call=round(sum(ends) / calls, 1),
-        cpu_serve=round(spent["serve"], 3),
-        cpu_capture=round(spent["capture"], 3),
-        cpu_asterisk=round(spent["asterisk"], 3),
-        key_to_prompt_p50_ms=_percentile(latencies, 0.5),
-        key_to_prompt_p99_ms=_percentile(latencies, 0.99),
-        key_to_prompt_samples=len(latencies),
-    )
+    key_to_prompt = [ms / 1000 for report in reports for ms in report.key_to_prompt_ms]
+    on_the_line = sum(report.steps[LAST_PAYING_STEP].at or 0.0 for report in reports) / calls
+    return [
+        share("calls paid", sum(report.passed for report in reports), calls, at_least(1.0)),
+        Figure("on the line, a call", round(on_the_line, 1), "s", None, calls),
+        *(
+            Figure(f"processor, a call: {part}", round(seconds, 3), "s", None, calls)
+            for part, seconds in spent.items()
+        ),
+        milliseconds("last key to the prompt", key_to_prompt, 0.5),
+        milliseconds("last key to the prompt", key_to_prompt, 0.99),
+    ]
 
 
 def cpu_seconds(pid: int) -> float:
@@ -105,12 +89,3 @@ async def _customers(lab: Lab, count: int) -> list[str]:
     if not report.ok:
         raise LabError("the bench's customers were refused:\n" + "\n".join(report.lines()))
     return numbers
-
-
-def _percentile(ordered: list[float], part: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
-
-
-def as_rows(figures: CallFigures) -> list[tuple[str, str]]:
-    """Name and value, for a table."""
-    return [(name.replace("_", " "), str(value)) for name, value in asdict(figures).items()]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.billing.matches import Decision, Hypothesis, MarginRule, Named, Sure, decide
-from ivr.billing.names import form, written_words
-from ivr.billing.sounds import ACCENTS, PHONES, substitution
+from ivr.billing.names import form
 from ivr.lab.bench.name_population import Somebody
-from ivr.storage.name_index import Pronouncer
 from ivr.storage.names import SPOKEN_RULE, PostgresNames
 
 SLOWEST_SHARE = 0.99
@@ -66,6 +64,8 @@ class Score:
     offered: int = 0
     """sure of the right one, or right one among the three offered"""
     seconds: list[float] = field(default_factory=list)
+    missed: list[Trial] = field(default_factory=list)
+    """of which the right customer was not first"""
 
     def add(
         self, trial: Trial, ranked: Sequence[Named], decision: Decision, seconds: float
@@ -82,6 +82,8 @@ class Score:
         right = [trial.customer in named.customers for named in ranked[:OFFERED]]
         self.first += any(right[:1])
         self.in_three += any(right)
+        if not any(right[:1]):
+            self.missed.append(trial)
         self.offered += any(trial.customer in named.customers for named in _offered(decision))
 
     def milliseconds(self, share: float) -> float:
@@ -111,15 +113,23 @@ def _offered(decision: Decision) -> Sequence[Named]:
 
 
 async def evaluate(
-    names: PostgresNames, trials: Sequence[Trial], rule: MarginRule = SPOKEN_RULE
+    names: PostgresNames,
+    trials: Sequence[Trial],
+    at_once: int = 1,
+    rule: MarginRule = SPOKEN_RULE,
 ) -> Score:
-    """Look every trial up, one after the other."""
+    """Look every trial up, so many at once."""
     score = Score()
-    for trial in trials:
-        began = time.perf_counter()
-        ranked = await names.ranked(trial.heard, trial.language)
-        decision = decide(ranked, rule)
-        score.add(trial, ranked, decision, time.perf_counter() - began)
+    left = iter(trials)
+
+    async def work() -> None:
+        for trial in left:
+            began = time.perf_counter()
+            ranked = await names.ranked(trial.heard, trial.language)
+            decision = decide(ranked, rule)
+            score.add(trial, ranked, decision, time.perf_counter() - began)
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
     return score
 
 
@@ -129,69 +139,7 @@ def perfect(somebody: Somebody, customer: int) -> Trial:
     return Trial(somebody.language, (Hypothesis(" ".join(words)),), customer)
 
 
-class PoorEar:
-    """A simulated recogniser over a telephone: a limited vocabulary, sounds that get mixed up.
-
-    It pronounces what was said, changes phones with the likelihood of their being confused, and
-    gives the words of its vocabulary with the fewest differing phones: all unlike what the look-up
-    does. What a real recogniser hears is read with `read`.
-    """
-
-    def __init__(self, pronouncer: Pronouncer, changed: float, seed: int = 7) -> None:
-        """`changed` is the share of phones that are changed."""
-        self._pronouncer = pronouncer
-        self._changed = changed
-        self._chance = random.Random(seed)  # noqa: S311 - repeatable, hides nothing
-        self._vocabulary: dict[str, list[tuple[str, str]]] = {}
-
-    async def learn(self, language: str, words: Sequence[str]) -> None:
-        """The words it can hear."""
-        accent = ACCENTS[language][:1]
-        spoken = await self._pronouncer.sounds(words, accent)
-        self._vocabulary[language] = [
-            (word, sound) for word, (sound,) in zip(words, spoken, strict=True) if sound
-        ]
-
-    async def hear(self, name: str, language: str, customer: int | None, best: int = 3) -> Trial:
-        """What comes of a name said by voice."""
-        voice = self._chance.choice(ACCENTS[language])
-        words = written_words(name)
-        lists = [
-            self._nearest(self._blurred(sound), language, best)
-            for (sound,) in await self._pronouncer.sounds(words, (voice,))
-        ]
-        # The best of every word, then one word after the other replaced by its second best.
-        texts = [" ".join(each[0] for each in lists)]
-        for place, each in enumerate(lists):
-            for other in each[1:]:
-                chosen = [one[0] for one in lists]
-                chosen[place] = other
-                texts.append(" ".join(chosen))
-        heard = tuple(Hypothesis(text, 0.15 * rank) for rank, text in enumerate(texts[:5]))
-        return Trial(language, heard, customer)
-
-    def _blurred(self, sound: str) -> str:
-        heard = ""
-        for phone in sound:
-            if self._chance.random() >= self._changed:
-                heard += phone
-                continue
-            others = [other for other in PHONES if other != phone]
-            weights = [2.0 ** (-8 * substitution(phone, other)) for other in others]
-            drawn = self._chance.choices([*others, ""], [*weights, 0.02])[0]
-            heard += drawn
-        return heard
-
-    def _nearest(self, sound: str, language: str, best: int) -> list[str]:
-        near = [
-            (_edits(sound, other) + 0.4 * self._chance.random(), word)
-            for word, other in self._vocabulary[language]
-            if abs(len(other) - len(sound)) <= OFFERED
-        ]
-        return [word for _, word in sorted(near)[:best]] or ["[unk]"]
-
-
-def _edits(one: str, other: str) -> int:
+def edits(one: str, other: str) -> int:
     """Levenshtein's distance."""
     costs = list(range(len(other) + 1))
     for i, sign in enumerate(one, start=1):

@@ -93,7 +93,10 @@ WITH asked AS (
     FROM alike
 )
 SELECT ranked.place, name_words.word, name_words.sounds
-FROM ranked JOIN name_words ON name_words.id = ranked.word_id
+FROM ranked CROSS JOIN LATERAL (
+    -- LIMIT, so that a few words are fetched one by one and never all of the directory.
+    SELECT word, sounds FROM name_words WHERE id = ranked.word_id LIMIT 1
+) AS name_words
 WHERE ranked.rank <= $4::int
 
 -- name: names_of_combinations

@@ -1,0 +1,153 @@
+"""Simulated callers for whole dialogues: what they answer when they hear a phrase."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ivr.billing.names import form
+from ivr.lab.bench.customers import Invented
+from ivr.lab.bench.voices import Speaker
+
+SCHEME = "bench:"
+DIGITS = {
+    "en": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    "es": ("cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"),
+}
+YES = {"en": ("yes", "yeah", "that's right", "yes please"), "es": ("sí", "claro", "correcto")}
+NO = {"en": ("no", "nope", "that's wrong"), "es": ("no", "no es correcto", "incorrecto")}
+NONE = {"en": ("none", "none of them"), "es": ("ninguno", "ninguno de ellos")}
+NUMBERED = {"en": "number {}", "es": "el {}"}
+LETTERS_ES = {
+    "a": "a", "b": "be", "c": "ce", "d": "de", "e": "e", "f": "efe", "g": "ge", "h": "hache",
+    "i": "i", "j": "jota", "k": "ka", "l": "ele", "m": "eme", "n": "ene", "ñ": "eñe", "o": "o",
+    "p": "pe", "q": "cu", "r": "erre", "s": "ese", "t": "te", "u": "u", "v": "uve",
+    "w": "uve doble", "x": "equis", "y": "i griega", "z": "zeta",
+}  # fmt: skip
+_PLAIN = str.maketrans("áéíóúüàèòç", "aeiouuaeoc")
+
+SoundsLike = Callable[[str, str], Awaitable[bool]]
+"""whether two names sound the same: nobody on a telephone can tell them apart"""
+
+
+class Kind(StrEnum):
+    """How a caller behaves."""
+
+    HONEST = "customers"
+    """says no to another name"""
+    CARELESS = "customers who say yes to any name"
+    STRANGER = "people who are no customers and say yes to any name"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One phrase as a caller hears it."""
+
+    phrase: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Words, or keys when keys were asked for."""
+
+    words: str = ""
+    keys: str = ""
+
+
+class PhraseNames:
+    """The voice of a bench (dialogue.line.Voice): sounds that only name the phrase."""
+
+    async def sounds(self, phrase_id: str, language: str, **values: object) -> list[str]:
+        del language  # the caller knows which one was asked for
+        return [SCHEME + json.dumps([phrase_id, {name: str(one) for name, one in values.items()}])]
+
+
+def said(sound: str) -> Said:
+    """The phrase behind a sound of PhraseNames."""
+    return Said(*json.loads(sound.removeprefix(SCHEME)))
+
+
+@dataclass(slots=True)
+class Caller:
+    """Somebody who calls: a customer, or for a stranger somebody with such a name and address."""
+
+    who: Invented
+    kind: Kind
+    language: str
+    speaker: Speaker
+    chance: random.Random
+    sounds_like: SoundsLike
+
+    @property
+    def name(self) -> str:
+        """As it is said: without a legal form."""
+        return " ".join(form(self.who.somebody.name, self.who.somebody.kind).written)
+
+    def may_say(self) -> Iterator[str]:
+        """Nearly all that is worth being synthesised beforehand."""
+        language = self.language
+        yield self.name
+        yield spoken_digits(self.who.postal_code, language)
+        yield from (*YES[language], *NO[language], *NONE[language])
+        yield from (NUMBERED[language].format(digit) for digit in DIGITS[language][1:4])
+
+    async def answer(self, heard: Sequence[Said]) -> Answer | None:
+        """What comes of one prompt; None when nothing was asked."""
+        for one in reversed(heard):
+            if one.phrase == "confirm_name":
+                return await self._confirms(one.values["name"])
+            if one.phrase == "none_of_these":
+                return await self._chooses(heard)
+            if one.phrase in self._known_by_heart:
+                return self._known_by_heart[one.phrase]
+        return None
+
+    @property
+    def _known_by_heart(self) -> dict[str, Answer]:
+        account, code = self.who.account, self.who.postal_code
+        return {
+            "ask_account_number_voice": Answer(self.name),
+            "ask_account_again_voice": Answer(spoken_digits(account, self.language)),
+            "ask_account_number": Answer(keys=f"{account}#"),
+            "ask_account_again": Answer(keys=f"{account}#"),
+            "ask_postal_code_voice": Answer(spoken_digits(code, self.language)),
+            "ask_postal_code": Answer(keys=code),
+            "spell_name": Answer(spelled(self.name, self.language)),
+        }
+
+    async def _confirms(self, name: str) -> Answer:
+        agrees = self.kind is not Kind.HONEST or await self.sounds_like(name, self._own)
+        return Answer(self.chance.choice((YES if agrees else NO)[self.language]))
+
+    async def _chooses(self, heard: Sequence[Said]) -> Answer:
+        options = [one.values for one in heard if one.phrase == "name_option"]
+        for option in options:
+            if await self.sounds_like(option["name"], self._own):
+                return self._number(int(option["number"]))
+        if self.kind is not Kind.HONEST:
+            return self._number(1)
+        return Answer(self.chance.choice(NONE[self.language]))
+
+    def _number(self, number: int) -> Answer:
+        return Answer(NUMBERED[self.language].format(DIGITS[self.language][number]))
+
+    @property
+    def _own(self) -> str:
+        return self.who.somebody.name
+
+
+def spoken_digits(digits: str, language: str) -> str:
+    """Digit by digit."""
+    return " ".join(DIGITS[language][int(digit)] for digit in digits)
+
+
+def spelled(name: str, language: str) -> str:
+    """Letter by letter, with the pauses that people make."""
+    letters = [sign for sign in name.lower().translate(_PLAIN) if sign.isalpha()]
+    if language == "es":
+        letters = [LETTERS_ES.get(letter, letter) for letter in letters]
+    return ", ".join(letters)
