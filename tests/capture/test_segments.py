@@ -31,6 +31,7 @@ from tests.capture.secure_part import (
     good_facts,
     pan,
 )
+from tests.capture.test_card_by_voice import FakeCardEars
 from tests.fakes.line import HANGS_UP, Script
 from tests.fakes.virtual_time import VirtualTimeLoop
 
@@ -236,6 +237,26 @@ async def test_the_text_of_a_fault_is_not_logged_since_it_may_hold_what_was_keye
     assert failure["why"] == "ValueError"
     assert "exc_info" not in failure
     assert "what is" not in str(logs)
+
+
+async def test_a_card_that_is_said_goes_back_as_a_keyed_one_does() -> None:
+    part = Part(())
+    part.segments.ears = lambda _: FakeCardEars(pan(), EXPIRY, CODE)
+    await part.hold()
+    assert part.was_given_back_with(CaptureResult.SUCCESS)
+    told = [variables for name, variables in part.told if name == CAPTURE_PROGRESS]
+    assert [each["masked"] for each in told] == ["••••1111", "••••", "••••"]
+
+
+async def test_somebody_who_begins_to_listen_ends_the_segment_and_is_named_in_the_log() -> None:
+    part = Part(())
+    ears = FakeCardEars(pan(), EXPIRY, CODE)
+    ears.overheard_from = 3
+    part.segments.ears = lambda _: ears
+    with capture_logs() as logs:
+        await part.hold()
+    assert part.was_given_back_with(CaptureResult.INTERNAL_ERROR)
+    assert [line["why"] for line in logs if line["event"] == "segment_refused"] == [["a snoop"]]
 
 
 async def test_a_serve_that_is_being_restarted_gets_its_caller() -> None:
