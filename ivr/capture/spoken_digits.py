@@ -21,10 +21,10 @@ from ivr.speech.endpointing import Patience
 from ivr.speech.grammar import Grammar
 from ivr.speech.judging import Evidence, Strictness, read, readings
 
-NUMBER_PAUSES = Patience(after_complete=0.8, after_incomplete=2.5, longest=28.0)
+NUMBER_PAUSES = Patience(after_complete=0.8, after_incomplete=2.0, longest=28.0)
 """people look up from the card between groups of digits"""
 OTHER_PAUSES = Patience(after_complete=0.5, after_incomplete=1.5, longest=15.0)
-USUAL_LENGTHS = frozenset({15, 16})
+USUAL_LENGTH = 16
 """a Visa number may end at 13 digits too: after those a longer pause shows that it did"""
 
 BEHIND_THE_BEST = 3.0
@@ -71,7 +71,10 @@ def _is_number(digits: SecretDigits) -> bool:
 
 
 def _is_usual_number(digits: SecretDigits) -> bool:
-    return len(digits) in USUAL_LENGTHS and _is_number(digits)
+    """As long as its brand's numbers mostly are; right or not, nothing more is waited for."""
+    return cards.is_enough(digits) and len(digits) >= min(
+        USUAL_LENGTH, max(cards.brand_of(digits).lengths)
+    )
 
 
 class SpokenDigits:

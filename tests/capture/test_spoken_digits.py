@@ -201,7 +201,9 @@ def test_a_person_can_be_asked_for_by_voice() -> None:
     [
         (NUMBER, "four one one one", False),
         (NUMBER, VISA, True),
-        (NUMBER, MISHEARD, False),
+        (NUMBER, MISHEARD, True),
+        (NUMBER, f"{VISA} one", False),
+        (NUMBER, "three seven eight two eight two two four six three one oh oh oh five", True),
         (EXPIRY, "april twenty", False),
         (EXPIRY, "april twenty twenty nine", True),
         (CODE, "one two", False),
@@ -217,7 +219,7 @@ def test_a_pause_is_long_until_the_field_is_whole(
     answer = Answer(field)
     assert answer.made_out.is_complete(words) is complete
     patience = answer.made_out.patience()
-    assert patience.after_incomplete > 2 * patience.after_complete
+    assert patience.after_incomplete >= 2 * patience.after_complete
     assert patience.first_word == 10.0
 
 
