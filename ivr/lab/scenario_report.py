@@ -15,7 +15,10 @@ MASK = "••••"
 LONGEST_SHOWN = 8
 """digits; a longer entry may be a card number and is shown as MASK"""
 _CARD_NUMBER = re.compile(r"\d{12}")
-_CARD_OPENS = ("secure_start", "ask_card_number", "ask_expiry", "ask_security_code")
+_CARD_OPENS = (
+    *("secure_start", "ask_card_number", "ask_expiry", "ask_security_code"),
+    *("say_card_number", "say_expiry", "say_security_code", "say_card_postal_code"),
+)
 _CARD_CLOSES = ("confirm_charge", "card_left", "charging", "declined", "card_not_available")
 
 Turn = Press | Said
