@@ -1,4 +1,4 @@
-"""`saldo demo`: a telephone company, and one call that pays an invoice."""
+"""`saldo demo`: a telephone company, and one call by voice that pays an invoice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from ivr import settings
 from ivr.cli.call import LiveCall
@@ -18,6 +19,7 @@ from ivr.lab import lab
 from ivr.lab.demo import Shown
 from ivr.lab.lab import Lab
 from ivr.lab.progress import TerminalProgress
+from ivr.lab.transcript import Line
 
 
 def demo(
@@ -26,6 +28,8 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the call.")] = False,
 ) -> None:
     """Start the lab, pay an invoice by a simulated call, and stay up for yours.
+
+    A synthetic voice says name, postal code and yes; the card is keyed.
 
     Exit status 0 only if the payment is captured in both ledgers.
 
@@ -37,9 +41,10 @@ def demo(
     try:
         with TerminalProgress() as progress:
             running = lab.up(folder, settings.load(config), progress)
-        with LiveCall("a caller pays", console) as call:
+        with LiveCall("a caller says her name and pays", console) as call:
             shown = asyncio.run(demonstration.show(running, call.watch))
         call.sum_up(shown.report)
+        _in_words(console, shown.report.transcript)
         _ledgers(console, shown)
         if not once:
             _invite(console, running)
@@ -49,6 +54,22 @@ def demo(
             lab.down(folder)
     if not shown.passed:
         raise typer.Exit(1)
+
+
+def _in_words(console: Console, transcript: list[Line]) -> None:
+    """What was said, as it came out of the caller's telephone."""
+    console.print(
+        "\n[bold]what was said[/bold], as it came down the line: ‹such words› are what the speech"
+        " model understood, … is where the caller spoke or keyed before the end",
+        soft_wrap=True,
+    )
+    for line in transcript:
+        who, colour = ("caller", "cyan") if line.who == "caller" else ("Saldo", "default")
+        console.print(
+            f"  {line.at:7.2f} s  [{colour}]{who:6}  {escape(line.words)}[/{colour}]",
+            soft_wrap=True,
+        )
+    console.print()
 
 
 def _ledgers(console: Console, shown: Shown) -> None:
@@ -69,6 +90,8 @@ def _invite(console: Console, running: Lab) -> None:
     console.print(
         f"\nDial in with any softphone on this machine: [bold]{running.pay}[/bold]"
         " (no registration; G.711 or G.722; DTMF as RFC 4733).\n"
+        "  Use the keys: the shipped speech models understand synthetic voices, not people\n"
+        "  (`saldo speech install en es` brings models that do).\n"
         "  account 1042 #, postal code 28013; card 4111 1111 1111 1111 #, expiry 1230, code 123\n"
         "  Spanish: key 9 at the welcome, or account 1043 with postal code 28004\n"
         f"REST: {running.api}/openapi.json  health: {running.api}/readyz\n"

@@ -53,7 +53,7 @@ async def show(lab: Lab, watch: Watch | None = None) -> Shown:
     database = await Database.open(lab.postgres, size=2, application="saldo-demo")
     try:
         number = await new_invoice(database)
-        report = await play(script(number), lab, watch=watch)
+        report = await play(script(number), lab, watch=watch, in_words=True)
         payment = await last_payment(database, report.sip_call_id)
     finally:
         await database.close()

@@ -52,6 +52,11 @@ class Hearing:
         """How much sound there was, gaps not counted."""
         return self._count / RATE
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more than a second of sound waits to be looked at: the machine is busy."""
+        return self._count - self._looked >= self._book.length + RATE
+
     def add(self, samples: Samples, at: float) -> None:
         """Take the sound of one or more packets, the last of which came at `at`."""
         if not len(samples):
@@ -88,7 +93,11 @@ class Hearing:
 
     def since(self, instant: float) -> Samples:
         """What was heard after an instant, without the gaps."""
-        return self._samples[self._sample(instant) : self._count].copy()
+        return self.between(instant, float("inf"))
+
+    def between(self, begin: float, end: float) -> Samples:
+        """What was heard between two instants, without the gaps."""
+        return self._samples[self._sample(begin) : self._sample(end)].copy()
 
     def dead_air(self, begin: float, end: float) -> list[tuple[float, float]]:
         """Silences of more than DEAD_AIR_SECONDS between two instants: when, and how long."""
@@ -166,4 +175,4 @@ class Hearing:
             return 0
         first, time = self._spans[span]
         last = self._spans[span + 1][0] if span + 1 < len(self._spans) else self._count
-        return min(last, first + round((instant - time) * RATE))
+        return min(last, first + round(min(instant - time, self.seconds) * RATE))

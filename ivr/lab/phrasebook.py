@@ -22,7 +22,7 @@ PIECE_SECONDS = 0.6
 PIECES = 2
 """The second piece stands in for the first one when a packet of that was lost."""
 BLOCK = 8192
-"""Samples looked at together; a power of two, for the Fourier transform."""
+"""Samples looked at together."""
 LOUD = 200
 """Of 32768: the synthesiser's own silence stays below, its quietest sound above."""
 ALIKE = 0.93
@@ -31,6 +31,11 @@ phrases reach 0.78 (second ones 0.90: "…, then press the pound key"); the same
 through an undamaged line."""
 HALF_ALIKE = 0.45
 """What is left of a first piece in which a packet was lost; elsewhere it stays below 0.4."""
+LIKELY = 0.93
+"""So alike must the swelling of two sounds be before the sounds themselves are compared, which
+takes twenty times as long; for the same piece it is 0.97 and more."""
+_HOP = 40  # samples: 5 ms
+_SWELLS = 256  # at least BLOCK / _HOP; a power of two, for the Fourier transform
 _TILT = 0.9  # takes away the low tones that all voiced sounds of one voice share
 _QUIET = 50.0
 _SHIFT = 400  # samples, a little more than two packets
@@ -89,10 +94,10 @@ class Phrasebook:
         for phrase in catalogue.phrases():
             if not phrase.fixed:
                 continue
-            longest = max(phrase.fixed, key=lambda fixed: len(_read(sounds, fixed)))
-            pieces += _pieces(phrase, _read(sounds, longest))
+            longest = max(phrase.fixed, key=lambda fixed: len(read_sound(sounds, fixed)))
+            pieces += _pieces(phrase, read_sound(sounds, longest))
             openings[phrase.id, phrase.language] = _opening(phrase, longest, sounds)
-            wholes[phrase.id, phrase.language] = _tilted(_read(sounds, longest))
+            wholes[phrase.id, phrase.language] = _tilted(read_sound(sounds, longest))
         return cls(pieces, openings, wholes)
 
     def __contains__(self, phrase_id: str) -> bool:
@@ -103,20 +108,16 @@ class Phrasebook:
         """Every piece in at most BLOCK samples, where it begins."""
         if not self._pieces or len(samples) < self.length or np.abs(samples).max() <= LOUD:
             return
-        block = np.zeros(BLOCK, np.float32)
-        block[: len(samples)] = _tilted(samples)
-        spectrum = np.fft.rfft(block)
-        usable = len(samples) - self.length + 1
-        products = np.fft.irfft(self._spectra * spectrum, BLOCK, axis=1)[:, :usable]
-        energy = np.concatenate(([0.0], np.cumsum(block.astype(np.float64) ** 2)))
+        tilted = _tilted(samples)
+        swell = _swell(tilted)
+        spectrum = np.fft.rfft(swell, _SWELLS)
+        products = np.fft.irfft(self._spectra * spectrum, _SWELLS, axis=1)
         for length, rows in self._rows.items():
-            around = energy[length : length + usable] - energy[:usable]
-            loudness = np.sqrt(np.maximum(around, length * _QUIET**2)).astype(np.float32)
-            likeness = products[rows] / loudness
-            for row, alike in zip(rows, likeness, strict=True):
-                best = int(alike.argmax())
-                if alike[best] >= ALIKE:
-                    yield Match(self._pieces[row], best, float(alike[best]))
+            loudness = _spread(swell, length // _HOP)
+            likely = products[rows, : len(loudness)] >= LIKELY * loudness
+            for row in np.flatnonzero(likely.any(axis=1)):
+                if match := _best(self._pieces[rows[row]], np.flatnonzero(likely[row]), tilted):
+                    yield match
 
     def explains(self, phrase: tuple[str, str], offset: int, match: Match, heard: Samples) -> bool:
         """Whether what was found is a part of a phrase known already: at least as like it.
@@ -174,10 +175,12 @@ class Phrasebook:
 
     @cached_property
     def _spectra(self) -> npt.NDArray[np.complex64]:
-        shapes = np.zeros((len(self._pieces), BLOCK), np.float32)
+        swells = np.zeros((len(self._pieces), _SWELLS), np.float32)
         for row, piece in enumerate(self._pieces):
-            shapes[row, : len(piece.shape)] = piece.shape
-        return np.conj(np.fft.rfft(shapes, axis=1)).astype(np.complex64)
+            swell = _swell(piece.shape)
+            swell -= swell.mean()
+            swells[row, : len(swell)] = swell / max(float(np.linalg.norm(swell)), 1e-9)
+        return np.conj(np.fft.rfft(swells, axis=1)).astype(np.complex64)
 
     @cached_property
     def _rows(self) -> dict[int, list[int]]:
@@ -205,7 +208,8 @@ def first_loud(samples: Samples) -> int | None:
     return int(loud.argmax()) if loud.any() else None
 
 
-def _read(sounds: Path, fixed: Fixed) -> Samples:
+def read_sound(sounds: Path, fixed: Fixed) -> Samples:
+    """The built sound of a part. Raises LabError when it was not built."""
     file = sounds / f"{fixed.file}.ulaw"
     try:
         return from_ulaw(file.read_bytes())
@@ -230,22 +234,69 @@ def _opening(phrase: Phrase, longest: Fixed, sounds: Path) -> Floats | None:
         return None
     if first == longest:
         return np.empty(0, np.float32)
-    sound = _read(sounds, first)
+    sound = read_sound(sounds, first)
     begins = first_loud(sound) or 0
     return _shape(sound[begins : begins + int(PIECE_SECONDS * RATE)])
 
 
+def first_place(piece: Samples, samples: Samples) -> int | None:
+    """The sample at which this piece of sound begins first; None when it is not there."""
+    places = _places(_shape(piece), samples)
+    return int(places[0]) if len(places) else None
+
+
 def _last_place(shape: Floats, samples: Samples) -> int | None:
-    if len(samples) < len(shape):
-        return None
+    places = _places(shape, samples)
+    return len(samples) - int(places[-1]) if len(places) else None
+
+
+def _places(shape: Floats, samples: Samples) -> npt.NDArray[np.intp]:
+    """Every sample from which on it sounds like this."""
+    if not len(shape) or len(samples) < len(shape):
+        return np.empty(0, np.intp)
     tilted = _tilted(samples)
     size = 1 << (len(tilted) + len(shape)).bit_length()
     spectrum = np.fft.rfft(tilted, size) * np.conj(np.fft.rfft(shape, size))
     products = np.fft.irfft(spectrum, size)[: len(tilted) - len(shape) + 1]
     energy = np.concatenate(([0.0], np.cumsum(tilted.astype(np.float64) ** 2)))
     around = energy[len(shape) :] - energy[: -len(shape)]
-    places = np.nonzero(products >= ALIKE * np.sqrt(np.maximum(around, 1.0)))[0]
-    return len(samples) - int(places[-1]) if len(places) else None
+    return np.nonzero(products >= ALIKE * np.sqrt(np.maximum(around, 1.0)))[0]
+
+
+def _best(piece: Piece, hops: npt.NDArray[np.intp], tilted: Floats) -> Match | None:
+    """Where near these hops the sound is most like a piece; None when it is another sound."""
+    best: Match | None = None
+    length = len(piece.shape)
+    for run in np.split(hops, np.flatnonzero(np.diff(hops) > 1) + 1):
+        first = max(0, (int(run[0]) - 1) * _HOP)
+        around = tilted[first : (int(run[-1]) + 2) * _HOP + length]
+        products = np.correlate(around, piece.shape, "valid")
+        energy = np.concatenate(([0.0], np.cumsum(around.astype(np.float64) ** 2)))
+        loudness = np.sqrt(np.maximum(energy[length:] - energy[:-length], length * _QUIET**2))
+        likeness = products / loudness
+        place = int(likeness.argmax())
+        alike = float(likeness[place])
+        if alike >= ALIKE and (best is None or alike > best.alike):
+            best = Match(piece, first + place, alike)
+    return best
+
+
+def _swell(tilted: Floats) -> Floats:
+    """How loud it is from hop to hop, a little smoothed."""
+    hops = tilted[: len(tilted) // _HOP * _HOP].reshape(-1, _HOP)
+    loudness = np.sqrt(np.mean(hops * hops, axis=1))
+    smooth: Floats = np.convolve(loudness, np.array((0.25, 0.5, 0.25), np.float32), "same")
+    return smooth
+
+
+def _spread(swell: Floats, length: int) -> Floats:
+    """By how much the loudness differs from its mean, in each window of so many hops."""
+    exact = swell.astype(np.float64)
+    sums = np.concatenate(([0.0], np.cumsum(exact)))
+    squares = np.concatenate(([0.0], np.cumsum(exact**2)))
+    total, energy = sums[length:] - sums[:-length], squares[length:] - squares[:-length]
+    spread: Floats = np.sqrt(np.maximum(energy - total**2 / length, 1.0)).astype(np.float32)
+    return spread
 
 
 def _shape(sound: Samples) -> Floats:

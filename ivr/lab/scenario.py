@@ -32,6 +32,7 @@ from ivr.lab.scenario_file import (
 from ivr.lab.scenario_report import Report, StepReport, Turn, after_turns, shown, to_prompt_ms
 from ivr.lab.scenario_words import Transcriber, contains, shipped_models
 from ivr.lab.speaking import Speech, Utterance, synthesise
+from ivr.lab.transcript import Did, Reader
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.errors import SpeechError
 
@@ -64,12 +65,18 @@ Watch = Callable[[StepReport], None]
 
 
 async def play(
-    scenario: Scenario, lab: LabPlaces, to: str | None = None, watch: Watch | None = None
+    scenario: Scenario,
+    lab: LabPlaces,
+    to: str | None = None,
+    watch: Watch | None = None,
+    *,
+    in_words: bool = False,
 ) -> Report:
     """Call, go through the steps, and look at what is left in the database.
 
     `to` is a SIP address or an extension to call instead of the scenario's own. After a step that
-    fails no other is tried, but expectations are looked at all the same.
+    fails no other is tried, but expectations are looked at all the same. With `in_words` the report
+    has a transcript.
 
     Latency is measured in the phone: from when the last key of a press was up (its first RFC 4733
     end packet left), or the last word was sent, to the first audible sound of the phrase that came
@@ -80,7 +87,7 @@ async def play(
 
     Raises ScenarioError for an unknown phrase, LabError when sounds or the database are missing.
     """
-    book, transcriber = _phrasebook(lab)
+    book, transcriber, reader = _phrasebook(lab)
     for step in scenario.steps:
         if isinstance(step, Hears) and step.phrase not in book:
             raise ScenarioError(
@@ -93,6 +100,10 @@ async def play(
         playing = Playing(scenario, phone, watch or (lambda _: None), said, transcriber)
         await playing.run(_address(lab, to or scenario.to))
         report = playing.report()
+        if in_words and phone.established_at is not None:
+            report.transcript = await asyncio.to_thread(
+                reader.lines, phone.heard, playing.did, phone.established_at
+            )
         report.recording = await asyncio.to_thread(_keep, phone, Path(lab.recordings), scenario)
     if phone.established_at is not None:
         report.sip_call_id = phone.sip_call_id
@@ -121,6 +132,8 @@ class Playing:
         self._scenario = scenario
         self._phone = phone
         self._clock = asyncio.get_running_loop().time
+        self.did: list[Did] = []
+        """what the caller said and keyed, as far as it can be shown"""
         self._turns: list[Turn] = []
         self._position = float("-inf")
         self._steps: list[StepReport] = []
@@ -141,8 +154,11 @@ class Playing:
         await self._make_line_noise()
         for step, report in zip(steps, self._steps[1:], strict=True):
             self.watch(report)
+            began = self._clock()
             why = await self._go(step)
             self._done(report, why)
+            if isinstance(step, Presses | Says | HangsUp):
+                self.did.append(Did(began, self._clock(), report.what))
             if why:
                 break
         await self._finish()
@@ -208,7 +224,7 @@ class Playing:
         since = self._turns[-1].began if self._turns else float("-inf")
         until = self._clock() + step.within
         while True:
-            over, late = self._phone.closed.is_set(), self._clock() > until
+            over, late = self._phone.closed.is_set(), self._is_late(until)
             if over:
                 await self._phone.listen_to_the_end()
             heard = self._phone.heard
@@ -229,8 +245,7 @@ class Playing:
     async def _hear(self, step: Hears) -> str:
         until = self._clock() + step.within
         while True:
-            over = self._phone.closed.is_set()
-            late = self._clock() > until
+            over, late = self._phone.closed.is_set(), self._is_late(until)
             if over:
                 await self._phone.listen_to_the_end()
             new = [one for one in self._phone.heard.heard if one.at > self._position]
@@ -245,6 +260,10 @@ class Playing:
                 why = f"the call was over ({self._phone.reason})" if over else "not in time"
                 return f"{why}; {said} was said instead"
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _is_late(self, until: float) -> bool:
+        """Whether it was not said in time; what was said but not looked at yet may be it."""
+        return self._clock() > until and not self._phone.heard.is_behind
 
     async def _finish(self) -> None:
         """Let the other side end the call where it should; else hang up."""
@@ -279,22 +298,26 @@ def _address(lab: LabPlaces, to: str) -> str:
     return to if to.startswith("sip:") else f"sip:{to}@{lab.sip}"
 
 
-def _phrasebook(lab: LabPlaces) -> tuple[Phrasebook, Transcriber]:
+def _phrasebook(lab: LabPlaces) -> tuple[Phrasebook, Transcriber, Reader]:
     loaded = settings.load(Path(lab.config))
     return load_phrasebook(loaded.speech.prompts, Path(lab.sounds), loaded.company.name)
 
 
 @cache
-def load_phrasebook(prompts: Path, sounds: Path, company: str) -> tuple[Phrasebook, Transcriber]:
+def load_phrasebook(
+    prompts: Path, sounds: Path, company: str
+) -> tuple[Phrasebook, Transcriber, Reader]:
     """The phrases of these prompts by their built sounds and by their words; read once.
 
     Raises LabError.
     """
     try:
         catalogue = Catalogue.load(prompts, company)
-        return Phrasebook.load(catalogue, sounds), Transcriber(catalogue, shipped_models())
+        transcriber = Transcriber(catalogue, shipped_models())
+        book = Phrasebook.load(catalogue, sounds)
     except SpeechError as error:
         raise LabError(str(error)) from None
+    return book, transcriber, Reader(catalogue, sounds, transcriber)
 
 
 def _keep(phone: Phone, folder: Path, scenario: Scenario) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from ivr.lab.hearing import DEAD_AIR_SECONDS, Heard
 from ivr.lab.phone import Press, Said
 from ivr.lab.scenario_file import HangsUp, Hears, HearsWords, Presses, Says, Step, Waits
+from ivr.lab.transcript import Line
 
 MASK = "••••"
 LONGEST_SHOWN = 8
@@ -51,6 +52,8 @@ class Report:
     """finds the call in the database; None when it was never answered"""
     recording: str | None = None
     """what the caller heard; its own keys are not in it"""
+    transcript: list[Line] = field(default_factory=list)
+    """the call in words, where they were asked for"""
     key_to_prompt_ms: list[float] = field(default_factory=list)
     speech_to_prompt_ms: list[float] = field(default_factory=list)
     """the same, from the end of the caller's words"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -45,12 +45,13 @@ class Transcriber:
             contains(self._texts.get((one.phrase_id, one.language), ""), wanted) for one in phrases
         )
 
-    def recognise(self, samples: Samples, language: str) -> str:
+    def recognise(self, samples: Samples, language: str, among: Sequence[str] | None = None) -> str:
         """The words in a piece of sound, as far as the model knows them; takes a thread's time.
 
-        Raises LabError when this language cannot be recognised.
+        `among` are the only words that can be meant, in any order. Raises LabError when this
+        language cannot be recognised.
         """
-        return _recognise(_model(self._folder(language), language), samples)
+        return _recognise(_model(self._folder(language), language), samples, among)
 
     def _folder(self, language: str) -> Path:
         folder = self._models.get(language)
@@ -84,8 +85,9 @@ def _model(folder: Path, language: str) -> VoskModel:
         raise LabError(str(error)) from None
 
 
-def _recognise(model: VoskModel, samples: Samples) -> str:
-    recogniser = model.recogniser(None, 1)
+def _recognise(model: VoskModel, samples: Samples, among: Sequence[str] | None) -> str:
+    known = None if among is None else [word for word in among if model.knows(word)]
+    recogniser = model.recogniser(known, 1)
     words = []
     for piece in _pieces(samples[-round(LONGEST_SECONDS * RATE) :]):
         sound = piece.astype("<i2")

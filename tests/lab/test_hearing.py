@@ -148,6 +148,16 @@ def test_packets_that_come_late_together_are_no_gap(phrasebook: Phrasebook) -> N
     assert hearing.seconds == 1.5
 
 
+def test_sound_that_nobody_looked_at_is_told(phrasebook: Phrasebook) -> None:
+    hearing = Hearing(phrasebook)
+    behind = []
+    for second in (1.0, 2.0):
+        say(hearing, np.full(RATE, 500, np.int16), second)
+        behind.append(hearing.is_behind)
+    hearing.recognise()
+    assert [*behind, hearing.is_behind] == [False, True, False]
+
+
 def test_dead_air_is_silence_of_more_than_two_seconds(phrasebook: Phrasebook) -> None:
     hearing = Hearing(phrasebook)
     tone = np.full(RATE, 5000, np.int16)
