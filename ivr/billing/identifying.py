@@ -10,7 +10,6 @@ from math import inf
 from ivr.billing.customers import Customer
 from ivr.billing.matches import Choose, Decision, Hypothesis, Named, Sure, Unsure
 from ivr.billing.ports import Directory, Names
-from ivr.billing.sounds import PronunciationUnavailable
 
 EACH_GUESS_COSTS = 0.15
 """how much less likely each further guess of the recogniser is; as in ivr.lab.bench.names"""
@@ -38,14 +37,11 @@ async def find(
 ) -> Sure | Choose | Unsure:
     """Whose name was said, of what may have been heard, likeliest first.
 
-    Unsure too when nobody knows how words are pronounced, and when a choice would tell more of a
-    name than was said. Raises LedgerUnavailable.
+    Unsure too when a choice would tell more of a name than was said. Raises LedgerUnavailable, and
+    PronunciationUnavailable when nobody knows how words are pronounced.
     """
     heard = [Hypothesis(text, EACH_GUESS_COSTS * rank) for rank, text in enumerate(guesses)]
-    try:
-        decision = await names.by_spoken_name(heard, language, calling_number)
-    except PronunciationUnavailable:
-        return Unsure()
+    decision = await names.by_spoken_name(heard, language, calling_number)
     words = max((len(text.split()) for text in guesses), default=0)
     if isinstance(decision, Choose) and words < FEWEST_WORDS:
         return Unsure()

@@ -156,14 +156,19 @@ def heard_forms(text: str) -> tuple[tuple[str, ...], ...]:
 
     An introduction ("my name is …") does not count. Empty if there is no word.
     """
-    words = list(written_words(text.replace("[unk]", " ")))
-    for lead in LEAD_INS:
-        plain = tuple(word.replace("'", "") for word in lead)
-        if tuple(words[: len(lead)]) == plain and len(words) > len(lead):
-            del words[: len(lead)]
-            break
+    words = without_introduction(text)
     found = dict.fromkeys((_person(words), _company(words)))
     return tuple(form for form in found if form)
+
+
+def without_introduction(text: str) -> tuple[str, ...]:
+    """The words of a name that was said, without "my name is" and the like before it."""
+    words = written_words(text.replace("[unk]", " "))
+    for lead in LEAD_INS:
+        plain = tuple(word.replace("'", "") for word in lead)
+        if words[: len(lead)] == plain and len(words) > len(lead):
+            return words[len(lead) :]
+    return words
 
 
 def combination_key(words: Iterable[str]) -> int:

@@ -21,7 +21,14 @@ from ivr.dialogue.hearing import Ears, Expecting, Heard, Unheard
 from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
 from ivr.dialogue.line import Line, Playback, Voice
 from ivr.dialogue.phrases import Phrase, PhraseId, phrase, variant
-from ivr.dialogue.questions import Aside, NotUnderstood, Question, Silence, Understood
+from ivr.dialogue.questions import (
+    Aside,
+    Misheard,
+    NotUnderstood,
+    Question,
+    Silence,
+    Understood,
+)
 from ivr.dialogue.turn import enter_keys
 
 T = TypeVar("T")
@@ -34,8 +41,8 @@ ASIDES = 9
 QUIET_SECONDS = 2.0
 """the longest silence while something of ours works"""
 LEFT_BY_HANGING_UP = CaptureOutcome(CaptureResult.CALLER_HUNG_UP)
-TOO_MUCH_TALK = 2
-"""after so many answers that did not end the caller is only asked for keys"""
+MISHEARD = 2
+"""after so many answers in a row that could not be made out the caller is only asked for keys"""
 LOOK_UP_SECONDS = 1.0
 """a look-up quicker than this needs no words"""
 
@@ -47,8 +54,7 @@ class Call:
         self.line = line
         self.voice = voice
         self._ears = ears
-        self._talked_too_much = 0
-        self._told_to_use_keys = False
+        self._misheard = 0
         hinted = line.hints.get("language", "").lower()
         self.language_chosen = hinted in OTHER_LANGUAGE
         """by the caller, or by whoever passed the call on"""
@@ -74,7 +80,7 @@ class Call:
         """Whether the caller may answer by voice: in this language, on this line."""
         return (
             self._ears is not None
-            and self._talked_too_much < TOO_MUCH_TALK
+            and self._misheard < MISHEARD
             and self._ears.understands(self.language)
         )
 
@@ -191,7 +197,7 @@ class Call:
                     return found
                 case Silence() | NotUnderstood() as wrong:
                     tries -= 1
-                    phrases = self._once_more(question, wrong)
+                    phrases = self._once_more(question, wrong, tries)
                 case aside:
                     asides += 1
                     phrases = await self._aside(question, aside)
@@ -211,23 +217,24 @@ class Call:
         match step:
             case Heard() as heard:
                 self.note(f"heard {heard.grammar}")
+                self._misheard = 0
                 return question.meant(heard)
             case Unheard() as noise:
-                self._talked_too_much += noise is Unheard.TOO_MUCH
-                return NotUnderstood()
+                return Misheard(noise)
         return question.answer(step, entry.buffer.text)
 
     def _once_more(
-        self, question: Question[T], wrong: Silence | NotUnderstood
+        self, question: Question[T], wrong: Silence | NotUnderstood, tries: int
     ) -> tuple[Phrase, ...]:
         if isinstance(wrong, Silence):
             self.note("silence")
             return (phrase("are_you_there"), *question.retry)
         self.note("not understood")
         self.line.forget_keys()  # what follows was typed for another question
-        if self._talked_too_much == TOO_MUCH_TALK and not self._told_to_use_keys:
-            self._told_to_use_keys = True
-            return (phrase("use_the_keys"), *question.retry)
+        if isinstance(wrong, Misheard) and (tries or wrong.noise is Unheard.TOO_MUCH):
+            self._misheard += 1  # what was called into the welcome is no try at answering
+            if self._misheard == MISHEARD:
+                return (phrase("use_the_keys"), *question.retry)
         return (phrase("not_understood"), *question.retry)
 
     async def _aside(self, question: Question[T], aside: Aside) -> tuple[Phrase, ...]:
@@ -236,6 +243,8 @@ class Call:
         if aside is Aside.GOODBYE:
             await self.say("goodbye_paid" if self.settled is CallOutcome.PAID else "goodbye")
             raise Over(self.settled or CallOutcome.HUNG_UP)
+        if aside is Aside.HELP:
+            return (phrase("help"), *question.phrases)
         wanted = {Aside.ENGLISH: "en", Aside.SPANISH: "es"}.get(aside)
         if aside is Aside.AGAIN or wanted == self.language:
             return question.phrases

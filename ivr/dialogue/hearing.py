@@ -12,7 +12,11 @@ from typing import Protocol
 COMMAND = "command"
 """the grammar of what may be said at any question: agent, repeat, back, help, language=es"""
 NAME = "name"
-"""no grammar: any words of the model, with what else they may have been"""
+"""no grammar: any words of the model, with what else they may have been; or DIGITS"""
+DIGITS = "digits"
+"""the grammar of account numbers and postal codes"""
+SPELLING = "spelling"
+"""the grammar of names letter by letter"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,10 @@ class Expecting:
     patience_seconds: float = 6.0
     """from the end of the prompt until silence is taken for an answer"""
     among: tuple[str, ...] = ()
-    """for NAME: names that are likelier than others"""
+    """names that were read out: one of them may be said in place of its number"""
+    shortest: int = 0
+    """digits before which it cannot be over: pauses may be long until then; for NAME, how many
+    an account number has that may be said in its place, 0 when none is asked for"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Heard:
     """An answer, or a command."""
 
     grammar: str
-    """the expected one, or COMMAND"""
+    """the expected one, or COMMAND; for NAME also DIGITS"""
     meaning: str = field(repr=False)
     """see speech/meanings.py; for NAME the same as `words`"""
     words: str = field(repr=False)

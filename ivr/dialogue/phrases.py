@@ -11,6 +11,7 @@ PhraseId = Literal[
     "language_changed",
     "ask_account_number",
     "ask_account_again",
+    "ask_name_again",
     "ask_postal_code",
     "account_not_confirmed",
     "confirm_name",
@@ -19,6 +20,7 @@ PhraseId = Literal[
     "none_of_these",
     "spell_name",
     "use_the_keys",
+    "help",
     "are_you_there",
     "not_understood",
     "too_many_tries",
@@ -65,13 +67,18 @@ BY_VOICE: frozenset[PhraseId] = frozenset((
     "confirm_charge",
     "repeat_or_end",
     "declined",
+    "help",
 ))  # fmt: skip
 """These are said otherwise to a caller who can answer by voice: `confirm_charge.voice`."""
+BY_KEYS: Mapping[PhraseId, PhraseId] = {"ask_name_again": "ask_account_again"}
+"""What is said in their place to a caller who cannot."""
 
 
 def variant(phrase_id: PhraseId, *, by_voice: bool) -> str:
     """The id under which the voice has it."""
-    return f"{phrase_id}_voice" if by_voice and phrase_id in BY_VOICE else phrase_id
+    if by_voice:
+        return f"{phrase_id}_voice" if phrase_id in BY_VOICE else phrase_id
+    return BY_KEYS.get(phrase_id, phrase_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from ivr.dialogue.hearing import COMMAND, NAME, Expecting, Heard
+from ivr.billing.names import without_introduction
+from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, Expecting, Heard, Unheard
 from ivr.dialogue.keypad import ZEROS_FOR_AGENT, EntryRule, PlainKeys, Step
-from ivr.dialogue.phrases import Phrase
+from ivr.dialogue.phrases import Phrase, phrase
 
 T = TypeVar("T")
 
@@ -37,6 +38,13 @@ class NotUnderstood:
     """Something was keyed or said that answers another question."""
 
 
+@dataclass(frozen=True, slots=True)
+class Misheard(NotUnderstood):
+    """Something was said, or made a noise, that could not be made out."""
+
+    noise: Unheard
+
+
 class Aside(Enum):
     """What a caller may want at any question, instead of answering it."""
 
@@ -48,6 +56,8 @@ class Aside(Enum):
     SPANISH = auto()
     AGAIN = auto()
     """`*` in a menu: hear all of it again"""
+    HELP = auto()
+    """hear what can be said or keyed at any time, and the question again"""
     GOODBYE = auto()
 
 
@@ -55,7 +65,7 @@ COMMANDS = {
     "agent": Aside.AGENT,
     "repeat": Aside.AGAIN,
     "back": Aside.AGAIN,
-    "help": Aside.AGAIN,
+    "help": Aside.HELP,
     "language=en": Aside.ENGLISH,
     "language=es": Aside.SPANISH,
     "goodbye": Aside.GOODBYE,
@@ -81,6 +91,8 @@ class Spoken(Generic[T]):
 
     grammar: str
     values: Mapping[str, T]
+    among: tuple[str, ...] = ()
+    """names that were read out, in the order of their numbers, which are in `values`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,11 @@ class SpokenName:
 
     words: str = field(repr=False)
     others: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def is_one_word(self) -> bool:
+        """Whether it cannot be a person's full name."""
+        return len(without_introduction(self.words)) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +156,8 @@ def digits(
     """
 
     def fits(number: str) -> Answer[str]:
+        if number == AGENT_KEYS:
+            return Aside.AGENT
         return Understood(number) if shortest <= len(number) <= longest else NotUnderstood()
 
     def understand(keys: str) -> Answer[str]:
@@ -147,7 +166,7 @@ def digits(
     rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: len(keys) >= longest, is_enough=lambda keys: len(keys) >= shortest
     )
-    expecting = Expecting("digits", longest, rule.first_key_seconds)
+    expecting = Expecting(DIGITS, longest, rule.first_key_seconds, shortest=shortest)
     by_voice = ByVoice(expecting, lambda heard: fits(heard.meaning))
     return Question(
         (ask,),
@@ -161,28 +180,31 @@ def digits(
 
 
 def or_a_name(question: Question[str]) -> Question[str | SpokenName]:
-    """The same question for keys; by voice a name is expected, of a person or a company."""
+    """The same question; by voice a name is expected, of a person or a company, or the number."""
 
-    def understand(keys: str) -> Answer[str | SpokenName]:
-        found = question.understand(keys)
+    def either(found: Answer[str]) -> Answer[str | SpokenName]:
         return Understood(found.value) if isinstance(found, Understood) else found
 
-    expecting = Expecting(NAME, patience_seconds=question.rule.first_key_seconds)
-    by_voice: ByVoice[str | SpokenName] = ByVoice(expecting, name_said)
+    def understand(keys: str) -> Answer[str | SpokenName]:
+        return either(question.understand(keys))
+
+    def said(heard: Heard) -> Answer[str | SpokenName]:
+        if heard.grammar == NAME:
+            return Understood(SpokenName(heard.words, heard.others))
+        return either(question.meant(heard))
+
+    number = question.by_voice.expecting.shortest if question.by_voice else 0
+    expecting = Expecting(NAME, patience_seconds=question.rule.first_key_seconds, shortest=number)
+    by_voice: ByVoice[str | SpokenName] = ByVoice(expecting, said)
     return Question(
         question.phrases,
-        question.retry,
+        (phrase("ask_name_again"),),
         question.rule,
         understand,
         question.star_clears,
         question.begun,
         by_voice,
     )
-
-
-def name_said(heard: Heard) -> Answer[str | SpokenName]:
-    """A name that was said, or may have been."""
-    return Understood(SpokenName(heard.words, heard.others))
 
 
 def choice(
@@ -212,7 +234,9 @@ def _one_of(spoken: Spoken[T], rule: EntryRule[PlainKeys]) -> ByVoice[T]:
             return Understood(spoken.values[heard.meaning])
         return Aside.AGAIN if heard.meaning == "again" else NotUnderstood()
 
-    expecting = Expecting(spoken.grammar, patience_seconds=rule.first_key_seconds)
+    expecting = Expecting(
+        spoken.grammar, patience_seconds=rule.first_key_seconds, among=spoken.among
+    )
     return ByVoice(expecting, understand)
 
 

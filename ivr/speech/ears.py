@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import structlog
 
-from ivr.dialogue.hearing import COMMAND, NAME, Expecting
+from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, Expecting
 from ivr.speech.errors import EarsBusyError, GrammarError, ModelError
-from ivr.speech.grammar import UNKNOWN, Grammar, Grammars
-from ivr.speech.judging import Strictness
-from ivr.speech.recogniser import Guess, Model, Recogniser
+from ivr.speech.grammar import UNKNOWN, Grammar, Grammars, one_of
+from ivr.speech.judging import Evidence, Strictness
+from ivr.speech.recogniser import Model, Recogniser
+from ivr.speech.voicing import VoiceMeter
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -57,33 +58,62 @@ class Tongue:
     model: Model
     grammars: Grammars
     strictness: Strictness = field(default_factory=Strictness)
+    pauses: float = 1.0
+    """times as long as usual may the pauses in an answer be"""
+
+
+Batch = tuple[bytes, list[bool]]
+"""whole frames of sound, and which of them are loud"""
 
 
 class Decoding:
-    """One answer's two recognisers; `accept` and `finish` go through the threads of `Ears`."""
+    """One answer's recognisers; `accept` and `finish` go through the threads of `Ears`.
 
-    def __init__(self, ears: Ears, narrow: Recogniser | None, wide: Recogniser) -> None:
+    `babble` knows no word, for a name: what fits it as well as the wide one is no name.
+    """
+
+    def __init__(
+        self,
+        ears: Ears,
+        meter: VoiceMeter,
+        narrow: Recogniser,
+        wide: Recogniser,
+        babble: Recogniser | None = None,
+    ) -> None:
         self._ears = ears
+        self._meter = meter
         self._narrow = narrow
         self._wide = wide
+        self._babble = babble
 
-    async def accept(self, sound: bytes) -> str:
-        """Take in sound; the words so far, of the narrow recogniser where there is one."""
-        return await self._ears.work(lambda: self._accept(sound))
+    async def accept(self, batches: Sequence[Batch]) -> str:
+        """Take in sound; the words so far, as the recogniser has them that knows the answer."""
+        return await self._ears.work(lambda: self._accept(batches))
 
-    async def finish(self) -> tuple[list[Guess], list[Guess]]:
-        """The guesses of both, and begin anew."""
-        return await self._ears.work(self._finish)
+    async def finish(self, spoken_seconds: float = 0.0) -> Evidence:
+        """What was found in that much speech, and begin anew."""
+        return await self._ears.work(lambda: self._finish(spoken_seconds))
 
-    def _accept(self, sound: bytes) -> str:
-        self._wide.accept(sound)
-        if self._narrow is None:
-            return self._wide.words()
-        self._narrow.accept(sound)
-        return self._narrow.words()
+    def _accept(self, batches: Sequence[Batch]) -> str:
+        for sound, loud in batches:
+            self._meter.hear(sound, loud)
+        sound = b"".join(sound for sound, _ in batches)
+        for recogniser in (self._wide, self._narrow, self._babble):
+            if recogniser is not None:
+                recogniser.accept(sound)
+        return (self._narrow if self._babble is None else self._wide).words()
 
-    def _finish(self) -> tuple[list[Guess], list[Guess]]:
-        return [] if self._narrow is None else self._narrow.finish(), self._wide.finish()
+    def _finish(self, spoken_seconds: float) -> Evidence:
+        babble = [] if self._babble is None else self._babble.finish()
+        voicing = self._meter.voicing
+        self._meter.forget()
+        return Evidence(
+            self._narrow.finish(),
+            self._wide.finish(),
+            max(spoken_seconds, voicing.loud_seconds),
+            voicing,
+            babble[0].score if babble else None,
+        )
 
 
 class Ears:
@@ -104,7 +134,7 @@ class Ears:
         """how long the last batch waited for a thread"""
         self._tongues = dict(tongues)
         self._sentences = {
-            (language, grammar.name): _sayable(grammar, tongue.model)
+            (language, grammar.source): _sayable(grammar, tongue.model)
             for language, tongue in self._tongues.items()
             for grammar in tongue.grammars
         }
@@ -115,10 +145,11 @@ class Ears:
         return self._tongues.get(language)
 
     def grammars(self, language: str, expecting: Expecting) -> list[Grammar]:
-        """Those that an answer is read with: the expected one, and the commands."""
-        known = self._tongues[language].grammars
-        names = [COMMAND] if expecting.grammar == NAME else [expecting.grammar, COMMAND]
-        return [known[name] for name in dict.fromkeys(names)]
+        """Those that an answer is read with: the expected one, names read out, the commands."""
+        tongue = self._tongues[language]
+        expected = DIGITS if expecting.grammar == NAME else expecting.grammar
+        offered = [one_of(expected, language, expecting.among)] if expecting.among else []
+        return [tongue.grammars[expected], *offered, tongue.grammars[COMMAND]]
 
     async def decoding(self, language: str, expecting: Expecting) -> Decoding:
         """Begin to listen for one answer; `release` it afterwards.
@@ -162,19 +193,18 @@ class Ears:
 
     def _recognisers(self, language: str, expecting: Expecting) -> Decoding:
         model = self._tongues[language].model
-        narrow: Recogniser | None = None
+        sentences = [
+            sentence
+            for grammar in self.grammars(language, expecting)
+            for sentence in self._sentences.get((language, grammar.source))
+            or _heard(grammar, model)
+        ]
+        narrow = model.recogniser([*dict.fromkeys(sentences), UNKNOWN], NARROW_GUESSES)
+        meter = VoiceMeter(model.rate)
         if expecting.grammar != NAME:
-            sentences = [
-                sentence
-                for grammar in self.grammars(language, expecting)
-                for sentence in self._sentences[language, grammar.name]
-            ]
-            narrow = model.recogniser([*dict.fromkeys(sentences), UNKNOWN], NARROW_GUESSES)
-        elif expecting.among:
-            known = [name for name in expecting.among if _is_known(name, model)]
-            narrow = model.recogniser([*known, UNKNOWN], NARROW_GUESSES)
-        wide = model.recogniser(None, NAME_GUESSES if expecting.grammar == NAME else WIDE_GUESSES)
-        return Decoding(self, narrow, wide)
+            return Decoding(self, meter, narrow, model.recogniser(None, WIDE_GUESSES))
+        wide, babble = model.recogniser(None, NAME_GUESSES), model.recogniser([UNKNOWN], 1)
+        return Decoding(self, meter, narrow, wide, babble)
 
 
 def unknown_words(grammars: Grammars, model: Model) -> dict[str, list[str]]:
@@ -204,7 +234,7 @@ def check(language: str, tongue: Tongue, *, strictly: bool) -> None:
 
 def _sayable(grammar: Grammar, model: Model) -> list[str]:
     """The sentences to listen for: those whose every word the model knows."""
-    sentences = [each for each in grammar.sentences() if _is_known(each, model)]
+    sentences = _heard(grammar, model)
     if not sentences:
         raise GrammarError(
             f"{grammar.source}: the speech model knows no whole sentence of it. Use another model, "
@@ -213,5 +243,9 @@ def _sayable(grammar: Grammar, model: Model) -> list[str]:
     return sentences
 
 
-def _is_known(sentence: str, model: Model) -> bool:
-    return all(model.knows(word) for word in sentence.split())
+def _heard(grammar: Grammar, model: Model) -> list[str]:
+    return [
+        sentence
+        for sentence in grammar.sentences()
+        if all(model.knows(word) for word in sentence.split())
+    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ivr.speech.grammar import UNKNOWN
@@ -19,7 +19,13 @@ FRAME_SECONDS = 0.02
 """how much sound one loudness is measured over"""
 FLOOR_AT_FIRST_DB = -45.0
 FLOOR_FRAMES = 100
-"""the floor is the softest of the last two seconds: speech has gaps in so much time"""
+"""the floor is how soft the line is in the last two seconds: speech has gaps in so much time"""
+FLOOR_SHARE = 0.1
+"""so much of that time is softer than the floor: one lost packet must not be taken for it"""
+FLOOR_BEGINS_WITH = 3
+"""frames that the floor at first counts for"""
+SILENT_FRAMES = 50
+"""a line that was mostly digital silence for so long is a silent one; less of it are gaps"""
 SMOOTHED_OVER_FRAMES = 3
 ABOVE_FLOOR_DB = 9.0
 LEAST_SPEECH_DB = -50.0
@@ -48,6 +54,22 @@ class Patience:
     """of speaking on and on"""
     cough: float = 0.5
     """a wordless sound shorter than this is no try at answering"""
+    after_too_little: float = 0.9
+    """of quiet, after words that are no answer without more of them"""
+
+    longest_noise: float = 6.0
+    """of a sound that goes on and on without a word"""
+
+    def slower(self, times: float, first_word: float) -> Patience:
+        """The same with all pauses so many times as long."""
+        return replace(
+            self,
+            first_word=first_word,
+            after_complete=self.after_complete * times,
+            after_incomplete=self.after_incomplete * times,
+            after_too_little=self.after_too_little * times,
+            longest=self.longest * max(1.0, times),
+        )
 
 
 class Verdict(Enum):
@@ -75,7 +97,9 @@ class Endpointer:
     def __init__(self, patience: Patience, floor_db: float = FLOOR_AT_FIRST_DB) -> None:
         self.patience = patience
         self._last = deque[float](maxlen=SMOOTHED_OVER_FRAMES)
-        self._smoothed = deque([floor_db], maxlen=FLOOR_FRAMES)
+        self._smoothed = deque([floor_db] * FLOOR_BEGINS_WITH, maxlen=FLOOR_FRAMES)
+        self._silent = deque[bool](maxlen=SILENT_FRAMES)
+        """which of the last frames were digital silence"""
         self._waits_since: float | None = None
         self._sound_began: float | None = None
         """of the burst of sound that goes on, or has just ended"""
@@ -86,7 +110,7 @@ class Endpointer:
         self._loud_at: float | None = None
         """end of the last loud frame"""
         self._words = ""
-        self._is_complete = False
+        self._enough_quiet = patience.after_incomplete
         self._words_began: float | None = None
         self._words_at = 0.0
         self._mumbled = False
@@ -94,7 +118,10 @@ class Endpointer:
     @property
     def floor_db(self) -> float:
         """The noise of the line, as far as known."""
-        return min(self._smoothed)
+        if sum(self._silent) * 2 > len(self._silent):
+            return QUIETEST_DB
+        ordered = sorted(self._smoothed)
+        return ordered[int(len(ordered) * FLOOR_SHARE)]
 
     @property
     def is_sounding(self) -> bool:
@@ -120,21 +147,32 @@ class Endpointer:
         """The prompt is over: from now on silence counts."""
         self._waits_since = at
 
-    def hear(self, loudness_db: float, at: float) -> None:
-        """One frame that ended at `at`."""
-        if loudness_db > self._speech_db():
+    def hear(self, loudness_db: float, at: float) -> bool:
+        """One frame that ended at `at`; whether it is loud."""
+        is_loud = loudness_db > self._speech_db()
+        if is_loud:
             self._take_loud(loudness_db, at)
-        self._last.append(loudness_db)
-        self._smoothed.append(sum(self._last) / len(self._last))
+        self._silent.append(loudness_db <= QUIETEST_DB)
+        if loudness_db > QUIETEST_DB:  # no line is as quiet as a lost packet
+            self._last.append(loudness_db)
+            self._smoothed.append(sum(self._last) / len(self._last))
+        return is_loud
 
-    def understand(self, words: str, at: float, *, is_complete: bool) -> None:
-        """What was understood up to `at`; `is_complete` when it answers the question as it is."""
+    def understand(self, words: str, at: float, *, is_complete: bool | None) -> None:
+        """What was understood up to `at`; `is_complete` when it answers the question as it is.
+
+        None when it is no answer without more words.
+        """
         known = " ".join(word for word in words.split() if word != UNKNOWN)
         if known and self._words_began is None:
             self._words_began = at if self._sound_began is None else self._sound_began
         if known != self._words:
             self._words, self._words_at = known, at
-        self._is_complete = is_complete
+        self._enough_quiet = {
+            True: self.patience.after_complete,
+            False: self.patience.after_incomplete,
+            None: self.patience.after_too_little,
+        }[is_complete]
 
     def forget(self) -> None:
         """Keep no word of it: the verdict is known."""
@@ -147,7 +185,7 @@ class Endpointer:
         if self._sound_began is not None and self._loud_at is not None:
             if at - self._loud_at >= self.patience.after_noise:
                 self._end_of_noise()
-            elif self._listens_since(self._sound_began, at) > self.patience.longest:
+            elif self._listens_since(self._sound_began, at) > self.patience.longest_noise:
                 return Verdict.TOO_MUCH
         if self._mumbled:
             return Verdict.MUMBLED
@@ -162,9 +200,7 @@ class Endpointer:
 
     def _while_speaking(self, at: float, began: float) -> Verdict:
         quiet = at - (self._words_at if self._loud_at is None else self._loud_at)
-        enough = (
-            self.patience.after_complete if self._is_complete else self.patience.after_incomplete
-        )
+        enough = self._enough_quiet
         # The recogniser tells a word some time after it was said: never end before it can have.
         if quiet >= enough or at - self._words_at >= max(NO_NEW_WORD_SECONDS, enough):
             return Verdict.ENDED

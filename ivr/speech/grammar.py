@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivr.billing.names import written_words
 from ivr.speech import jsgf
 from ivr.speech.errors import GrammarError
 from ivr.speech.jsgf import Choice, Expansion, GrammarFile, Many, Rule, Sequence, Tag, Word
@@ -163,6 +164,27 @@ def load(folder: Path) -> dict[str, Grammars]:
     if not languages:
         raise GrammarError(f"There are no grammars (*.jsgf) in folders of {folder}.")
     return languages
+
+
+def one_of(name: str, language: str, choices: Iterable[str]) -> Grammar:
+    """Names that were read out, each by any words in a row that no other has: "1", "2" and so on.
+
+    Of "James Smith" and "Jane Smith": james, jane, james smith, jane smith.
+    """
+    runs = [_runs(written_words(choice)) for choice in choices]
+    ways = [
+        Sequence((*map(Word, run), Tag(str(place))))
+        for place, own in enumerate(runs, start=1)
+        for run in own
+        if sum(run in others for others in runs) == 1
+    ]
+    return Grammar(name, language, "names that were read out", Choice(tuple(ways)))
+
+
+def _runs(words: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Any of these words that stand in a row, the longest first."""
+    lengths = range(len(words), 0, -1)
+    return [words[at : at + length] for length in lengths for at in range(len(words) - length + 1)]
 
 
 def _language(folder: Path) -> Grammars:

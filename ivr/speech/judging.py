@@ -11,10 +11,13 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ivr.billing.names import LONGEST_NAME_WORDS, PARTICLES, without_introduction
 from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, SPELLING, Expecting, Heard, Unheard
-from ivr.speech.grammar import UNKNOWN, Grammar
+from ivr.speech.grammar import Grammar
 from ivr.speech.meanings import meaning
+from ivr.speech.no_names import NO_NAMES
 from ivr.speech.recogniser import Guess
+from ivr.speech.voicing import Voicing
 
 OTHERS = 10
 OPEN_ENDED = frozenset({NAME, DIGITS, SPELLING, "expiry"})
@@ -25,24 +28,36 @@ _ANY_DAY = dt.date(2000, 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Strictness:
-    """Where the border lies; measured for each model (docs/speech.md tells how)."""
+    """Where the border lies; measured for each model (tests/speech/utterances.py)."""
 
-    worse_a_second: float = 4.0
-    """how much less the narrow guess may fit than the wide one, for a second of speech"""
+    worse: float = 2.0
+    """how much less the narrow guess may fit than the wide one, however short it is"""
+    worse_a_second: float = 2.3
+    """and for each second of speech besides"""
     behind_the_best: float = 5.5
     """how much less a sentence may fit than the narrow one's best guess, which was none"""
     longest_second_a_word: float = 1.6
     """nobody says a word of ours so slowly"""
+    voiced_seconds: float = 0.08
+    """no word has less of a voice in it"""
+    wandering: float = 0.006
+    """nor is any so much like one long tone"""
+    better_a_second: float = 8.5
+    """how much better a name must fit than sounds that are no words, for each loud second"""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the two recognisers found in one burst of speech."""
+    """What the recognisers found in one answer."""
 
     narrow: Sequence[Guess]
     wide: Sequence[Guess]
     seconds: float
     """of speech"""
+    voicing: Voicing | None = None
+    """how it sounded; None when nobody knows"""
+    babble: float | None = None
+    """for a name: how well any sounds in a row fit that are no words"""
 
 
 def judge(
@@ -53,8 +68,10 @@ def judge(
     strictness: Strictness,
 ) -> Heard | Unheard:
     """The answer, or UNCLEAR. `grammars` is the expected one, if there is one, and the commands."""
+    if not _is_a_voice(evidence, strictness):
+        return Unheard.UNCLEAR
     if expecting.grammar == NAME:
-        return _name(grammars, evidence, today)
+        return _name(expecting, grammars, evidence, today, strictness)
     for guess, heard in _sentences(grammars, evidence, today, strictness):
         return heard if _fits(guess, evidence, strictness) else Unheard.UNCLEAR
     return Unheard.UNCLEAR
@@ -96,6 +113,8 @@ def _sentences(
     grammars: Sequence[Grammar], evidence: Evidence, today: dt.date, strictness: Strictness
 ) -> Iterator[tuple[Guess, Heard]]:
     """The guesses that are whole sentences, as far as they are not much behind the best guess."""
+    if not evidence.narrow or not evidence.narrow[0].words:
+        return  # it fits silence best
     for guess in evidence.narrow:
         if guess.score < evidence.narrow[0].score - strictness.behind_the_best:
             return
@@ -114,24 +133,60 @@ def read(words: str, grammars: Sequence[Grammar], today: dt.date) -> Heard | Non
     return None
 
 
+def _is_a_voice(evidence: Evidence, strictness: Strictness) -> bool:
+    voicing = evidence.voicing
+    return voicing is None or (
+        voicing.voiced_seconds >= strictness.voiced_seconds
+        and voicing.wandering >= strictness.wandering
+    )
+
+
 def _fits(guess: Guess, evidence: Evidence, strictness: Strictness) -> bool:
-    count = len(guess.words.split())
-    if evidence.seconds > count * strictness.longest_second_a_word:
+    loud = evidence.voicing.loud_seconds if evidence.voicing else evidence.seconds
+    if loud > len(guess.words.split()) * strictness.longest_second_a_word:
         return False
     if not evidence.wide:
         return True
     worse = evidence.wide[0].score - guess.score
-    return worse <= strictness.worse_a_second * max(evidence.seconds, 0.3)
+    return worse <= strictness.worse + strictness.worse_a_second * evidence.seconds
 
 
-def _name(grammars: Sequence[Grammar], evidence: Evidence, today: dt.date) -> Heard | Unheard:
-    found: dict[str, None] = {}
-    for guess in (*evidence.narrow, *evidence.wide):
-        words = " ".join(word for word in guess.words.split() if word != UNKNOWN)
-        if words:
-            found.setdefault(words)
-    if not found:
+def _name(
+    expecting: Expecting,
+    grammars: Sequence[Grammar],
+    evidence: Evidence,
+    today: dt.date,
+    strictness: Strictness,
+) -> Heard | Unheard:
+    """A name; or a command, or a number long enough, that fits about as well as any words."""
+    for guess, heard in _sentences(grammars, evidence, today, strictness):
+        is_long = 0 < expecting.shortest <= len(heard.meaning)
+        is_answer = (heard.grammar == COMMAND or is_long) and _is_no_babble(
+            guess, evidence, strictness
+        )
+        if is_answer and _fits(guess, evidence, strictness):
+            return heard
+    if not evidence.wide or not _is_no_babble(evidence.wide[0], evidence, strictness):
         return Unheard.UNCLEAR
-    best, *others = found
-    command = read(evidence.wide[0].words, grammars, today) if evidence.wide else None
-    return command or Heard(NAME, best, best, tuple(others[:OTHERS]))
+    least = evidence.wide[0].score - strictness.behind_the_best
+    near = [guess.words for guess in evidence.wide if guess.score >= least]
+    if not any(map(_may_be_a_name, near)):
+        return Unheard.UNCLEAR
+    best, *others = dict.fromkeys(
+        guess.words for guess in evidence.wide if _may_be_a_name(guess.words)
+    )
+    return Heard(NAME, best, best, tuple(others[:OTHERS]))
+
+
+def _is_no_babble(guess: Guess, evidence: Evidence, strictness: Strictness) -> bool:
+    if evidence.babble is None:
+        return True
+    loud = evidence.voicing.loud_seconds if evidence.voicing else evidence.seconds
+    return guess.score - evidence.babble >= strictness.better_a_second * loud
+
+
+def _may_be_a_name(words: str) -> bool:
+    """Whether most of the words can be names: "once that" and "hello oh" are none."""
+    named = [word for word in without_introduction(words) if word not in PARTICLES]
+    others = sum(len(word) == 1 or word in NO_NAMES for word in named)
+    return 0 < len(named) <= LONGEST_NAME_WORDS and others * 2 < len(named)

@@ -15,8 +15,16 @@ import numpy as np
 import structlog
 
 from ivr.dialogue.endings import LineError
-from ivr.dialogue.hearing import NAME, Expecting, Heard, Listening, Unheard
-from ivr.speech.ears import Decoding, Ears, OpenSound, Sound, Tongue
+from ivr.dialogue.hearing import (
+    DIGITS,
+    NAME,
+    SPELLING,
+    Expecting,
+    Heard,
+    Listening,
+    Unheard,
+)
+from ivr.speech.ears import Batch, Decoding, Ears, OpenSound, Sound, Tongue
 from ivr.speech.endpointing import (
     FLOOR_AT_FIRST_DB,
     FRAME_SECONDS,
@@ -37,10 +45,14 @@ LEAST_WORD_SECONDS = 0.12
 """of loud sound before a word is believed to be the caller's, and hushes the prompt"""
 MOST_DROPPED_SECONDS = 1.0
 """more of an answer lost than this and nothing can be made of it"""
-DIGITS = Patience(after_complete=0.3, after_incomplete=1.0, longest=20.0)
-NAMES = Patience(after_complete=0.7, after_incomplete=0.7, longest=10.0)
-OTHERS = Patience()
-SPELT = frozenset({"digits", "spelling", "expiry"})
+NUMBERS = Patience(after_incomplete=1.0, after_too_little=2.0, longest=20.0)
+PATIENCE = {
+    DIGITS: NUMBERS,
+    "expiry": NUMBERS,
+    SPELLING: Patience(after_incomplete=1.8, after_too_little=2.5, longest=30.0),
+    NAME: Patience(after_complete=0.35, after_incomplete=0.7, after_too_little=2.0),
+}
+"""people breathe between groups of digits, and think between letters"""
 
 
 class CallersEars:
@@ -111,8 +123,8 @@ class Answering(Protocol):
 
     def patience(self) -> Patience: ...
 
-    def is_complete(self, words: str) -> bool:
-        """Whether no more need follow these words."""
+    def is_complete(self, words: str) -> bool | None:
+        """Whether no more need follow these words; None when more must."""
         ...
 
     def judge(self, evidence: Evidence) -> Heard | Unheard: ...
@@ -130,18 +142,10 @@ class Answer:
         self._today = today
 
     def patience(self) -> Patience:
-        kind = self._expecting.grammar
-        like = NAMES if kind == NAME else DIGITS if kind in SPELT else OTHERS
-        return Patience(
-            self._expecting.patience_seconds,
-            like.after_complete,
-            like.after_incomplete,
-            like.after_noise,
-            like.longest,
-            like.cough,
-        )
+        usual = PATIENCE.get(self._expecting.grammar, Patience())
+        return usual.slower(self._tongue.pauses, self._expecting.patience_seconds)
 
-    def is_complete(self, words: str) -> bool:
+    def is_complete(self, words: str) -> bool | None:
         return is_complete(self._expecting, self._grammars, words)
 
     def judge(self, evidence: Evidence) -> Heard | Unheard:
@@ -163,7 +167,7 @@ class Hark:
         self._endpointer = Endpointer(answer.patience(), floor_db)
         self._at = 0.0
         """end of the sound taken in so far, in seconds"""
-        self._lead = deque[bytes](maxlen=round(LEAD_SECONDS / BATCH_SECONDS))
+        self._lead = deque[Batch](maxlen=round(LEAD_SECONDS / BATCH_SECONDS))
         self._is_decoding = False
         self._spoke = asyncio.Event()
         self._dropped_before = sound.dropped_seconds
@@ -214,17 +218,15 @@ class Hark:
         """One batch of sound: how loud, which words, and how far the caller is."""
         if self._sound.dropped_seconds - self._dropped_before > MOST_DROPPED_SECONDS:
             raise DeafError("the caller's voice came faster than it was understood")
-        for loudness in loudnesses(sound, self._sound.rate):
-            self._at += FRAME_SECONDS
-            self._endpointer.hear(loudness, self._at)
+        batch = sound, list(map(self._hear, loudnesses(sound, self._sound.rate)))
         if self._endpointer.is_sounding:
-            words = await decoding.accept(b"".join((*self._lead, sound)))
+            words = await decoding.accept((*self._lead, batch))
             self._lead.clear()
             self._is_decoding = True
             complete = self._answer.is_complete(words)
             self._endpointer.understand(words, self._at, is_complete=complete)
         else:
-            self._lead.append(sound)
+            self._lead.append(batch)
         verdict = self._endpointer.verdict(self._at)
         if verdict is Verdict.SPEAKING and self._endpointer.loud_seconds >= LEAST_WORD_SECONDS:
             self._spoke.set()
@@ -233,6 +235,10 @@ class Hark:
             await decoding.finish()  # a click or a cough: forget it
         return verdict
 
+    def _hear(self, loudness: float) -> bool:
+        self._at += FRAME_SECONDS
+        return self._endpointer.hear(loudness, self._at)
+
     async def _end(self, decoding: Decoding, verdict: Verdict) -> Heard | Unheard:
         clock = asyncio.get_running_loop().time
         since = clock()
@@ -240,8 +246,7 @@ class Hark:
             return Unheard.SILENCE
         if verdict is Verdict.TOO_MUCH:
             return Unheard.TOO_MUCH
-        narrow, wide = await decoding.finish()
-        evidence = Evidence(narrow, wide, self._endpointer.spoken_seconds)
+        evidence = await decoding.finish(self._endpointer.spoken_seconds)
         judged = self._answer.judge(evidence)
         self.delay_seconds = self._at - self._endpointer.quiet_since + clock() - since
         kind = judged.name if isinstance(judged, Unheard) else judged.grammar

@@ -6,6 +6,7 @@ import pytest
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.payments import DeclineBucket
+from ivr.dialogue.hearing import Unheard
 from tests.dialogue.company import SMITH, Company, invoice
 from tests.dialogue.conversation import KNOWN, PAYS_ONE, Conversation, converse
 from tests.dialogue.saying import (
@@ -100,6 +101,7 @@ async def test_a_command_repeats_the_question(said: str) -> None:
     ended = await talk(Company(ONE), *BY_NUMBER, commands(said), LEAVE)
     assert ended.phrases.count("owes_one") == 2
     assert "language_changed" not in ended.phrases
+    assert ended.phrases.count("help_voice") == (said == "help")
 
 
 async def test_a_person_is_asked_for_by_voice() -> None:
@@ -138,10 +140,54 @@ async def test_a_spoken_nine_is_no_language_key() -> None:
     assert "language_changed" not in ended.phrases
 
 
-async def test_three_coughs_lead_to_a_person() -> None:
-    ended = await converse(Company(), ears=ScriptedEars(QUIET, NOISE, NOISE, NOISE))
+async def test_who_cannot_be_made_out_twice_is_asked_for_keys_and_then_given_to_a_person() -> None:
+    ears = ScriptedEars(QUIET, NOISE, NOISE)
+    ended = await converse(Company(), ears=ears)
     assert ended.outcome is CallOutcome.AGENT
-    assert ended.phrases.count("not_understood") == 2
+    assert ended.phrases.count("not_understood") == 1
+    assert ended.phrases.count("use_the_keys") == 1
+    assert ended.phrases[-4:] == [
+        "use_the_keys",
+        "ask_account_again",
+        "too_many_tries",
+        "transferring",
+    ]
+
+
+async def test_who_was_made_out_in_between_goes_on_by_voice() -> None:
+    ears = ScriptedEars(QUIET, NOISE, digits("1042"), NOISE, CODE)
+    ended = await converse(Company(), ears=ears)
+    assert ended.call.customer == SMITH
+    assert "use_the_keys" not in ended.phrases
+
+
+async def test_a_hello_to_the_welcome_is_no_try_at_answering() -> None:
+    ears = ScriptedEars(NOISE, NOISE, digits("1042"), CODE)
+    ended = await converse(Company(), ears=ears)
+    assert ended.call.customer == SMITH
+    assert "use_the_keys" not in ended.phrases
+
+
+async def test_music_from_the_other_side_leads_to_the_keys_within_the_timers() -> None:
+    script: Script = [("ask_account_again", "1042#"), ("ask_postal_code", "28013#")]
+    music = (6.0, Unheard.TOO_MUCH)
+    ended = await converse(Company(), script, ears=ScriptedEars(QUIET, music, music))
+    assert ended.call.customer == SMITH
+    use_the_keys = next(each for each in ended.line.heard if each.said.phrase == "use_the_keys")
+    assert use_the_keys.at - ended.line.heard[0].at < 30
+    assert "are_you_there" not in ended.phrases
+
+
+async def test_an_account_number_is_said_where_a_name_is_asked_for() -> None:
+    ended = await converse(Company(), ears=ScriptedEars(QUIET, digits("1042"), CODE))
+    assert ended.call.customer == SMITH
+    assert ended.phrases[1:3] == ["ask_account_number_voice", "ask_postal_code_voice"]
+
+
+async def test_a_zero_said_twice_asks_for_a_person() -> None:
+    ended = await converse(Company(), ears=ScriptedEars(QUIET, digits("00")))
+    assert ended.outcome is CallOutcome.AGENT
+    assert "not_understood" not in ended.phrases
 
 
 async def test_who_talks_all_the_time_is_asked_for_keys() -> None:
@@ -152,7 +198,7 @@ async def test_who_talks_all_the_time_is_asked_for_keys() -> None:
     assert len(ears.asked) == 3
     assert ended.phrases[2:6] == [
         "not_understood",
-        "ask_account_again_voice",
+        "ask_name_again",
         "use_the_keys",
         "ask_account_again",
     ]

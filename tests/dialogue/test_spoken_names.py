@@ -123,7 +123,7 @@ async def test_none_of_the_three_leads_to_spelling() -> None:
 
 async def test_a_name_is_spelled_letter_by_letter() -> None:
     spelled = says("spelling", "james smith")
-    ended = await talk(a_company(), QUIET, name("mumble jumble"), spelled, CODE, YES)
+    ended = await talk(a_company(), QUIET, name("mumble jumble"), NO, spelled, CODE, YES)
     assert ended.call.customer == SMITH
 
 
@@ -184,7 +184,7 @@ async def test_three_wrong_postal_codes_lead_to_a_person() -> None:
 
 async def heard_after_spelling(keys: str, code: Answer) -> list[tuple[float, str]]:
     script: Script = [("spell_name", keys), ("ask_account_number_voice", "00#")]
-    answers = (QUIET, name("mumble jumble"), QUIET, code, QUIET)
+    answers = (QUIET, name("mumble jumble"), NO, QUIET, code, QUIET)
     ended = await converse(a_company(), script, ears=ScriptedEars(*answers), whole_script=False)
     began = ended.line.heard[0].at
     return [(round(each.at - began, 3), each.said.phrase) for each in ended.line.heard]
@@ -195,21 +195,73 @@ async def test_a_spelled_name_sounds_alike_whether_or_not_it_is_a_customers() ->
     unknown = await heard_after_spelling("9999999999#", CODE)
     assert known == unknown
     assert "account_not_confirmed" in [phrase for _, phrase in known]
-    assert "confirm_name" not in [phrase for _, phrase in known]
+    assert [phrase for _, phrase in known].count("confirm_name") == 1
 
 
 async def test_a_first_name_alone_is_not_answered_with_surnames() -> None:
     company = a_company()
     company.known_names.spoken["james"] = Choose((JAMES, Named("James Jones", (2,), 0.3)))
-    ended = await converse(
-        company, ears=ScriptedEars(QUIET, name("james")), line=FakeLine([("spell_name", "00#")])
-    )
-    assert not {"choose_name", "name_option", "confirm_name"} & set(ended.phrases)
+    line = FakeLine([("ask_name_again", ""), ("confirm_name", "00#")])
+    ended = await converse(company, ears=ScriptedEars(QUIET, *[name("james")] * 2), line=line)
+    assert not {"choose_name", "name_option"} & set(ended.phrases)
+    assert ended.line.said("confirm_name").values == "name=James"
+
+
+@pytest.mark.parametrize("word", ["james", "banana", "my name is smith"])
+async def test_one_word_is_asked_about_once_more_whether_or_not_it_is_a_name(word: str) -> None:
+    company = a_company()
+    company.known_names.spoken["james"] = Sure(JAMES)
+    ended = await talk(company, QUIET, name(word), name("james smith"), YES, CODE)
+    assert ended.call.customer == SMITH
+    assert ended.phrases[1:4] == ["ask_account_number_voice", "ask_name_again", "confirm_name"]
+    assert len(company.known_names.heard) == 1
+
+
+async def said_and_confirmed(words: str) -> tuple[list[tuple[float, str]], list[str]]:
+    """What a caller hears who says a name and a wrong postal code, when; and what was looked up."""
+    company = a_company()
+    ears = ScriptedEars(QUIET, name(words), YES, digits("11111"), QUIET)
+    script: Script = [("ask_account_number_voice", ""), ("ask_account_number_voice", "00#")]
+    ended = await converse(company, script, ears=ears)
+    began = ended.line.heard[0].at
+    heard = [(round(each.at - began, 3), each.said.phrase) for each in ended.line.heard]
+    names = company.known_names
+    return heard, [*["by name"] * len(names.heard), *[code for _, code in names.looked_up]]
+
+
+async def test_a_name_sounds_alike_whether_or_not_it_is_a_customers() -> None:
+    known, asked_of_known = await said_and_confirmed("james smith")
+    unknown, asked_of_unknown = await said_and_confirmed("john nobody")
+    assert known == unknown
+    assert asked_of_known == asked_of_unknown == ["by name", "11111"]
+    assert "confirm_name" in [phrase for _, phrase in known]
+    assert "account_not_confirmed" in [phrase for _, phrase in known]
+
+
+async def test_a_name_that_nobody_bears_is_read_as_it_was_heard() -> None:
+    ended = await talk(a_company(), QUIET, name("my name is john nobody"), NO, QUIET, QUIET)
+    assert ended.line.said("confirm_name").values == "name=John Nobody"
+    assert "spell_name" in ended.phrases
+
+
+@pytest.mark.parametrize("words", ["james smith", "john nobody"])
+async def test_a_name_called_into_the_welcome_and_then_denied_is_asked_for(words: str) -> None:
+    answers = (name(words, at=1.0), NO, name("james smith"), YES, CODE)
+    ended = await talk(a_company(), *answers)
+    assert ended.call.customer == SMITH
+    assert ended.phrases[1:4] == ["confirm_name", "ask_account_number_voice", "confirm_name"]
+
+
+async def test_the_names_that_are_read_out_may_be_said_again() -> None:
+    ears = ScriptedEars(QUIET, name("james myth"), says("option", "2", at=16.0), CODE)
+    await converse(a_company(), ears=ears)
+    offered = [expecting.among for _, expecting in ears.asked if expecting.grammar == "option"]
+    assert offered == [("Jane Smith", "James Smith", "Jaime Smith")]
 
 
 async def test_who_does_not_spell_is_asked_for_the_account_number() -> None:
     number = digits("1042")
-    ended = await talk(a_company(), QUIET, name("mumble jumble"), QUIET, QUIET, number, CODE)
+    ended = await talk(a_company(), QUIET, name("mumble jumble"), NO, QUIET, QUIET, number, CODE)
     assert ended.call.customer == SMITH
     assert "ask_account_again_voice" in ended.phrases
 
@@ -235,7 +287,7 @@ async def test_an_account_number_is_keyed_instead_of_a_name() -> None:
 async def test_a_cough_is_no_name() -> None:
     ended = await talk(a_company(), QUIET, NOISE, name("james smith"), YES, CODE)
     assert ended.call.customer == SMITH
-    assert ended.phrases[2:4] == ["not_understood", "ask_account_again_voice"]
+    assert ended.phrases[2:4] == ["not_understood", "ask_name_again"]
 
 
 async def test_a_slow_look_up_of_a_name_is_filled() -> None:

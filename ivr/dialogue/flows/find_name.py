@@ -1,7 +1,8 @@
 """A customer by their name: said and confirmed, chosen of up to three, or spelled.
 
-A name is read aloud only when the caller said nearly the same. What is spelled by keys is never
-answered with a name: whoever spells one hears the same whether or not we know it.
+A name is read aloud only when the caller said nearly the same, and one that nobody bears is read
+aloud as it was heard: whoever says a name hears the same whether or not we know it. What is
+spelled is never answered with a name.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ivr.billing import identifying
-from ivr.billing.matches import Choose, Decision, Named, Sure, Unsure
-from ivr.billing.names import FEWEST_KEYS, MOST_KEYS, keypad
+from ivr.billing.identifying import NOBODY
+from ivr.billing.matches import Choose, Decision, Named, Sure
+from ivr.billing.names import FEWEST_KEYS, MOST_KEYS, keypad, without_introduction
 from ivr.billing.ports import Names
+from ivr.billing.sounds import PronunciationUnavailable
 from ivr.dialogue.call import Call
-from ivr.dialogue.hearing import Expecting
+from ivr.dialogue.hearing import SPELLING, Expecting
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import (
     ByVoice,
@@ -38,37 +41,46 @@ async def find_name(
     """All who bear the name that the caller meant; None when it could not be made out.
 
     One that was spelled comes without `name`: it was not confirmed. Without `or_spelled`, said
-    before anything was asked, a word that is nobody's name is taken for none.
+    before anything was asked, what is not confirmed is taken for no name.
     """
-    async with call.filling():
-        guesses = (said.words, *said.others)
-        decision = await identifying.find(names, guesses, call.language, _calling(call))
-        if question := confirming(decision):
+    try:
+        async with call.filling():
+            guesses = (said.words, *said.others)
+            decision = await identifying.find(names, guesses, call.language, _calling(call))
+            question = confirming(decision, said)
             await call.prepare(question)
+    except PronunciationUnavailable:
+        call.note("nobody can pronounce names")
+        return await spell(call, names)
     call.note(f"name {type(decision).__name__}")
-    if question and (named := await call.ask(question)):
+    if named := await call.ask(question):
         return named
-    if isinstance(decision, Unsure) and not or_spelled:
-        return None
-    return await spell(call, names)
+    return await spell(call, names) if or_spelled else None
 
 
-def confirming(decision: Decision) -> Question[Named | None] | None:
-    """Whether it is the one, or which of up to three it is; None when there is nothing to ask."""
+def confirming(decision: Decision, said: SpokenName) -> Question[Named | None]:
+    """Whether it is the one, or which of up to three it is; alike for a name that nobody bears."""
     match decision:
         case Sure(named) | Choose((named,)):
-            asked = phrase("confirm_name", name=named.name)
-            by_voice: Spoken[Named | None] = Spoken("yes_no", {"yes": named, "no": None})
-            return choice(asked, {"1": named, "2": None}, spoken=by_voice)
+            return is_it(named)
         case Choose(likely):
             return which(likely)
-    return None
+    name = " ".join(word.capitalize() for word in without_introduction(said.words))
+    return is_it(replace(NOBODY, name=name))
+
+
+def is_it(named: Named) -> Question[Named | None]:
+    """One name: 1 confirms it."""
+    by_voice: Spoken[Named | None] = Spoken("yes_no", {"yes": named, "no": None})
+    asked = phrase("confirm_name", name=named.name)
+    return choice(asked, {"1": named, "2": None}, spoken=by_voice)
 
 
 def which(likely: tuple[Named, ...]) -> Question[Named | None]:
-    """One of a few names, by number; 4 is none of them."""
+    """One of a few names, by number or by what only it is called; 4 is none of them."""
     numbered: dict[str, Named | None] = {str(at): one for at, one in enumerate(likely, start=1)}
-    by_voice = Spoken("option", {**numbered, "last": likely[-1], "none": None, NONE_OF_THEM: None})
+    meant = {**numbered, "last": likely[-1], "none": None, NONE_OF_THEM: None}
+    by_voice = Spoken("option", meant, tuple(one.name for one in likely))
     question = choice(phrase("none_of_these"), {**numbered, NONE_OF_THEM: None}, spoken=by_voice)
     options = [
         phrase("name_option", name=one.name, number=at) for at, one in enumerate(likely, start=1)
@@ -90,7 +102,7 @@ async def spell(call: Call, names: Names) -> Named | None:
 def ask_spelling() -> Question[str]:
     """The keys that spell a name."""
     question = digits(phrase("spell_name"), shortest=FEWEST_KEYS, longest=MOST_KEYS)
-    expecting = Expecting("spelling", patience_seconds=question.rule.first_key_seconds)
+    expecting = Expecting(SPELLING, patience_seconds=question.rule.first_key_seconds)
 
     def letters(heard: str) -> Understood[str] | NotUnderstood:
         keys = keypad(heard)

@@ -51,9 +51,10 @@ async def identify(call: Call, desk: Desk, begun: str | SpokenName = "") -> Cust
 
 async def who(call: Call, desk: Desk, begun: str | SpokenName) -> Claim:
     """Whom the caller claims to be, asked for the first time."""
-    if isinstance(begun, SpokenName) and desk.names:
+    if isinstance(begun, SpokenName) and desk.names and not begun.is_one_word:
         found = await find_name(call, desk.names, begun, or_spelled=False)
-        return await who(call, desk, "") if found is None else found
+        if found is not None:
+            return found
     keyed = begun if isinstance(begun, str) else ""
     return await claimed(call, desk, ask_account(keyed))
 
@@ -67,10 +68,15 @@ async def who_again(call: Call, desk: Desk, before: Claim, failures: int) -> Cla
 
 
 async def claimed(call: Call, desk: Desk, question: Question[str]) -> Claim:
-    """The account number or the name; who cannot make their name understood is asked for both."""
+    """The account number or the name; who cannot make their name understood is asked for both.
+
+    One word is asked about once more, whether or not it is a customer's name.
+    """
     if desk.names is None:
         return await call.ask(question)
     found = await call.ask(or_a_name(question))
+    if isinstance(found, SpokenName) and found.is_one_word:
+        found = await call.ask(or_a_name(ask_full_name()))
     if isinstance(found, str):
         return found
     named = await find_name(call, desk.names, found)
@@ -108,6 +114,11 @@ def passed_on_account(call: Call) -> str:
 def ask_account(begun: str) -> Question[str]:
     """The account number, the first time."""
     return _account(phrase("ask_account_number"), begun)
+
+
+def ask_full_name() -> Question[str]:
+    """The account number too, for a caller who said one word only."""
+    return _account(phrase("ask_name_again"), "")
 
 
 def ask_account_again() -> Question[str]:
