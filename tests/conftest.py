@@ -77,11 +77,12 @@ async def _with(url: str, work: Callable[[Database], Awaitable[object]]) -> None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole calls first, the longest file ahead: they mostly wait, and the rest fills the gaps."""
+    """Whole calls first, the longest files ahead: they mostly wait, and the rest fills the gaps."""
     items.sort(key=_whole_calls_first)
 
 
 def _whole_calls_first(item: pytest.Item) -> int:
     if "tests/e2e/" not in item.nodeid:
         return 2
-    return 0 if "test_scenarios" in item.nodeid else 1
+    is_long = "test_scenarios" in item.nodeid or "test_spoken" in item.nodeid
+    return 0 if is_long else 1
