@@ -16,11 +16,14 @@ from ivr.lab.scenario import Watch, play
 from ivr.lab.scenario_file import Scenario, parse
 from ivr.lab.scenario_report import Report
 from ivr.storage.calls import PostgresCalls
+from ivr.storage.customers import PostgresDirectory
 from ivr.storage.imports import import_files
+from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.payment_records import PaymentRecord, PostgresPayments
 from ivr.storage.pool import Database
 
 SCRIPT = Path(__file__).parent / "demo.yaml"
+ACCOUNT = "1087"
 SERVICE = "C1087-1"
 AMOUNT = "42.50"
 
@@ -68,17 +71,24 @@ def script(number: str) -> Scenario:
 
 
 async def new_invoice(database: Database) -> str:
-    """An unpaid invoice of a line that is suspended for it, taken in as a biller's files are."""
+    """An unpaid invoice of a line that is suspended for it, taken in as a biller's files are.
+
+    Those of demos that were broken off are taken in as paid: the caller owes this one and no other.
+    """
     now = datetime.now(UTC)
     number = f"DEMO-{now:%Y%m%d-%H%M%S-%f}"
     due = (now - timedelta(days=20)).date()
     header, line = of_service((company.FOLDER / "services.csv").read_text(encoding="utf-8"))
+    rows = [f"{number},{SERVICE},{AMOUNT},EUR,0.00,{due}"]
+    customer = await PostgresDirectory(database).by_account_number(ACCOUNT)
+    for left in await PostgresInvoices(database).unpaid(customer.id) if customer else ():
+        paid = left.amount.amount
+        rows.append(f"{left.number},{SERVICE},{paid},EUR,{paid},{left.due_date}")
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, f"{kind}.csv") for kind in ("services", "invoices")]
         files[0].write_text(f"{header}\n{line}\n", encoding="utf-8")
         files[1].write_text(
-            "number,service,amount,currency,paid,due_date\n"
-            f"{number},{SERVICE},{AMOUNT},EUR,0.00,{due}\n",
+            "\n".join(("number,service,amount,currency,paid,due_date", *rows, "")),
             encoding="utf-8",
         )
         report = await import_files(database, files)
