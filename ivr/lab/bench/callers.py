@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ivr.billing.names import form
 from ivr.lab.bench.customers import Invented
 from ivr.lab.bench.voices import Speaker
+from ivr.lab.errors import LabError
 
 SCHEME = "bench:"
 DIGITS = {
@@ -28,6 +28,12 @@ LETTERS_ES = {
     "w": "uve doble", "x": "equis", "y": "i griega", "z": "zeta",
 }  # fmt: skip
 _PLAIN = str.maketrans("áéíóúüàèòç", "aeiouuaeoc")
+
+STATEMENTS = frozenset((
+    "account_not_confirmed", "are_you_there", "field_cleared", "hold_on", "language_changed",
+    "help", "help_voice", "name_option", "not_understood", "still_working", "use_the_keys",
+))  # fmt: skip
+"""Phrases that ask for nothing."""
 
 SoundsLike = Callable[[str, str], Awaitable[bool]]
 """whether two names sound the same: nobody on a telephone can tell them apart"""
@@ -79,7 +85,8 @@ class Caller:
     kind: Kind
     language: str
     speaker: Speaker
-    chance: random.Random
+    manner: int
+    """which of several words for the same this caller uses"""
     sounds_like: SoundsLike
 
     @property
@@ -88,15 +95,16 @@ class Caller:
         return " ".join(form(self.who.somebody.name, self.who.somebody.kind).written)
 
     def may_say(self) -> Iterator[str]:
-        """Nearly all that is worth being synthesised beforehand."""
-        language = self.language
+        """What is worth being synthesised beforehand: most callers need no more."""
         yield self.name
-        yield spoken_digits(self.who.postal_code, language)
-        yield from (*YES[language], *NO[language], *NONE[language])
-        yield from (NUMBERED[language].format(digit) for digit in DIGITS[language][1:4])
+        yield spoken_digits(self.who.postal_code, self.language)
+        yield from (self._word(YES), self._word(NO))
 
     async def answer(self, heard: Sequence[Said]) -> Answer | None:
-        """What comes of one prompt; None when nothing was asked."""
+        """What comes of one prompt; None when nothing was asked.
+
+        Raises LabError for a question that these callers do not know.
+        """
         for one in reversed(heard):
             if one.phrase == "confirm_name":
                 return await self._confirms(one.values["name"])
@@ -104,6 +112,8 @@ class Caller:
                 return await self._chooses(heard)
             if one.phrase in self._known_by_heart:
                 return self._known_by_heart[one.phrase]
+            if one.phrase not in STATEMENTS:
+                raise LabError(f"the bench's callers know no answer to {one.phrase}: add it")
         return None
 
     @property
@@ -111,6 +121,7 @@ class Caller:
         account, code = self.who.account, self.who.postal_code
         return {
             "ask_account_number_voice": Answer(self.name),
+            "ask_name_again": Answer(self.name),
             "ask_account_again_voice": Answer(spoken_digits(account, self.language)),
             "ask_account_number": Answer(keys=f"{account}#"),
             "ask_account_again": Answer(keys=f"{account}#"),
@@ -121,7 +132,7 @@ class Caller:
 
     async def _confirms(self, name: str) -> Answer:
         agrees = self.kind is not Kind.HONEST or await self.sounds_like(name, self._own)
-        return Answer(self.chance.choice((YES if agrees else NO)[self.language]))
+        return Answer(self._word(YES if agrees else NO))
 
     async def _chooses(self, heard: Sequence[Said]) -> Answer:
         options = [one.values for one in heard if one.phrase == "name_option"]
@@ -130,10 +141,14 @@ class Caller:
                 return self._number(int(option["number"]))
         if self.kind is not Kind.HONEST:
             return self._number(1)
-        return Answer(self.chance.choice(NONE[self.language]))
+        return Answer(self._word(NONE))
 
     def _number(self, number: int) -> Answer:
         return Answer(NUMBERED[self.language].format(DIGITS[self.language][number]))
+
+    def _word(self, ways: Mapping[str, Sequence[str]]) -> str:
+        known = ways[self.language]
+        return known[self.manner % len(known)]
 
     @property
     def _own(self) -> str:

@@ -179,8 +179,8 @@ class Dialogues:
             return await self._sounds_like(one, other, language)
 
         return [
-            Caller(who, kind, language, chance.choice(voices), chance, sounds_like)
-            for who in people[:count]
+            Caller(who, kind, language, chance.choice(voices), manner, sounds_like)
+            for manner, who in enumerate(people[:count])
         ]
 
     def _people(self, kind: Kind, count: int) -> Iterable[Invented]:

@@ -16,6 +16,7 @@ from ivr.lab.bench.callers import Kind
 from ivr.lab.bench.customers import Names
 from ivr.lab.bench.figures import FOLDER, Figure, Part
 from ivr.lab.bench.voices import Studio
+from ivr.lab.errors import LabError
 from ivr.lab.progress import TerminalProgress
 from ivr.settings import Settings, load
 from ivr.speech.ears import Ears
@@ -103,7 +104,11 @@ async def _held(
                 figures.append(dialogues.wrong(held, f"{about}, {kind.value}"))
             faults += [one.fault() for one in held if one.is_wrong]
             if kind is Kind.HONEST:
-                faults += [one.fault() for one in held if one.place != 1 and not one.is_wrong]
+                faults += [
+                    one.fault()
+                    for one in held
+                    if not (one.is_wrong or (one.is_right and one.place == 1))
+                ]
     return [*figures, *dialogues.look_up_times(bench.look_ups, f"{size:,}")], faults
 
 
@@ -175,7 +180,7 @@ async def _ears(extent: Extent) -> AsyncIterator[Ears]:
     settings = settings.model_copy(update={"speech": speech})
     hearing = await asyncio.to_thread(ears, settings, SHIPPED)
     if hearing is None:
-        raise RuntimeError("both languages have a model")
+        raise LabError("no speech model is set: build them with `make speech-model`")
     try:
         yield hearing
     finally:

@@ -1,9 +1,9 @@
 """Simulated callers: what they say to a prompt, and how their voice reaches the ears."""
 
 import ast
-import random
 
 import numpy as np
+import pytest
 
 from ivr.billing.customers import CustomerKind
 from ivr.dialogue.phrases import phrase, variant
@@ -23,6 +23,7 @@ from ivr.lab.bench.customers import Invented
 from ivr.lab.bench.name_population import Somebody
 from ivr.lab.bench.simulated_line import SimulatedLine
 from ivr.lab.bench.voices import RATES, VARIANTS, Speaker, Studio, Tape, at_rate, speakers
+from ivr.lab.errors import LabError
 from ivr.lab.speaking import Speech
 from ivr.settings import PROJECT
 
@@ -35,7 +36,7 @@ async def alike(one: str, other: str) -> bool:
 
 
 def caller(kind: Kind = Kind.HONEST, language: str = "en") -> Caller:
-    return Caller(ME, kind, language, SPEAKER, random.Random(1), alike)
+    return Caller(ME, kind, language, SPEAKER, 0, alike)
 
 
 async def prompt(*phrases: tuple[str, dict[str, object]]) -> list[Said]:
@@ -75,6 +76,11 @@ async def test_a_caller_answers_the_last_question_of_a_prompt_and_no_statement()
     heard = await prompt(asked("account_not_confirmed"), asked("spell_name"))
     assert await caller().answer(heard) == Answer("j, o, n, b, a, k, e, r")
     assert await caller().answer(await prompt(asked("hold_on"))) is None
+
+
+async def test_a_question_that_no_caller_of_the_bench_knows_is_not_met_with_silence() -> None:
+    with pytest.raises(LabError, match="no answer to ask_expiry: add it"):
+        await caller().answer(await prompt(asked("ask_expiry"), asked("hold_on")))
 
 
 async def test_an_honest_caller_confirms_only_a_name_that_sounds_like_their_own() -> None:

@@ -1,14 +1,12 @@
 """The customers that benches are made with, and how whole dialogues are counted."""
 
-import random
-
 import pytest
 
 from ivr.billing.customers import CustomerKind
 from ivr.billing.matches import Choose, Decision, Named, Sure, Unsure
 from ivr.billing.names import form
 from ivr.lab.bench.callers import Caller, Kind
-from ivr.lab.bench.customers import Names, invented, is_known, known_words
+from ivr.lab.bench.customers import Invented, Names, invented, is_known, known_words
 from ivr.lab.bench.dialogues import Dialogue, figures
 from ivr.lab.bench.name_population import Somebody
 from ivr.lab.bench.voices import Speaker
@@ -19,11 +17,11 @@ async def never(one: str, other: str) -> bool:
 
 
 def held(*decisions: Decision, identified: int | None = None, kind: Kind = Kind.HONEST) -> Dialogue:
-    who = next(invented(1, Names.CENSUS))
-    caller = Caller(who, kind, "en", Speaker("en", 162), random.Random(1), never)
+    caller = Caller(MYSELF, kind, "en", Speaker("en", 162), 0, never)
     return Dialogue(caller, list(decisions), identified=identified)
 
 
+MYSELF = Invented(1, "10000000", "28013", Somebody("Me", CustomerKind.PERSON, "en"))
 ME, OTHER, THIRD = Named("Me", (1,), 0.0), Named("Other", (2,), 0.5), Named("Third", (3,), 0.6)
 
 
