@@ -152,8 +152,9 @@ def _own_voice(saying: Saying, language: str) -> Saying:
 
 
 def _words(recogniser: Recogniser, pcm: bytes) -> str:
+    """Any words in it; not finished, because that can take minutes over talk among talk."""
     recogniser.accept(pcm)
-    return " ".join(guess.words for guess in recogniser.finish()[:1])
+    return recogniser.words()
 
 
 def _written(file: Path, pcm: bytes, rate: int) -> Path:
