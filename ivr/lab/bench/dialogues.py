@@ -51,7 +51,7 @@ class Dialogue:
     """the best guess of each"""
     identified: int | None = None
     """who we took them for"""
-    lines: SimulatedLine | None = None
+    line: SimulatedLine | None = None
 
     @property
     def place(self) -> int:
@@ -72,7 +72,7 @@ class Dialogue:
 
     def fault(self) -> dict[str, object]:
         """For a report of what went wrong."""
-        asked = [one.phrase for one in self.lines.phrases] if self.lines else []
+        asked = [one.phrase for one in self.line.phrases] if self.line else []
         return {
             "caller": self.caller.who.somebody.name,
             "kind": self.caller.kind.value,
@@ -80,7 +80,7 @@ class Dialogue:
             "heard": self.heard,
             "offered": [[one.name for one in offered(each)] for each in self.decisions],
             "phrases": asked,
-            "said": self.lines.said if self.lines else [],
+            "said": self.line.said if self.line else [],
             "identified": self.identified,
         }
 
@@ -143,7 +143,7 @@ class Dialogues:
 
     async def _held(self, caller: Caller) -> Dialogue:
         dialogue = Dialogue(caller)
-        line = dialogue.lines = SimulatedLine(caller, self._studio)
+        line = dialogue.line = SimulatedLine(caller, self._studio)
         call = Call(line, PhraseNames(), caller.language, CallersEars(self._ears, line.voice))
         desk = self._desk(WatchedNames(self._company.names, dialogue, self.look_ups))
         try:

@@ -35,10 +35,8 @@ class Extent:
     sizes: tuple[int, ...]
     """customers, for names as text"""
     look_ups: int
-    companies: tuple[int, ...]
-    """customers, for dialogues"""
-    dialogues: int
-    """a language"""
+    dialogues: tuple[tuple[int, int], ...]
+    """customers of a company, and dialogues with them in each language"""
     others: int
     """dialogues with careless callers, and with strangers"""
     answers: int
@@ -50,9 +48,9 @@ class Extent:
     def of(cls, *, short: bool, models: Path | None) -> Self:
         """`models`: a folder with en and es, in place of the shipped ones."""
         if short:
-            return cls((1_000, 100_000), 500, (1_000,), 60, 20, 90, 6, models)
+            return cls((1_000, 100_000), 300, ((1_000, 40),), 10, 60, 4, models)
         sizes = (1_000, 10_000, 100_000, 1_000_000)
-        return cls(sizes, 2000, (1_000, 100_000), 250, 80, 300, 20, models)
+        return cls(sizes, 1000, ((1_000, 200), (100_000, 100)), 40, 200, 20, models)
 
 
 async def by_text(extent: Extent, tell: Tell) -> Part:
@@ -76,16 +74,16 @@ async def by_voice(extent: Extent, tell: Tell) -> Part:
     async with _ears(extent) as hearing:
         with TerminalProgress() as progress:
             async with customers.server(progress) as server:
-                for size in extent.companies:
+                for size, count in extent.dialogues:
                     async with customers.company(server, size, Names.KNOWN, tell) as company:
-                        found, missed = await _held(extent, company, hearing, tell)
+                        found, missed = await _held(company, hearing, (count, extent.others), tell)
                     figures += found
                     faults += missed
     return Part("Whole dialogues by voice: names the models know, 20 dB", figures, faults)
 
 
 async def _held(
-    extent: Extent, company: customers.Company, hearing: Ears, tell: Tell
+    company: customers.Company, hearing: Ears, counts: tuple[int, int], tell: Tell
 ) -> tuple[list[Figure], list[dict[str, object]]]:
     figures: list[Figure] = []
     faults: list[dict[str, object]] = []
@@ -94,7 +92,7 @@ async def _held(
     size = len(company.customers)
     for language in LANGUAGES:
         for kind in Kind:
-            count = extent.dialogues if kind is Kind.HONEST else extent.others
+            count = counts[kind is not Kind.HONEST]
             tell(f"{size:,} customers, {language}: {count} {kind.value}")
             held = await bench.hold(bench.callers(language, kind, count))
             about = f"{size:,}, {language}"
