@@ -100,7 +100,7 @@ async def hear(
         assert await guarded.may_speak(language)
         listening = await guarded.listen(language, field, into)
         listening.prompt_over()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await listening.result()
     finally:
         await guarded.rest()
