@@ -159,7 +159,8 @@ def _name(
     strictness: Strictness,
 ) -> Heard | Unheard:
     """A name; or a command, or a number long enough, that fits about as well as any words."""
-    for guess, heard in _sentences(grammars, evidence, today, strictness):
+    commands_first = grammars[::-1]  # "zero zero" is no number here
+    for guess, heard in _sentences(commands_first, evidence, today, strictness):
         is_long = 0 < expecting.shortest <= len(heard.meaning)
         is_answer = (heard.grammar == COMMAND or is_long) and _is_no_babble(
             guess, evidence, strictness

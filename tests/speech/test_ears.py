@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import structlog
 from ivr.dialogue.endings import LineError
 from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
 from ivr.settings import PROJECT
-from ivr.speech.ears import Ears, Tongue, check, unknown_words
+from ivr.speech.ears import LAG_SECONDS, Ears, Tongue, check, unknown_words
 from ivr.speech.errors import EarsBusyError, GrammarError, ModelError
 from ivr.speech.grammar import UNKNOWN, load
 from ivr.speech.judging import Strictness
@@ -302,3 +303,74 @@ def test_a_model_folder_that_is_not_usable_is_told_with_its_setting(
 def test_a_model_folder_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="saldo speech install"):
         VoskModel(tmp_path / "nowhere", "speech.models.en")
+
+
+def spelt(letters: int, pause: float) -> bytes:
+    return b"".join(words(1) + quiet(pause) for _ in range(letters))
+
+
+async def test_who_thinks_between_letters_is_heard_out() -> None:
+    sound = quiet(1) + spelt(5, pause=1.5) + quiet(5)
+    heard = await hear(sound, BeepModel("j a m e s"), Expecting("spelling"))
+    assert heard == Heard("spelling", "james", "j a m e s")
+
+
+async def test_an_account_number_is_not_cut_off_before_it_can_be_whole() -> None:
+    expecting = Expecting("digits", longest=10, shortest=4)
+    sound = quiet(1) + words(2) + quiet(1.7) + words(2) + quiet(5)
+    heard = await hear(sound, BeepModel("one oh four two"), expecting)
+    assert heard == Heard("digits", "1042", "one oh four two")
+
+
+async def test_a_slow_caller_is_given_longer_pauses() -> None:
+    sound = quiet(1) + words(4) + quiet(1.4) + words(1) + quiet(9)
+    expecting = Expecting("digits", longest=10, shortest=4)
+    for pauses, number in ((1.0, "1042"), (2.0, "10427")):
+        tongue = Tongue(BeepModel("one oh four two seven"), GRAMMARS["en"], LOOSE, pauses)
+        ears = Ears({"en": tongue}, threads=1)
+        mine = CallersEars(ears, TapedVoice(sound).open)
+        heard = await (await mine.listen("en", expecting)).result()
+        assert isinstance(heard, Heard)
+        assert heard.meaning == number
+        await mine.rest()
+        ears.close()
+
+
+async def test_a_full_name_is_over_soon_and_one_word_of_it_is_not() -> None:
+    async with listening_to(quiet(1) + words(2) + quiet(5), BeepModel("james smith")) as mine:
+        listening = await mine.listen("en", Expecting(NAME))
+        await listening.result()
+        assert 0.3 < getattr(listening, "delay_seconds") < 0.6  # noqa: B009 - not of the port
+    sound = quiet(1) + words(1) + quiet(0.5) + words(1) + quiet(5)
+    heard = await hear(sound, BeepModel("james smith"), Expecting(NAME))
+    assert heard == Heard(NAME, "james smith", "james smith")
+
+
+async def test_a_sound_without_words_that_does_not_end_leads_to_the_keys() -> None:
+    async with listening_to(quiet(1) + words(40), BeepModel("")) as mine:
+        listening = await mine.listen("en", Expecting(NAME, patience_seconds=10))
+        listening.prompt_over()
+        assert await listening.result() is Unheard.TOO_MUCH
+
+
+async def test_a_decoding_that_takes_long_holds_up_neither_the_calls_nor_the_reading() -> None:
+    """One thread, busy for a while: the event loop runs on, and whoever comes then gets keys."""
+    ears = ears_with(BeepModel("yes"))
+    release = threading.Event()
+    stuck = asyncio.create_task(ears.work(lambda: release.wait(10)))
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    first = asyncio.create_task(CallersEars(ears, TapedVoice(quiet(9)).open).listen("en", YES_NO))
+    for _ in range(20):
+        await asyncio.sleep(0.03)
+    late = clock() - began
+    assert late < 5.0
+    assert not first.done()
+    release.set()
+    await stuck
+    listening = await first
+    assert ears.lag_seconds > LAG_SECONDS
+    with pytest.raises(EarsBusyError, match="callers are asked for keys"):
+        await ears.decoding("en", YES_NO)
+    await listening.stop()
+    ears.close()

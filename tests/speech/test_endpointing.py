@@ -186,3 +186,49 @@ def test_loudness_is_in_decibels_below_full_scale() -> None:
     assert loudness_db(0) == -90
     assert loudness_db(32768**2) == pytest.approx(0)
     assert loudness_db(3276.8**2) == pytest.approx(-20)
+
+
+def test_too_little_is_waited_for_longer_than_what_may_be_all() -> None:
+    line = Line(after_incomplete=1.0, after_too_little=2.0)
+    line.is_quiet(1)
+    line.sounds(0.5, SPEECH_DB, 6)
+    line.ends.understand("one oh", line.at, is_complete=None)
+    assert line.is_quiet(1.9) is Verdict.SPEAKING
+    line.sounds(0.3, SPEECH_DB, 6)
+    line.ends.understand("one oh four two", line.at, is_complete=False)
+    assert line.is_quiet(0.9) is Verdict.SPEAKING
+    assert line.is_quiet(0.2) is Verdict.ENDED
+
+
+def test_slow_callers_are_given_longer_pauses() -> None:
+    slow = Patience(after_complete=0.3, after_incomplete=1.0).slower(2.0, first_word=9.0)
+    assert (slow.after_complete, slow.after_incomplete, slow.first_word) == (0.6, 2.0, 9.0)
+
+
+NOISE_DB = -48.0
+
+
+def taken_for_speech_after_words(before: list[tuple[float, float]]) -> float:
+    """How much of a line's noise, after so many seconds of such loudness and words of 0.7 s."""
+    line = Line(first_word=9, after_complete=5)
+    for seconds, loudness in before:
+        line.sounds(seconds, loudness)
+    line.sounds(0.7, -28, swing_db=6)
+    line.understands("not today", is_complete=True)
+    said_until = line.at
+    line.sounds(1.5, NOISE_DB, swing_db=1)
+    return line.ends.quiet_since - said_until
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [(3.0, NOISE_DB), (0.06, -90.0), (0.3, NOISE_DB)],
+        [(3.0, -90.0), (0.3, NOISE_DB)],
+    ],
+    ids=["a lost packet", "a line that was silent before"],
+)
+def test_the_noise_after_the_words_is_not_taken_for_speech(
+    before: list[tuple[float, float]],
+) -> None:
+    assert taken_for_speech_after_words(before) < 0.1
