@@ -71,12 +71,13 @@ async def play(
     watch: Watch | None = None,
     *,
     in_words: bool = False,
+    said: Mapping[Utterance, Speech] | None = None,
 ) -> Report:
     """Call, go through the steps, and look at what is left in the database.
 
     `to` is a SIP address or an extension to call instead of the scenario's own. After a step that
     fails no other is tried, but expectations are looked at all the same. With `in_words` the report
-    has a transcript.
+    has a transcript. `said` is the sound of what the caller says, where it has been made already.
 
     Latency is measured in the phone: from when the last key of a press was up (its first RFC 4733
     end packet left), or the last word was sent, to the first audible sound of the phrase that came
@@ -95,7 +96,8 @@ async def play(
                 "see audio-prompts/en/catalogue.toml"
             )
     tree = await asyncio.to_thread(ensure_tree, SilentProgress())
-    said = await synthesise(step.utterance for step in scenario.steps if isinstance(step, Says))
+    if said is None:
+        said = await synthesise(utterances(scenario))
     async with Phone(tree, book) as phone:
         playing = Playing(scenario, phone, watch or (lambda _: None), said, transcriber)
         await playing.run(_address(lab, to or scenario.to))
@@ -113,6 +115,11 @@ async def play(
             report.steps.append(met)
             playing.watch(met)
     return report
+
+
+def utterances(scenario: Scenario) -> list[Utterance]:
+    """What the caller says in it, in order."""
+    return [step.utterance for step in scenario.steps if isinstance(step, Says)]
 
 
 class Playing:

@@ -11,9 +11,10 @@ from ivr.lab import database
 from ivr.lab.lab import Lab
 from ivr.lab.packages import ensure_tree
 from ivr.lab.progress import SilentProgress
-from ivr.lab.scenario import play
+from ivr.lab.scenario import play, utterances
 from ivr.lab.scenario_file import load
 from ivr.lab.scenario_report import Report
+from ivr.lab.speaking import synthesise
 
 APART_SECONDS = 0.7
 CARDS = ("4111" + "1" * 12, "4000" + "1" * 11 + "5", "5555" * 3 + "4444")
@@ -23,12 +24,14 @@ async def play_all(lab: Lab, files: Sequence[Path], at_once: int) -> dict[str, R
     """How each call went, by its file's name; those with the most steps begin first."""
     scenarios = {file.stem: load(file) for file in files}
     longest_first = sorted(scenarios, key=lambda name: -len(scenarios[name].steps))
+    words = [each for scenario in scenarios.values() for each in utterances(scenario)]
+    said = await synthesise(words)  # before the calls, which it would slow down
     lines = asyncio.Semaphore(at_once)
 
     async def one(place: int, name: str) -> tuple[str, Report]:
         await asyncio.sleep(place * APART_SECONDS)
         async with lines:
-            return name, await play(scenarios[name], lab)
+            return name, await play(scenarios[name], lab, said=said)
 
     return dict(await asyncio.gather(*(one(*each) for each in enumerate(longest_first))))
 
