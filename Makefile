@@ -5,10 +5,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MODEL_VENV := var/model-venv
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 \
         --python-platform x86_64-unknown-linux-gnu --custom-compile-command "make lock" -q
 
-.PHONY: help demo test check bench prompts lock clean
+.PHONY: help demo test check bench prompts speech-model lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +41,18 @@ bench: $(VENV)/.dev ## what a call costs on this machine; figures in var/bench
 prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats
 	@$(BIN)/saldo prompts build
 
+$(MODEL_VENV)/.model: requirements-model.txt
+	@PYTHON=$(PYTHON) VENV=$(MODEL_VENV) bash .ci/venv requirements-model.txt
+	@touch $@
+
+speech-model: $(MODEL_VENV)/.model ## the shipped speech models again, an hour (UTTERANCES=2100: a poor one, soon)
+	@$(MODEL_VENV)/bin/python -m grammars.build build $(if $(UTTERANCES),--utterances $(UTTERANCES))
+	@$(MODEL_VENV)/bin/python -m grammars.build measure $(if $(TRIALS),--trials $(TRIALS))
+
 lock: ## pin every dependency with its hash again (needs uv)
 	$(LOCK) -o requirements.txt
 	$(LOCK) --group dev -o requirements-dev.txt
+	$(LOCK) --group model -o requirements-model.txt
 
 clean: ## remove the environment and what runs left; the package cache stays
 	@if [ -x $(BIN)/saldo ]; then $(BIN)/saldo lab down; fi

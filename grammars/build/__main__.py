@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from grammars.build import corpus, debian, names
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grammars.build", description=__doc__)
     parser.add_argument("command", choices=("names", "build", "compile", "measure"))
     parser.add_argument("languages", nargs="*", help="en, es; both when none is named")
+    parser.add_argument("--utterances", type=int, help="to train with, fewer for a quick try")
     parser.add_argument("--trials", type=int, default=300, help="utterances a figure")
     parser.add_argument("--models", type=Path, default=MODELS)
     chosen = parser.parse_args(arguments)
@@ -45,18 +47,21 @@ def _run(chosen: argparse.Namespace) -> None:
         if chosen.command == "measure":
             _measure(studio, language, folder, chosen.trials)
         else:
-            _build(studio, language, folder, anew=chosen.command == "build")
+            _build(studio, language, folder, chosen)
 
 
 # OpenFst, which builds, and Vosk, which has an OpenFst of its own in it, do not bear each other in
 # one process: each is imported by the command that needs it.
 
 
-def _build(studio: corpus.Studio, language: str, folder: Path, *, anew: bool) -> None:
+def _build(studio: corpus.Studio, language: str, folder: Path, chosen: argparse.Namespace) -> None:
     from grammars.build import shipping  # noqa: PLC0415 - see above
 
-    make = shipping.build if anew else shipping.compile_words
-    make(studio, language, folder, shipping.RECIPES[language], _tell)
+    recipe = shipping.RECIPES[language]
+    if chosen.utterances:
+        recipe = replace(recipe, utterances=chosen.utterances)
+    make = shipping.build if chosen.command == "build" else shipping.compile_words
+    make(studio, language, folder, recipe, _tell)
 
 
 def _measure(studio: corpus.Studio, language: str, folder: Path, trials: int) -> None:

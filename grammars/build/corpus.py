@@ -1,6 +1,7 @@
 """Synthetic calls: features and, for every output frame of the network, the sound it is."""
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +13,16 @@ from numpy.typing import NDArray
 from grammars.build import debian, flite, telephone, vocabulary
 from grammars.build.debian import Tools
 from grammars.build.dice import Dice
-from grammars.build.espeak import Espeak, Spoken, SynthesisError, Tone, data_with_voices
+from grammars.build.espeak import Espeak, Spoken, SynthesisError, Tone, own_data
 from grammars.build.features import FRAME, WINDOW, mfcc
 from grammars.build.phones import NOISE, SILENCE, SOUNDS
 from grammars.build.sentences import Callers
 from grammars.build.telephone import Wave
 
 STEP = 3  # input frames an output frame
-INVENTED_SPEAKERS = 150
+HANDS = 1  # processes that synthesise while another trains
+LINES_A_SPEAKER = 3
+_SLOTS = 16  # speakers at once in the synthesiser's data
 ACCENTS = {
     "en": (
         ("en-us", 6),
@@ -86,11 +89,9 @@ TRAINING_VARIANTS = (
 HELD_OUT_RATES = (112, 162, 222)
 NEXT_RATE = 4  # words a minute that training keeps from those
 _TRAINING_RATES = tuple(
-    rate
-    for rate in range(104, 238)
-    if all(abs(rate - held) >= NEXT_RATE for held in HELD_OUT_RATES)
+    rate for rate in range(96, 268) if all(abs(rate - held) >= NEXT_RATE for held in HELD_OUT_RATES)
 )
-_FLITE_SHARE = 0.07
+_FLITE_SHARE = 0.06
 _FOREIGN = {"en": ("es", "es-419"), "es": ("en-us", "en")}
 
 
@@ -115,16 +116,18 @@ class Recording:
 def prepare(work: Path, words: Path) -> Studio:
     """The synthesisers and tools below `work`."""
     tools = debian.tools(work)
-    data = data_with_voices(work, INVENTED_SPEAKERS)
-    return Studio(work, words, data, tools.root)
+    return Studio(work, words, own_data(work), tools.root)
 
 
-def record(studio: Studio, language: str, count: int, seed: int) -> Iterator[list[Recording]]:
-    """`count` utterances in lots, always the same for a seed."""
-    lot = 200
+def record(studio: Studio, language: str, count: int, seed: int) -> Iterator[Recording]:
+    """`count` utterances or a few more, always the same for a seed."""
+    lot = min(200, count)
     jobs = [(studio, language, seed, start, lot) for start in range(0, count, lot)]
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        yield from pool.imap(_record_lot, jobs)
+    # Ours are small sums, for which several threads only get in each other's way.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    with multiprocessing.get_context("spawn").Pool(HANDS) as pool:
+        for recorded in pool.imap(_record_lot, jobs):
+            yield from recorded
 
 
 _engines: dict[Path, Espeak] = {}
@@ -134,19 +137,21 @@ def _record_lot(job: tuple[Studio, str, int, int, int]) -> list[Recording]:
     studio, language, seed, start, count = job
     if studio.data not in _engines:
         _engines[studio.data] = Espeak(studio.data)
-    booth = _Booth(studio, language, _engines[studio.data], f"{language} {seed} {start}")
+    slot = f"{language}{start // count % _SLOTS:02d}"
+    booth = _Booth(studio, language, _engines[studio.data], slot, f"{language} {seed} {start}")
     return [booth.record() for _ in range(count)]
 
 
 class _Booth:
     """Draws what is said, by whom, and over which line."""
 
-    def __init__(self, studio: Studio, language: str, engine: Espeak, seed: str) -> None:
+    def __init__(self, studio: Studio, language: str, engine: Espeak, slot: str, seed: str) -> None:
         self._language = language
         self._rng = Dice(seed)
         self._noise = np.random.default_rng(list(seed.encode()))
         self._callers = Callers(vocabulary.load(studio.words, language), self._rng)
-        self._engine = engine
+        self._engine, self._slot = engine, slot
+        self._lines_of_speaker = 0
         self._tools = Tools(studio.tools)
         self._sounds = SOUNDS[language]
         self._voices_behind: deque[Wave] = deque(maxlen=12)
@@ -167,14 +172,15 @@ class _Booth:
         line = self._callers.draw()
         if self._language == "en" and not line.foreign and rng.come_up(_FLITE_SHARE):
             voice = rng.choice(flite.TRAINING_VOICES)
-            spoken = flite.say(self._tools, line.text, voice, rng.uniform(0.75, 1.35))
-            return spoken, spoken.rate * rng.uniform(0.88, 1.14)
+            head = rng.uniform(0.85, 1.3)
+            spoken = flite.say(self._tools, line.text, voice, head * rng.uniform(0.7, 1.3))
+            return spoken, spoken.rate * head
         accents, weights = zip(*ACCENTS[self._language], strict=True)
         accent = rng.choices(accents, weights)[0]
         if line.foreign:
             accent = rng.choice(_FOREIGN[self._language])
-        if rng.come_up(0.6):
-            accent += f"+i{rng.randrange(INVENTED_SPEAKERS):03d}"
+        if rng.come_up(0.65):
+            accent += f"+{self._invented()}"
         elif rng.come_up(0.8):
             accent += f"+{rng.choice(TRAINING_VARIANTS)}"
         rate = rng.choice(_TRAINING_RATES)
@@ -184,6 +190,13 @@ class _Booth:
         except SynthesisError:
             return self._say()
         return spoken, spoken.rate * rng.uniform(0.92, 1.09)
+
+    def _invented(self) -> str:
+        """A speaker whom nobody has heard, for a few lines."""
+        if self._lines_of_speaker % LINES_A_SPEAKER == 0:
+            self._engine.invent(self._slot, self._rng)
+        self._lines_of_speaker += 1
+        return self._slot
 
     def _labels(self, spoken: Spoken, length: int, scale: float) -> NDArray[np.uint8]:
         """The sound of every sample of the telephone wave."""
@@ -200,8 +213,8 @@ class _Booth:
         self, wave: Wave, labels: NDArray[np.uint8]
     ) -> tuple[Wave, NDArray[np.uint8]]:
         """Silence, now and then with a cough in it, before and after."""
-        before, before_is = self._margin(0.02, 0.45)
-        after, after_is = self._margin(0.05, 0.5)
+        before, before_is = self._margin(0.02, 0.6)
+        after, after_is = self._margin(0.05, 0.7)
         level = float(np.abs(wave).max()) or 1.0
         return (
             np.concatenate((before * level, wave, after * level)),
@@ -224,8 +237,8 @@ class _Booth:
         rng = self._rng
         if rng.come_up(0.5):
             wave = telephone.telephone_band(wave, self._noise)
-        if rng.come_up(0.8):
-            wave = telephone.with_noise(wave, self._background(wave.size), rng.uniform(8, 38))
+        if rng.come_up(0.85):
+            wave = telephone.with_noise(wave, self._background(wave.size), rng.uniform(7, 36))
         wave = telephone.levelled(wave, rng.choice((-1, -3, -6, -9, -12, -18, -24, -30)))
         if rng.come_up(0.03):
             wave = np.clip(wave * 3, -1, 1)
@@ -233,8 +246,8 @@ class _Booth:
 
     def _background(self, count: int) -> Wave:
         """Other people, hum, or steady noise."""
-        if self._rng.come_up(0.35) and len(self._voices_behind) == self._voices_behind.maxlen:
-            chosen = self._rng.sample(list(self._voices_behind), self._rng.randint(3, 4))
+        if self._rng.come_up(0.45) and len(self._voices_behind) == self._voices_behind.maxlen:
+            chosen = self._rng.sample(list(self._voices_behind), self._rng.choice((2, 3, 4, 4, 5)))
             return np.asarray(sum(np.resize(voice, count) for voice in chosen), np.float32)
         if self._rng.come_up(0.15):
             return telephone.hum(count, self._noise)

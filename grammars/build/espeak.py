@@ -22,7 +22,6 @@ _RATE, _PITCH, _RANGE = 1, 3, 4
 _CHARACTERS = 1
 _WORD, _PHONEME, _END = 1, 7, 0
 LOW_FORMANTS = 3
-_MAKE_VOICES_FROM = 20_261_122
 
 
 class SynthesisError(Exception):
@@ -88,10 +87,11 @@ class Espeak:
 
     def __init__(self, data: Path | None = None) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        folder = str(data or espeakng_loader.get_data_path())
-        rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder.encode(), _PHONEMES_IN_IPA)
+        self._folder = data or Path(espeakng_loader.get_data_path())
+        path = str(self._folder).encode()
+        rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, path, _PHONEMES_IN_IPA)
         if rate != RATE_HZ:
-            raise SynthesisError(f"espeak-ng did not start with the data in {folder}")
+            raise SynthesisError(f"espeak-ng did not start with the data in {self._folder}")
         self._pieces: list[NDArray[np.int16]] = []
         self._events: list[tuple[int, int, int, str]] = []
         self._callback = _Callback(self._collect)  # kept, or it would be freed under the engine
@@ -109,6 +109,11 @@ class Espeak:
             raise SynthesisError(f"espeak-ng said nothing for {text!r} with {tone.voice}")
         wave = np.concatenate(self._pieces).astype(np.float32) / np.float32(32768)
         return Spoken(wave, RATE_HZ, _words(self._events))
+
+    def invent(self, name: str, rng: Dice) -> None:
+        """Make the variant `name` a new speaker, whoever it was before."""
+        (self._folder / "voices" / "!v" / name).write_text(_speaker(name, rng))
+        self._tone = None
 
     def _use(self, tone: Tone) -> None:
         if tone == self._tone:
@@ -148,54 +153,57 @@ def _words(events: Iterable[tuple[int, int, int, str]]) -> list[list[Sound]]:
     return [word for word in words if word]
 
 
-def data_with_voices(folder: Path, count: int) -> Path:
-    """A copy of espeak-ng's data with invented speakers `i000` … added to its variants."""
+def own_data(folder: Path) -> Path:
+    """A copy of espeak-ng's data below `folder`, in which speakers may be invented."""
     data = folder / "espeak-ng-data"
     if not data.exists():
         shutil.copytree(espeakng_loader.get_data_path(), data)
         for voice in (data / "lang").rglob("*"):  # it lists 350 voices and no more
             if voice.is_file() and not voice.name.startswith(("en", "es")):
                 voice.unlink()
-    for number in range(count):
-        name = f"i{number:03d}"
-        rng = Dice(f"{_MAKE_VOICES_FROM} {name}")
-        (data / "voices" / "!v" / name).write_text(_speaker(name, rng))
     return data
 
 
 def _speaker(name: str, rng: Dice) -> str:
     """A variant file: pitch, size of the head, each formant's own strength, breath, roughness."""
     small = rng.come_up(0.5)
-    size = rng.uniform(100, 121) if small else rng.uniform(79, 104)
-    low = rng.randint(110, 230) if small else rng.randint(60, 130)
+    size = rng.uniform(98, 122) if small else rng.uniform(79, 106)
+    low = rng.randint(110, 270) if small or rng.come_up(0.2) else rng.randint(55, 140)
     lines = [
         "language variant",
         f"name {name}",
-        f"pitch {low} {low + rng.randint(15, 110)}",
+        f"pitch {low} {low + rng.randint(5, 120)}",
         f"flutter {rng.randint(0, 9)}",
         f"roughness {rng.randint(0, 6)}",
-        f"voicing {rng.randint(30, 160)}",
-        f"consonants {rng.randint(45, 140)} {rng.randint(40, 140)}",
+        f"voicing {rng.randint(20, 170)}",
+        f"consonants {rng.randint(30, 150)} {rng.randint(30, 150)}",
         *_formants(size, rng),
     ]
-    if rng.come_up(0.25):
+    if rng.come_up(0.2):
         lines.append(f"klatt {rng.randint(1, 4)}")
-    if rng.come_up(0.4):
-        tones = ((low, rng.randint(20, 255)) for low in (100, 600, 1200, 2000, 3000))
+    if rng.come_up(0.45):
+        tones = ((hertz, rng.randint(10, 255)) for hertz in (100, 600, 1200, 2000, 3000))
         lines.append("tone " + " ".join(f"{hertz} {loud}" for hertz, loud in tones))
     if rng.come_up(0.3):
         lines.append(f"intonation {rng.randint(1, 10)}")
     if rng.come_up(0.3):
         lines.append("breath " + " ".join(str(rng.randint(0, 20)) for _ in range(6)))
+    if rng.come_up(0.35):
+        lines.append("stressAmp " + " ".join(str(rng.randint(12, 30)) for _ in range(8)))
+    if rng.come_up(0.3):
+        lines.append("stressAdd " + " ".join(str(rng.randint(-40, 120)) for _ in range(8)))
+    if rng.come_up(0.12):
+        lines.append(f"echo {rng.randint(20, 150)} {rng.randint(5, 30)}")
     return "\n".join(lines) + "\n"
 
 
 def _formants(size: float, rng: Dice) -> Iterable[str]:
     """The low formants carry the vowels and stay near; the high ones make the voice."""
+    apart = rng.choice((5, 8, 14))
     for number in range(9):
         low = number < LOW_FORMANTS
-        frequency = size + rng.uniform(-8, 8) if low else size * rng.uniform(0.75, 1.15)
-        height = rng.randint(60, 150) if low else rng.randint(15, 150)
+        frequency = size + rng.uniform(-apart, apart) if low else size * rng.uniform(0.75, 1.2)
+        height = rng.randint(60, 160) if low else rng.randint(0, 150)
         if not low and rng.come_up(0.12):
             frequency, height = rng.choice(((9, 9), (250, 60), (frequency, 0)))
-        yield f"formant {number} {frequency:.0f} {height} {rng.randint(60, 165)}"
+        yield f"formant {number} {frequency:.0f} {height} {rng.randint(60, 190)}"

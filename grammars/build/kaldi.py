@@ -1,7 +1,8 @@
 """Writes what Vosk reads: the acoustic model in Kaldi's binary form."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from grammars.build.corpus import STEP
 from grammars.build.features import SIZE
-from grammars.build.network import AROUND, Affine
+from grammars.build.network import AROUND, Affine, Layers
 
 
 def self_loop(sound: int) -> int:
@@ -24,7 +25,7 @@ def forward(sound: int) -> int:
 
 
 def write_model(
-    file: Path, layers: Sequence[Affine], shares: NDArray[np.float32], stay: Sequence[float]
+    file: Path, layers: Layers, shares: NDArray[np.float32], stay: Sequence[float]
 ) -> None:
     """Write am/final.mdl: transitions, network, and the sounds' shares as priors.
 
@@ -36,9 +37,9 @@ def write_model(
         _transitions(out, stay)
         _network(out, layers)
         _token(out, "<LeftContext>")
-        _integer(out, AROUND + STEP * (len(layers) - 2))
+        _integer(out, AROUND + STEP * layers.shape.margin)
         _token(out, "<RightContext>")
-        _integer(out, AROUND + STEP * (len(layers) - 2))
+        _integer(out, AROUND + STEP * layers.shape.margin)
         _token(out, "<Priors>")
         _vector(out, shares)
 
@@ -82,47 +83,78 @@ def _transitions(out: BinaryIO, stay: Sequence[float]) -> None:
     _token(out, "</TransitionModel>")
 
 
-def _network(out: BinaryIO, layers: Sequence[Affine]) -> None:
+def _network(out: BinaryIO, layers: Layers) -> None:
+    wiring = _Wiring(layers)
     _token(out, "<Nnet3>")
-    out.write(("\n" + "\n".join(_wiring(len(layers))) + "\n\n").encode())
+    out.write(("\n" + "\n".join(wiring.lines) + "\n\n").encode())
     _token(out, "<NumComponents>")
-    _integer(out, 2 * len(layers))
-    for number, layer in enumerate(layers):
-        _component(out, f"affine{number}")
-        _token(out, "<FixedAffineComponent>")
-        _token(out, "<LinearParams>")
-        _matrix(out, layer.weights)
-        _token(out, "<BiasParams>")
-        _vector(out, layer.bias)
-        _token(out, "</FixedAffineComponent>")
-        kind = "LogSoftmaxComponent" if number == len(layers) - 1 else "RectifiedLinearComponent"
-        _component(out, f"bend{number}")
-        _bend(out, kind, len(layer.bias))
+    _integer(out, len(wiring.components))
+    for name, component in wiring.components.items():
+        _token(out, "<ComponentName>")
+        _token(out, name)
+        if isinstance(component, Affine):
+            _affine(out, component)
+        else:
+            component(out)
     _token(out, "</Nnet3>")
 
 
-def _wiring(layers: int) -> list[str]:
-    lines = [f"input-node name=input dim={SIZE}"]
-    frames = ", ".join(f"Offset(input, {n})" for n in range(-AROUND, AROUND + 1))
-    source = f"Append({frames})"
-    for number in range(layers):
-        lines.append(f"component-node name=affine{number} component=affine{number} input={source}")
-        lines.append(
-            f"component-node name=bend{number} component=bend{number} input=affine{number}"
-        )
-        name = f"bend{number}"
-        beside = f"Append(Offset({name}, -{STEP}), {name}, Offset({name}, {STEP}))"
-        source = name if number == layers - 2 else beside
-    lines.append(f"output-node name=output input=bend{layers - 1} objective=linear")
-    return lines
+class _Wiring:
+    """Which component hears which: Kaldi's own lines, and the components by name."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.lines = [f"input-node name=input dim={SIZE}"]
+        self.components: dict[str, Affine | Callable[[BinaryIO], None]] = {}
+        size = len(layers.first.bias)
+        frames = ", ".join(f"Offset(input, {n})" for n in range(-AROUND, AROUND + 1))
+        stream = self._bent("first", layers.first, f"Append({frames})")
+        for number, (look, back) in enumerate(layers.blocks):
+            reach = STEP * layers.shape.reaches[number]
+            beside = f"Append(Offset({stream}, -{reach}), {stream}, Offset({stream}, {reach}))"
+            found = self._bent(f"look{number}", look, beside)
+            back_name = self._component(f"back{number}", back, found)
+            stream = self._component(
+                f"sum{number}", partial(_same, size=size), f"Sum({stream}, {back_name})"
+            )
+        hidden = self._bent("before_last", layers.before_last, stream)
+        scores = self._component("last", layers.last, hidden)
+        bend = partial(_bend, kind="LogSoftmaxComponent", size=len(layers.last.bias))
+        chances = self._component("chances", bend, scores)
+        self.lines.append(f"output-node name=output input={chances} objective=linear")
+
+    def _bent(self, name: str, affine: Affine, source: str) -> str:
+        found = self._component(name, affine, source)
+        bend = partial(_bend, kind="RectifiedLinearComponent", size=len(affine.bias))
+        return self._component(f"{name}_bent", bend, found)
+
+    def _component(
+        self, name: str, component: Affine | Callable[[BinaryIO], None], source: str
+    ) -> str:
+        self.components[name] = component
+        self.lines.append(f"component-node name={name} component={name} input={source}")
+        return name
 
 
-def _component(out: BinaryIO, name: str) -> None:
-    _token(out, "<ComponentName>")
-    _token(out, name)
+def _affine(out: BinaryIO, affine: Affine) -> None:
+    _token(out, "<FixedAffineComponent>")
+    _token(out, "<LinearParams>")
+    _matrix(out, affine.weights)
+    _token(out, "<BiasParams>")
+    _vector(out, affine.bias)
+    _token(out, "</FixedAffineComponent>")
 
 
-def _bend(out: BinaryIO, kind: str, size: int) -> None:
+def _same(out: BinaryIO, *, size: int) -> None:
+    """A component that passes on what it hears: a place for a sum."""
+    _token(out, "<NoOpComponent>")
+    _token(out, "<Dim>")
+    _integer(out, size)
+    _token(out, "<BackpropScale>")
+    _float(out, 1.0)
+    _token(out, "</NoOpComponent>")
+
+
+def _bend(out: BinaryIO, *, kind: str, size: int) -> None:
     _token(out, f"<{kind}>")
     _token(out, "<Dim>")
     _integer(out, size)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from grammars.build.espeak import Espeak, Sound, Tone
 from grammars.build.phones import SOUNDS, Sounds
@@ -14,8 +15,8 @@ ACCENTS = {
     "en": ("en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-us-nyc"),
     "es": ("es", "es-419"),
 }
-# What stands beside a word changes its ends: "four eight" links, "la bota" softens.
-NEIGHBOURS = {"en": ("eight",), "es": ("ocho",)}
+# What stands beside a word changes it: "four eight" links, "la bota" softens, "to pay" is weak.
+NEIGHBOURS = {"en": ("call", "pay", "eight"), "es": ("quiero", "pago", "ocho")}
 MOST = 5
 
 
@@ -42,17 +43,19 @@ def _listen(
 ) -> None:
     sounds = SOUNDS[vocabulary.language]
     general = frozenset(vocabulary.general)
-    neighbour = NEIGHBOURS[vocabulary.language][0]
+    before, after, vowel = NEIGHBOURS[vocabulary.language]
     tone = Tone(accent)
     for word in words:
         for text in vocabulary.said(word):
             spoken = espeak.say(f"{text}.", tone)
             heard[word][_sounds(spoken.sounds, sounds)] += 1
-            if word in general:
-                after = espeak.say(f"{text} {neighbour}.", tone).words
-                said = [sound for one in after[:-1] for sound in one]
-                if len(after) == len(spoken.words) + 1:
-                    heard[word][_sounds(said, sounds)] += 1
+            if word not in general:
+                continue
+            linked = espeak.say(f"{text} {vowel}.", tone).words[:-1]
+            amid = espeak.say(f"{before} {text} {after}.", tone).words[1:-1]
+            for one in (linked, amid):
+                if len(one) == len(spoken.words):
+                    heard[word][_sounds(chain.from_iterable(one), sounds)] += 1
 
 
 def _sounds(said: Iterable[Sound], sounds: Sounds) -> Pronunciation:

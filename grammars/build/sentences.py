@@ -75,12 +75,12 @@ class Callers:
         self._language = vocabulary.language
         self._rng = rng
         self._kinds: dict[Callable[[], Line], int] = {
-            self._digits: 26,
-            self._number: 9,
-            self._full_name: 34,
+            self._digits: 28,
+            self._number: 8,
+            self._full_name: 32,
             self._single_name: 6,
-            self._general: 9,
-            self._answer: 12,
+            self._general: 8,
+            self._answer: 18,
             self._spelling: 8,
             self._company: 3,
             self._talk: 3,
@@ -155,7 +155,9 @@ class Callers:
 
     def _answer(self) -> Line:
         """An answer that a grammar has, rather a short one."""
-        answers = self._vocabulary.answers[self._rng.choice(sorted(self._vocabulary.answers))]
+        kinds = sorted(self._vocabulary.answers)
+        kind = "yes_no" if self._rng.come_up(0.35) else self._rng.choice(kinds)
+        answers = self._vocabulary.answers[kind]
         two = (self._rng.choice(answers), self._rng.choice(answers))
         return Line(self._said(min(two, key=len).split(), 0.05))
 

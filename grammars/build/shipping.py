@@ -5,22 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from grammars.build import corpus, debian, espeak, features, graph, kaldi, lexicon, network
-from grammars.build.corpus import STEP, Recording, Studio
+from grammars.build import corpus, debian, espeak, features, graph, kaldi, lexicon, training
+from grammars.build.corpus import STEP, Studio
 from grammars.build.graph import Costs, Free
 from grammars.build.lexicon import Lexicon
+from grammars.build.network import Shape
 from grammars.build.phones import SOUNDS
 from grammars.build.vocabulary import Vocabulary, load
 
 # The application decides when speech ends; Vosk must not cut an answer at a pause.
 MODEL_CONFIGURATION = f"""\
 --min-active=200
---max-active=5000
+--max-active=2000
 --beam=13.0
---lattice-beam=6.0
+--lattice-beam=4.0
 --phone-determinize=false
 --acoustic-scale={{scale}}
 --frame-subsampling-factor={STEP}
@@ -37,14 +35,16 @@ MODEL_CONFIGURATION = f"""\
 class Recipe:
     """What may be turned; the values are those of the shipped models."""
 
-    utterances: int = 20_000
-    width: int = 256
-    layers: int = 5
-    passes: int = 6
+    # New ones in every pass, and each once more in the next.
+    utterances: int = 66_000
+    passes: int = 7
+    last_passes: int = 4
+    shape: Shape = field(default_factory=Shape)
     seed: int = 2026
     scale: float = 0.5
-    # Sounds rarer than this are taken to be this common.
-    rarest: float = 0.004
+    # The power of a sound's share that counts as its prior: with all of it (1) murmurs behind
+    # the caller become words, for silence is what there is most of.
+    prior: float = 0.4
     costs: Costs = field(default_factory=Costs)
 
 
@@ -56,27 +56,15 @@ def build(
     studio: Studio, language: str, folder: Path, recipe: Recipe, tell: Callable[[str], None]
 ) -> None:
     """Record, train and compile a model into `folder`."""
-    recordings: list[Recording] = []
-    for lot in corpus.record(studio, language, recipe.utterances, recipe.seed):
-        recordings += lot
-    hours = sum(len(one.features) for one in recordings) / 360_000
-    tell(f"{language}: {len(recordings)} utterances, {hours:.1f} hours")
     sounds = len(SOUNDS[language].names)
-    trained, shares = network.train(
-        recordings,
-        sounds,
-        width=recipe.width,
-        layers=recipe.layers,
-        passes=recipe.passes,
-        seed=recipe.seed,
-        tell=tell,
+    trained = training.Training(
+        sounds, recipe.shape, recipe.passes, recipe.last_passes, recipe.seed, tell
     )
-    kaldi.write_model(
-        folder / MODEL,
-        trained.folded(),
-        np.maximum(shares, recipe.rarest),
-        staying(recordings, sounds),
-    )
+    recordings = corpus.record(studio, language, recipe.utterances, recipe.seed)
+    for network in trained.run(recordings, recipe.utterances):
+        counted = trained.counted
+        shares = counted.shares() ** recipe.prior
+        kaldi.write_model(folder / MODEL, network.layers(), shares, counted.staying())
     compile_words(studio, language, folder, recipe, tell)
 
 
@@ -99,17 +87,6 @@ def compile_words(
         debian.Tools(studio.tools),
     )
     graph.write_free(folder / "graph/Gr.fst", compiled, free_talk(vocabulary, said))
-
-
-def staying(recordings: Sequence[Recording], sounds: int) -> list[float]:
-    """Each sound's chance of lasting another output frame."""
-    frames, runs = np.zeros(sounds), np.zeros(sounds)
-    for one in recordings:
-        labels: NDArray[np.uint8] = one.labels[0]
-        frames += np.bincount(labels, minlength=sounds)
-        begins = np.concatenate(([True], labels[1:] != labels[:-1]))
-        runs += np.bincount(labels[begins], minlength=sounds)
-    return [float(1 - (run + 1) / (frame + 2)) for run, frame in zip(runs, frames, strict=True)]
 
 
 def free_talk(vocabulary: Vocabulary, said: Lexicon) -> Free:

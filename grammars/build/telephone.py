@@ -1,9 +1,11 @@
 """What a telephone does to a voice: level, band, noise, μ-law."""
 
+from functools import lru_cache
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import fft, signal
 
 RATE_HZ = 8000
 Wave = NDArray[np.float32]
@@ -39,9 +41,10 @@ def with_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
 
 def coloured(count: int, slope: float, rng: np.random.Generator) -> Wave:
     """Steady noise; a slope of 0 is white, 1 pink, 2 brown."""
-    spectrum = np.fft.rfft(rng.standard_normal(count))
-    frequency = np.maximum(np.arange(spectrum.size), 1.0)
-    return np.asarray(np.fft.irfft(spectrum / frequency ** (slope / 2), count), np.float32)
+    enough = fft.next_fast_len(count, real=True)
+    spectrum = fft.rfft(rng.standard_normal(enough, np.float32))
+    frequency = np.maximum(np.arange(spectrum.size, dtype=np.float32), 1.0)
+    return np.asarray(fft.irfft(spectrum / frequency ** (slope / 2), enough)[:count], np.float32)
 
 
 def hum(count: int, rng: np.random.Generator) -> Wave:
@@ -62,9 +65,7 @@ def cough(rng: np.random.Generator) -> Wave:
         return np.asarray(sum(np.sin(2 * np.pi * tone * time) for tone in pair), np.float32)
     noise = coloured(count, float(rng.uniform(0, 1.5)), rng)
     low = rng.uniform(150, 900)
-    band = signal.butter(
-        2, (low, min(low * rng.uniform(2, 8), 3900)), "band", fs=RATE_HZ, output="sos"
-    )
+    band = _band(low, min(low * rng.uniform(2, 8), 3900))
     rise = max(int(count * rng.uniform(0.01, 0.4)), 8)
     shape = np.concatenate((np.linspace(0, 1, rise), np.geomspace(1, 0.01, max(count - rise, 8))))
     return np.asarray(signal.sosfilt(band, noise) * shape[:count], np.float32)
@@ -73,6 +74,16 @@ def cough(rng: np.random.Generator) -> Wave:
 def telephone_band(wave: Wave, rng: np.random.Generator) -> Wave:
     """Cut as by a narrow line, with a handset's tilt."""
     low, high = rng.uniform(80, 350), rng.uniform(3200, 3900)
-    band = signal.butter(2, (low, high), "band", fs=RATE_HZ, output="sos")
+    band = _band(low, high)
     tilt = rng.uniform(-0.4, 0.4)
     return np.asarray(signal.lfilter((1.0, tilt), (1.0,), signal.sosfilt(band, wave)), np.float32)
+
+
+def _band(low: float, high: float) -> NDArray[np.float64]:
+    return _rounded_band(round(low / 10) * 10, round(high / 50) * 50)
+
+
+@lru_cache
+def _rounded_band(low: int, high: int) -> NDArray[np.float64]:
+    sections = signal.butter(2, (low, high), "band", fs=RATE_HZ, output="sos")
+    return np.asarray(sections)
