@@ -203,7 +203,11 @@ def test_a_person_can_be_asked_for_by_voice() -> None:
         (NUMBER, VISA, True),
         (NUMBER, MISHEARD, True),
         (NUMBER, f"{VISA} one", False),
-        (NUMBER, "three seven eight two eight two two four six three one oh oh oh five", True),
+        (
+            NUMBER,
+            "thirty seven eighty two eighty two twenty four sixty three ten double oh five",
+            True,
+        ),
         (EXPIRY, "april twenty", False),
         (EXPIRY, "april twenty twenty nine", True),
         (CODE, "one two", False),
