@@ -76,6 +76,7 @@ ELSE = {
     ),
 }  # fmt: skip
 """Sentences that no grammar has; none of them is in the training of our models."""
+SHORTEST_NOISE_SECONDS = {"cough": 0.4, "music": 1.5, "babble": 1.5, "hiss": 1.5}
 YES_NO = Expecting("yes_no", patience_seconds=PATIENCE_SECONDS)
 NUMBER = Expecting("digits", LONGEST, PATIENCE_SECONDS)
 OPTION = Expecting("option", patience_seconds=PATIENCE_SECONDS)
@@ -91,6 +92,13 @@ class Trial:
     expecting: Expecting
     meaning: str | None
     """None: it is no answer"""
+    seconds: float | None = None
+    """how long a noise lasts"""
+
+    @property
+    def noise(self) -> Utterance:
+        """What is heard of a trial without a speaker."""
+        return Utterance(noise=self.words, seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +178,9 @@ def other_trials(language: str, count: int) -> Iterator[Trial]:
         question = questions[place % len(questions)]
         if place % 4 == 0:
             noise = NOISES[place // 4 % len(NOISES)]
-            yield Trial(None, noise, question, None)
+            # No two of them are the same sound.
+            seconds = SHORTEST_NOISE_SECONDS[noise] * (1 + place / count)
+            yield Trial(None, noise, question, None, round(seconds, 2))
         else:
             words = ELSE[language][place % len(ELSE[language])]
             yield Trial(chance.choice(voices), words, question, None)
@@ -179,7 +189,7 @@ def other_trials(language: str, count: int) -> Iterator[Trial]:
 async def hear(ears: Ears, language: str, trials: Sequence[Trial], studio: Studio) -> list[Outcome]:
     """What the ears make of each. Raises LabError."""
     await studio.record((one.speaker, one.words) for one in trials if one.speaker)
-    noises = await synthesise(Utterance(noise=noise) for noise in NOISES)
+    noises = await synthesise(one.noise for one in trials if not one.speaker)
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(trial: Trial) -> Outcome:
@@ -187,7 +197,7 @@ async def hear(ears: Ears, language: str, trials: Sequence[Trial], studio: Studi
             if trial.speaker:
                 speech = await studio.speech(trial.speaker, trial.words)
             else:
-                speech = noises[Utterance(noise=trial.words)]
+                speech = noises[trial.noise]
 
             async def voice(rate: int) -> Tape:
                 tape = Tape(rate)

@@ -27,6 +27,7 @@ from ivr.lab.bench.answers import (
 )
 from ivr.lab.bench.name_trials import edits
 from ivr.lab.bench.spoken_calls import after_names, delays_of
+from ivr.lab.speaking import NOISES
 from ivr.speech import grammar
 from ivr.speech.meanings import meaning
 
@@ -81,6 +82,12 @@ def test_what_is_no_answer_is_in_no_grammar_that_it_is_tried_with(
             for name in (trial.expecting.grammar, "command"):
                 assert grammars[language][name].read(trial.words) is None, trial.words
         assert len(ELSE[language]) == 26
+
+
+def test_no_two_noises_are_the_same_sound() -> None:
+    noises = [one.noise for one in other_trials("en", 200) if not one.speaker]
+    assert len(noises) == len(set(noises)) == 50
+    assert {one.noise for one in noises} == set(NOISES)
 
 
 def test_trials_are_the_same_every_time() -> None:
