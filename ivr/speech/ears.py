@@ -19,7 +19,7 @@ import structlog
 from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, Expecting
 from ivr.speech.errors import EarsBusyError, GrammarError, ModelError
 from ivr.speech.grammar import UNKNOWN, Grammar, Grammars, one_of
-from ivr.speech.judging import Evidence, Strictness
+from ivr.speech.judging import Evidence, Strictness, is_a_voice
 from ivr.speech.recogniser import Model, Recogniser
 from ivr.speech.voicing import VoiceMeter
 
@@ -75,12 +75,14 @@ class Decoding:
     def __init__(
         self,
         ears: Ears,
+        strictness: Strictness,
         meter: VoiceMeter,
         narrow: Recogniser,
         wide: Recogniser,
         babble: Recogniser | None = None,
     ) -> None:
         self._ears = ears
+        self._strictness = strictness
         self._meter = meter
         self._narrow = narrow
         self._wide = wide
@@ -94,6 +96,16 @@ class Decoding:
         """What was found in that much speech, and begin anew."""
         return await self._ears.work(lambda: self._finish(spoken_seconds))
 
+    async def forget(self) -> None:
+        """Begin anew: it was a click or a cough."""
+        await self._ears.work(self._forget)
+
+    def _forget(self) -> None:
+        self._meter.forget()
+        for recogniser in (self._wide, self._narrow, self._babble):
+            if recogniser is not None:
+                recogniser.forget()
+
     def _accept(self, batches: Sequence[Batch]) -> str:
         for sound, loud in batches:
             self._meter.hear(sound, loud)
@@ -104,9 +116,12 @@ class Decoding:
         return (self._narrow if self._babble is None else self._wide).words()
 
     def _finish(self, spoken_seconds: float) -> Evidence:
-        babble = [] if self._babble is None else self._babble.finish()
         voicing = self._meter.voicing
+        if not is_a_voice(voicing, self._strictness):
+            self._forget()
+            return Evidence((), (), spoken_seconds, voicing)
         self._meter.forget()
+        babble = [] if self._babble is None else self._babble.finish()
         return Evidence(
             self._narrow.finish(),
             self._wide.finish(),
@@ -200,11 +215,11 @@ class Ears:
             or _heard(grammar, model)
         ]
         narrow = model.recogniser([*dict.fromkeys(sentences), UNKNOWN], NARROW_GUESSES)
-        meter = VoiceMeter(model.rate)
+        meter, strictness = VoiceMeter(model.rate), self._tongues[language].strictness
         if expecting.grammar != NAME:
-            return Decoding(self, meter, narrow, model.recogniser(None, WIDE_GUESSES))
+            return Decoding(self, strictness, meter, narrow, model.recogniser(None, WIDE_GUESSES))
         wide, babble = model.recogniser(None, NAME_GUESSES), model.recogniser([UNKNOWN], 1)
-        return Decoding(self, meter, narrow, wide, babble)
+        return Decoding(self, strictness, meter, narrow, wide, babble)
 
 
 def unknown_words(grammars: Grammars, model: Model) -> dict[str, list[str]]:

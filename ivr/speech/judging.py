@@ -68,7 +68,7 @@ def judge(
     strictness: Strictness,
 ) -> Heard | Unheard:
     """The answer, or UNCLEAR. `grammars` is the expected one, if there is one, and the commands."""
-    if not _is_a_voice(evidence, strictness):
+    if evidence.voicing and not is_a_voice(evidence.voicing, strictness):
         return Unheard.UNCLEAR
     if expecting.grammar == NAME:
         return _name(expecting, grammars, evidence, today, strictness)
@@ -133,9 +133,9 @@ def read(words: str, grammars: Sequence[Grammar], today: dt.date) -> Heard | Non
     return None
 
 
-def _is_a_voice(evidence: Evidence, strictness: Strictness) -> bool:
-    voicing = evidence.voicing
-    return voicing is None or (
+def is_a_voice(voicing: Voicing, strictness: Strictness) -> bool:
+    """Whether a sound can be words at all: hiss, coughs and chords cannot."""
+    return (
         voicing.voiced_seconds >= strictness.voiced_seconds
         and voicing.wandering >= strictness.wandering
     )

@@ -49,7 +49,7 @@ NUMBERS = Patience(after_incomplete=1.0, after_too_little=2.0, longest=20.0)
 PATIENCE = {
     DIGITS: NUMBERS,
     "expiry": NUMBERS,
-    SPELLING: Patience(after_incomplete=1.8, after_too_little=2.5, longest=30.0),
+    SPELLING: Patience(after_incomplete=1.3, after_too_little=2.5, longest=30.0),
     NAME: Patience(after_complete=0.35, after_incomplete=0.7, after_too_little=2.0),
 }
 """people breathe between groups of digits, and think between letters"""
@@ -232,7 +232,7 @@ class Hark:
             self._spoke.set()
         if verdict is Verdict.WAITING and self._is_decoding and not self._endpointer.is_sounding:
             self._is_decoding = False
-            await decoding.finish()  # a click or a cough: forget it
+            await decoding.forget()  # a click or a cough: forget it
         return verdict
 
     def _hear(self, loudness: float) -> bool:

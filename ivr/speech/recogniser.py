@@ -43,6 +43,10 @@ class Recogniser(Protocol):
         """The guesses for everything since the beginning, likeliest first; then it begins anew."""
         ...
 
+    def forget(self) -> None:
+        """Begin anew; quick, while guesses for a noise can take minutes to be listed."""
+        ...
+
 
 class Model(Protocol):
     """One language's speech model."""
@@ -106,3 +110,6 @@ class VoskRecogniser:
         found = json.loads(self._recogniser.FinalResult()).get("alternatives", ())
         self._recogniser.Reset()
         return [Guess(one["text"].strip(), float(one["confidence"])) for one in found]
+
+    def forget(self) -> None:
+        self._recogniser.Reset()

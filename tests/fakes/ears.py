@@ -63,6 +63,9 @@ class BeepRecogniser:
         self._loud = 0
         return list(self._guesses) or [Guess(heard, 0.0)]
 
+    def forget(self) -> None:
+        self._loud = 0
+
 
 class BeepModel:
     """`said` is what every caller says; `guesses` overrides what is made of it in the end."""

@@ -310,7 +310,7 @@ def spelt(letters: int, pause: float) -> bytes:
 
 
 async def test_who_thinks_between_letters_is_heard_out() -> None:
-    sound = quiet(1) + spelt(5, pause=1.5) + quiet(5)
+    sound = quiet(1) + spelt(5, pause=1.1) + quiet(5)
     heard = await hear(sound, BeepModel("j a m e s"), Expecting("spelling"))
     assert heard == Heard("spelling", "james", "j a m e s")
 
