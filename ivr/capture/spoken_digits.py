@@ -21,8 +21,8 @@ from ivr.speech.endpointing import Patience
 from ivr.speech.grammar import Grammar
 from ivr.speech.judging import Evidence, Strictness, read, readings
 
-NUMBER_PAUSES = Patience(after_complete=0.8, after_incomplete=2.0, longest=28.0)
-"""people look up from the card between groups of digits"""
+NUMBER_PAUSES = Patience(after_complete=0.8, after_incomplete=1.7, longest=28.0)
+"""people look up from the card between groups of digits; after two seconds the line seems dead"""
 OTHER_PAUSES = Patience(after_complete=0.5, after_incomplete=1.5, longest=15.0)
 USUAL_LENGTH = 16
 """a Visa number may end at 13 digits too: after those a longer pause shows that it did"""
