@@ -1,0 +1,140 @@
+"""Right answers are accepted and everything else is known as such, by the shipped models.
+
+On voices, speeds and sentences that no threshold was tuned on (utterances.HELD_OUT).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
+from ivr.lab.speaking import Utterance, synthesise
+from ivr.settings import PROJECT
+from ivr.speech.ears import Ears, Tongue
+from ivr.speech.grammar import load
+from ivr.speech.listening import CallersEars
+from ivr.speech.recogniser import VoskModel
+from tests.fakes.ears import TapedVoice, quiet
+from tests.speech.utterances import HELD_OUT, QUESTIONS, VOICES, Case, cases
+
+pytestmark = pytest.mark.timeout(600)  # several hundred utterances are spoken and heard first
+AFTER_SECONDS = 8.0
+"""of quiet, longer than any patience"""
+LEAST_UNDERSTOOD = 0.97
+LEAST_REFUSED = 0.95
+LEAST_REFUSED_AS_NAMES = 0.90
+"""of words and noises alone, at the question that any word of a model may answer"""
+
+
+@pytest.fixture(scope="module")
+def ears() -> Iterator[Ears]:
+    grammars = load(PROJECT / "grammars")
+    tongues = {
+        language: Tongue(VoskModel(PROJECT / "grammars/models" / language, "shipped"), known)
+        for language, known in grammars.items()
+    }
+    ears = Ears(tongues)
+    yield ears
+    ears.close()
+
+
+@pytest.fixture(scope="module")
+def heard(ears: Ears) -> list[tuple[Case, Heard | Unheard]]:
+    """What is made of every case."""
+
+    async def everything() -> list[tuple[Case, Heard | Unheard]]:
+        return [
+            (case, await hear(ears, case.language, QUESTIONS[case.question], case.sound))
+            for case in await cases(HELD_OUT)
+        ]
+
+    return asyncio.run(everything())
+
+
+async def hear(ears: Ears, language: str, expecting: Expecting, sound: bytes) -> Heard | Unheard:
+    tape = TapedVoice(quiet(0.5) + sound + quiet(AFTER_SECONDS))
+    mine = CallersEars(ears, tape.open)
+    listening = await mine.listen(language, expecting)
+    listening.prompt_over()
+    result = await listening.result()
+    await mine.rest()
+    return result
+
+
+def share(faults: Sequence[str], of: int) -> str:
+    return f"{1 - len(faults) / of:.1%} of {of}: {'; '.join(faults)}"
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_answers_are_understood(heard: list[tuple[Case, Heard | Unheard]], question: str) -> None:
+    answers = [(one, made) for one, made in heard if one.question == question and one.meaning]
+    faults = [f"{one} → {told(made)}" for one, made in answers if not is_right(one, made)]
+    assert len(faults) <= (1 - LEAST_UNDERSTOOD) * len(answers) + 1, share(faults, len(answers))
+
+
+def test_answers_to_all_questions_are_understood(
+    heard: list[tuple[Case, Heard | Unheard]],
+) -> None:
+    answers = [(one, made) for one, made in heard if one.meaning]
+    faults = [f"{one} → {told(made)}" for one, made in answers if not is_right(one, made)]
+    assert len(faults) <= (1 - LEAST_UNDERSTOOD) * len(answers), share(faults, len(answers))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_other_words_and_noises_are_no_answers(
+    heard: list[tuple[Case, Heard | Unheard]], question: str
+) -> None:
+    others = [(one, made) for one, made in heard if one.question == question and not one.meaning]
+    faults = [f"{one} → {told(made)}" for one, made in others if is_accepted(made)]
+    least = LEAST_REFUSED_AS_NAMES if question == NAME else LEAST_REFUSED
+    assert len(faults) <= (1 - least) * len(others), share(faults, len(others))
+
+
+def test_other_words_and_noises_are_no_answers_to_all_questions(
+    heard: list[tuple[Case, Heard | Unheard]],
+) -> None:
+    others = [(one, made) for one, made in heard if not one.meaning]
+    faults = [f"{one} → {told(made)}" for one, made in others if is_accepted(made)]
+    assert len(faults) <= (1 - LEAST_REFUSED) * len(others), share(faults, len(others))
+
+
+def is_right(case: Case, made: Heard | Unheard) -> bool:
+    """A name counts when it is heard as one: which one it was is for the look-up to say."""
+    if not isinstance(made, Heard):
+        return False
+    return made.grammar == NAME if case.question == NAME else made.meaning == case.meaning
+
+
+def is_accepted(made: Heard | Unheard) -> bool:
+    """Whether the conversation goes on with it: at one word it asks for the full name."""
+    return isinstance(made, Heard) and not (made.grammar == NAME and " " not in made.words)
+
+
+def told(made: Heard | Unheard) -> str:
+    return f"{made.grammar} {made.words}" if isinstance(made, Heard) else made.name
+
+
+@pytest.fixture(scope="module")
+def noises() -> dict[str, bytes]:
+    kinds = [Utterance(noise=kind, seconds=14.0) for kind in ("music", "hiss")]
+    made = asyncio.run(synthesise(kinds))
+    return {kind.noise: made[kind].samples.tobytes() for kind in kinds}
+
+
+@pytest.mark.parametrize("language", VOICES)
+@pytest.mark.parametrize("question", [NAME, "yes_no"])
+async def test_music_on_hold_is_told_as_such_within_the_time_for_a_first_key(
+    ears: Ears, noises: dict[str, bytes], language: str, question: str
+) -> None:
+    expecting = Expecting(question, patience_seconds=10.0)
+    heard = await hear(ears, language, expecting, noises["music"])
+    assert heard in {Unheard.TOO_MUCH, Unheard.UNCLEAR}
+
+
+@pytest.mark.parametrize("language", VOICES)
+async def test_an_even_hiss_is_silence(ears: Ears, noises: dict[str, bytes], language: str) -> None:
+    expecting = Expecting(NAME, patience_seconds=10.0)
+    assert await hear(ears, language, expecting, noises["hiss"]) is Unheard.SILENCE

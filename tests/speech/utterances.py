@@ -1,0 +1,252 @@
+"""What callers say to the questions, and what is no answer to them: words, voices and noises.
+
+Everything is in two halves that share no voice, no speed and no sentence outside the grammars:
+thresholds are tuned on TUNED and stated on HELD_OUT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+import numpy.typing as npt
+
+from ivr.dialogue.hearing import DIGITS, NAME, Expecting
+from ivr.lab.speaking import Utterance, synthesise, voice_file
+
+RATE = 8000
+TUNED, HELD_OUT = 0, 1
+NOISY_DB = 20.0
+"""every third utterance has so much noise behind it"""
+QUESTIONS: Mapping[str, Expecting] = {
+    "yes_no": Expecting("yes_no"),
+    "digits": Expecting(DIGITS, longest=10, shortest=4),
+    "pay_or_leave": Expecting("pay_or_leave"),
+    "name": Expecting(NAME, shortest=4),
+}
+VOICES = {
+    "en": (
+        ("en-us", "en-gb+f2", "en-gb-x-rp+m3", "en-us+f4", "en-us+m7"),
+        ("en-gb", "en-us+f5", "en-gb-x-rp+Andrea", "en-us+m8", "en-gb+m1"),
+    ),
+    "es": (
+        ("es", "es-419+f2", "es+m3", "es+f4", "es-419+m7"),
+        ("es-419", "es+f5", "es-419+Andrea", "es+m8", "es-419+m1"),
+    ),
+}
+WORDS_A_MINUTE = ((135, 155, 175), (145, 160, 130))
+
+ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("en", "yes_no"): {
+        "yes": "yes", "yeah": "yes", "yep": "yes", "sure": "yes", "okay": "yes",
+        "that's right": "yes", "yes please": "yes", "of course": "yes", "correct": "yes",
+        "no": "no", "nope": "no", "no thanks": "no", "no thank you": "no", "that's wrong": "no",
+        "not now": "no", "i don't think so": "no",
+    },
+    ("es", "yes_no"): {
+        "sí": "yes", "claro": "yes", "vale": "yes", "correcto": "yes", "exactamente": "yes",
+        "de acuerdo": "yes", "eso es": "yes", "por supuesto": "yes", "sí por favor": "yes",
+        "no": "no", "para nada": "no", "no gracias": "no", "incorrecto": "no", "ahora no": "no",
+        "claro que no": "no", "no es correcto": "no",
+    },
+    ("en", "pay_or_leave"): {
+        "pay": "yes", "pay it": "yes", "pay now": "yes", "yes": "yes", "yeah": "yes",
+        "i want to pay this one": "yes", "go ahead": "yes", "pay the bill": "yes",
+        "no": "no", "nope": "no", "leave it": "no", "skip it": "no", "later": "no",
+        "not now": "no", "i'd rather not": "no", "hear it again": "again",
+    },
+    ("es", "pay_or_leave"): {
+        "pagar": "yes", "pagarla": "yes", "pagar ahora": "yes", "sí": "yes", "vale": "yes",
+        "quiero pagar": "yes", "adelante": "yes", "pagar la factura": "yes",
+        "no": "no", "dejarla": "no", "la siguiente": "no", "más tarde": "no", "luego": "no",
+        "ahora no": "no", "hoy no": "no", "oírla otra vez": "again",
+    },
+    ("en", "digits"): {
+        "one oh four two": "1042", "two eight zero one three": "28013",
+        "nine oh two one oh": "90210", "ten forty two": "1042", "four six double oh one": "46001",
+        "seven three five eight": "7358", "zero eight zero zero one": "08001",
+        "one two three four five six seven eight": "12345678", "six one nine five": "6195",
+        "five five four three": "5543", "eight four nine six two": "84962",
+        "three seven two nine one six": "372916",
+    },
+    ("es", "digits"): {
+        "uno cero cuatro dos": "1042", "dos ocho cero uno tres": "28013",
+        "nueve cero dos uno cero": "90210", "diez cuarenta y dos": "1042",
+        "cuatro seis cero cero uno": "46001", "siete tres cinco ocho": "7358",
+        "cero ocho cero cero uno": "08001", "uno dos tres cuatro cinco seis siete ocho": "12345678",
+        "seis uno nueve cinco": "6195", "cinco cinco cuatro tres": "5543",
+        "ocho cuatro nueve seis dos": "84962", "tres siete dos nueve uno seis": "372916",
+    },
+}  # fmt: skip
+"""what is said → what it means"""
+
+NAMES = {
+    "en": (
+        "james smith", "emily clark", "ana ruiz", "mary johnson", "robert taylor", "lee",
+        "susan walker", "li", "daniel evans", "karen white", "david lee", "amy cox",
+        "garcía", "john hill", "laura baker", "thomas gray", "smith", "ruth young",
+    ),
+    "es": (
+        "lucía navarro", "josé molina", "ana ruiz", "maría garcía lópez", "juan gil", "gil",
+        "carmen castro", "eva ruiz", "antonio martín", "pilar gómez", "luis cano", "rosa díaz",
+        "garcía", "javier moreno torres", "laura sanz", "isabel romero", "ruiz", "manuel ortega",
+    ),
+}  # fmt: skip
+"""those of one word are short on purpose"""
+
+ELSE: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "en": (
+        (
+            "the train to the airport leaves from platform four",
+            "i think we should paint the kitchen green",
+            "where did you put my umbrella",
+            "he plays the guitar in a band on weekends",
+            "wait, someone is at the door",
+            "can you believe this weather",
+            "that was my neighbour shouting",
+            "let me get a pencil and some paper",
+            "the children are asleep upstairs",
+            "how long will this take",
+            "coffee with milk and sugar",
+            "banana", "umbrella", "wednesday morning", "hmm", "give me a moment",
+            "kitchen", "blue", "what time is it there", "hello there",
+        ),
+        (
+            "we painted the garden fence last summer",
+            "my brother lives near the harbour",
+            "is there any milk in the fridge",
+            "the bus was late because of the snow",
+            "could you turn the radio down",
+            "she bought a red bicycle for her birthday",
+            "nobody told me about the meeting",
+            "i am standing in front of the bakery",
+            "the cat is sleeping under the table",
+            "they are playing football in the street",
+            "hold on i have to find my glasses",
+            "tomato", "guitar", "just a minute", "oh dear", "good grief",
+            "window", "yellow", "who are you calling for", "excuse the noise",
+        ),
+    ),
+    "es": (
+        (
+            "el tren al aeropuerto sale del andén cuatro",
+            "creo que deberíamos pintar la cocina de verde",
+            "dónde has puesto mi paraguas",
+            "toca la guitarra en un grupo los fines de semana",
+            "espera que llaman a la puerta",
+            "vaya tiempo que hace",
+            "era mi vecino que estaba gritando",
+            "déjame coger un lápiz y un papel",
+            "los niños están durmiendo arriba",
+            "cuánto va a tardar esto",
+            "café con leche y azúcar",
+            "plátano", "paraguas", "el miércoles por la mañana", "mmm", "dame un momento",
+            "cocina", "azul", "qué hora es ahí", "hola buenas",
+        ),
+        (
+            "pintamos la valla del jardín el verano pasado",
+            "mi hermano vive cerca del puerto",
+            "queda leche en la nevera",
+            "el autobús llegó tarde por la nieve",
+            "podrías bajar la radio",
+            "se compró una bicicleta roja por su cumpleaños",
+            "a mí no me avisaron de la reunión",
+            "estoy delante de la panadería",
+            "el gato duerme debajo de la mesa",
+            "están jugando al fútbol en la calle",
+            "aguarda que tengo que encontrar las gafas",
+            "manzana", "guitarra", "un minuto", "ay madre", "vaya lío",
+            "ventana", "amarillo", "con quién quiere usted hablar", "perdona el ruido",
+        ),
+    ),
+}  # fmt: skip
+"""what is no answer to any of the questions, nor a command"""
+
+FILLERS = {
+    "en": ("um", "uh", "hello", "er", "what's that", "who is this"),
+    "es": ("eh", "hola", "mm", "diga", "este", "quién es"),
+}
+"""what callers say instead of their name"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that comes down the line after a question."""
+
+    language: str
+    question: str
+    said: str
+    meaning: str | None
+    """None when it is no answer"""
+    sound: bytes
+
+    def __str__(self) -> str:
+        return f"{self.language} {self.question}: {self.said}"
+
+
+async def cases(half: int) -> list[Case]:
+    """All of one half, the same every time."""
+    wanted = [*_spoken(half)]
+    made = await synthesise([utterance for _, _, _, utterance in wanted])
+    spoken = [
+        Case(language, question, _told(utterance), meaning, made[utterance].samples.tobytes())
+        for language, question, meaning, utterance in wanted
+    ]
+    noises = await _noises(half)
+    return spoken + [
+        Case(language, question, said, None, sound)
+        for language in VOICES
+        for question in QUESTIONS
+        for said, sound in noises.items()
+    ]
+
+
+def _spoken(half: int) -> Iterator[tuple[str, str, str | None, Utterance]]:
+    """Language, question, meaning, and who says it how."""
+    for language, voices in VOICES.items():
+        manner = zip(
+            cycle([voice_file(voice) or voice for voice in voices[half]]),
+            cycle(WORDS_A_MINUTE[half]),
+            cycle((None, None, NOISY_DB)),
+            strict=True,
+        )
+        for question in QUESTIONS:
+            for words, meaning in _answers(language, question):
+                yield language, question, meaning, Utterance(words, *next(manner))
+            others = [*ELSE[language][half], *(FILLERS[language] if question == "name" else ())]
+            for words in others:
+                yield language, question, None, Utterance(words, *next(manner))
+
+
+def _answers(language: str, question: str) -> list[tuple[str, str]]:
+    if question == "name":
+        return [(name, name) for name in NAMES[language]]
+    return [*ANSWERS[language, question].items()]
+
+
+def _told(utterance: Utterance) -> str:
+    noise = "" if utterance.noise_db is None else f", {utterance.noise_db:.0f} dB"
+    return f"{utterance.words} ({utterance.voice} at {utterance.rate}{noise})"
+
+
+async def _noises(half: int) -> dict[str, bytes]:
+    """Sounds without a word, loud and soft."""
+    lengths = ((0.4, 1.5), (0.7, 2.5))[half]
+    kinds = [
+        Utterance(noise=noise, seconds=seconds)
+        for noise in ("cough", "hiss", "music")
+        for seconds in lengths
+    ]
+    made = await synthesise(kinds)
+    sounds = {"silence": bytes(2 * RATE)}
+    for kind in kinds:
+        gain = 1.0 if len(sounds) % 2 else 0.25
+        samples = made[kind].samples.astype(np.float64) * gain
+        sounds[f"{kind} of {kind.seconds} s at {gain}"] = _samples(samples)
+    return sounds
+
+
+def _samples(signal: npt.NDArray[np.float64]) -> bytes:
+    return bytes(np.rint(signal).astype("<i2").tobytes())
