@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.billing.names import written_words
@@ -40,8 +40,9 @@ class Grammar:
         self.language = language
         self.source = source
         """the file, for messages"""
-        self._words = [""]
-        self._steps = _steps(expansion, self._words)
+        places = _Places()
+        self._steps = _steps(expansion, places)
+        self._words, self._weights = places.words, places.weights
 
     @property
     def words(self) -> frozenset[str]:
@@ -70,20 +71,35 @@ class Grammar:
     def sentences(self) -> list[str]:
         """Sentences in which every possible pair of neighbouring words occurs, shortest first.
 
-        The recogniser learns from them which word follows which (it looks back one word).
+        The recogniser learns from them which word follows which, and how often (it looks back one
+        word): a pair that leads to a word with a weight is there that many times, unless it can be
+        had otherwise for less.
         """
         ways_in, ways_out = self._ways_in(), self._ways_out()
+        weights = self._pair_weights(ways_in)
         seen: set[tuple[str, str]] = set()
-        found: dict[str, None] = {}
+        found: list[str] = []
         for at, to in self._pairs(ways_in):
-            pair = (self._words[at], self._words[to] if to != END else "")
-            if pair in seen:
+            pair = self._said(at, to)
+            weight = weights[pair]
+            if pair in seen and weight == 1:
                 continue
             places = [*ways_in[at], *([] if to == END else ways_out[to])]
             sentence = [self._words[place] for place in places]
             seen.update(zip(["", *sentence], [*sentence, ""], strict=True))
-            found[" ".join(sentence)] = None
+            found += [" ".join(sentence)] * weight
+            weights[pair] = 1  # once is enough, wherever else these two words can be said
         return sorted(found, key=len)
+
+    def _pair_weights(self, ways_in: Mapping[int, tuple[int, ...]]) -> dict[tuple[str, str], int]:
+        weights: dict[tuple[str, str], int] = {}
+        for at, to in self._pairs(ways_in):
+            pair, weight = self._said(at, to), 1 if to == END else self._weights[to]
+            weights[pair] = min(weight, weights.get(pair, weight))
+        return weights
+
+    def _said(self, at: int, to: int) -> tuple[str, str]:
+        return self._words[at], "" if to == END else self._words[to]
 
     def _follow(self, sentence: str) -> dict[int, Tags]:
         threads: dict[int, Tags] = {START: ()}
@@ -230,8 +246,8 @@ def _spelt_out(
                 return _spelt_out(other, rules, source, (*within, name))
             case Sequence(parts):
                 return Sequence(tuple(map(put, parts)))
-            case Choice(parts):
-                return Choice(tuple(map(put, parts)))
+            case Choice(parts, weights):
+                return Choice(tuple(map(put, parts)), weights)
             case Many(part):
                 return Many(put(part))
         return expansion
@@ -239,10 +255,24 @@ def _spelt_out(
     return put(rules[name])
 
 
-def _steps(expansion: Expansion, words: list[str]) -> list[tuple[Step, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The states of an automaton: the start, and every word where it stands in the grammar."""
+
+    words: list[str] = field(default_factory=lambda: [""])
+    weights: list[int] = field(default_factory=lambda: [1])
+    """of the alternatives that a word begins"""
+
+    def add(self, word: str) -> int:
+        self.words.append(word)
+        self.weights.append(1)
+        return len(self.words) - 1
+
+
+def _steps(expansion: Expansion, places: _Places) -> list[tuple[Step, ...]]:
     """The automaton: for the start and for each word, what can come next, the likeliest first.
 
-    Adds the expansion's words to `words`; a word's place there is its state.
+    Adds the expansion's words to `places`.
     """
     steps: dict[int, dict[int, Step]] = {}
 
@@ -252,12 +282,12 @@ def _steps(expansion: Expansion, words: list[str]) -> list[tuple[Step, ...]]:
             for start, meant in starts.items():
                 known.setdefault(start, Step((*said, *meant), start))
 
-    whole = _piece(expansion, words, join)
+    whole = _piece(expansion, places, join)
     join({START: ()}, whole.starts)
     if whole.silent is not None:
         join({START: ()}, {END: whole.silent})
     join(whole.ends, {END: ()})
-    return [tuple(steps.get(state, {}).values()) for state in range(len(words))]
+    return [tuple(steps.get(state, {}).values()) for state in range(len(places.words))]
 
 
 _Join = Callable[[Mapping[int, Tags], Mapping[int, Tags]], None]
@@ -273,20 +303,23 @@ class _Piece:
     """the tags when nothing at all is said; None when something must be"""
 
 
-def _piece(expansion: Expansion, words: list[str], join: _Join) -> _Piece:
+def _piece(expansion: Expansion, places: _Places, join: _Join) -> _Piece:
     match expansion:
         case Word(text):
-            words.append(text)
-            place = len(words) - 1
+            place = places.add(text)
             return _Piece({place: ()}, {place: ()}, None)
         case Tag(text):
             return _Piece({}, {}, (text,))
         case Sequence(parts):
-            return _in_a_row([_piece(part, words, join) for part in parts], join)
-        case Choice(parts):
-            return _one_of([_piece(part, words, join) for part in parts])
+            return _in_a_row([_piece(part, places, join) for part in parts], join)
+        case Choice(parts, weights):
+            pieces = [_piece(part, places, join) for part in parts]
+            for piece, weight in zip(pieces, weights, strict=False):  # none: all alike
+                for place in piece.starts:
+                    places.weights[place] *= weight
+            return _one_of(pieces)
         case Many(part):
-            piece = _piece(part, words, join)
+            piece = _piece(part, places, join)
             join(piece.ends, piece.starts)
             return piece
     raise AssertionError(f"{expansion} was not spelt out")

@@ -1,8 +1,9 @@
 """Reads JSGF, the grammar format of the W3C note of 2000: what of it our grammars use, and no more.
 
 Pure. A file holds `#JSGF V1.0 UTF-8 en;`, `grammar name;`, imports of single public rules, and
-rules of words, (groups), [options], a | b, x*, x+, <rules>, <NULL> and {tags}. Weights, recursion
-and quoted words are refused. `//` and `/* */` are comments.
+rules of words, (groups), [options], a | b, /9/ a | /1/ b, x*, x+, <rules>, <NULL> and {tags}.
+Recursion, quoted words and weights that are no whole numbers are refused. `//` and `/* */` are
+comments.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ivr.speech.errors import GrammarError
 _HEADER = re.compile(r"\s*#JSGF V1\.0(?: UTF-8(?: ([a-z]{2}))?)?\s*;")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(
-    r"\s*(?:(?P<tag>\{[^{}]*\})|(?P<rule><[\w.\-]+>)|(?P<mark>[;=|()\[\]*+])|(?P<word>[\w'&-]+))"
+    r"\s*(?:(?P<tag>\{[^{}]*\})|(?P<rule><[\w.\-]+>)|(?P<mark>[;=|()\[\]*+])|/(?P<weight>\d+)/|(?P<word>[\w'&-]+))"
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -54,6 +55,8 @@ class Choice:
     """One of them, the first that fits."""
 
     parts: tuple[Expansion, ...]
+    weights: tuple[int, ...] = ()
+    """how much likelier each is than one of weight 1; none when all are alike"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +142,25 @@ class _Reader:
         return name, is_public, expansion
 
     def _alternatives(self) -> Expansion:
-        parts = [self._in_a_row()]
+        weights, parts = [self._weight()], [self._in_a_row()]
         while self._piece == "|":
             self._next()
+            weights.append(self._weight())
             parts.append(self._in_a_row())
-        return parts[0] if len(parts) == 1 else Choice(tuple(parts))
+        if any(weights) and not all(weights):
+            raise self._error("weights belong before all alternatives, or before none")
+        if len(parts) == 1:
+            return parts[0]
+        return Choice(tuple(parts), tuple(weights) if all(weights) else ())
+
+    def _weight(self) -> int:
+        """What stands before an alternative; 0 when nothing does."""
+        if self._kind != "weight":
+            return 0
+        weight = int(self._take("weight"))
+        if not weight:
+            raise self._error("a weight is 1 at least: take out what is never said")
+        return weight
 
     def _in_a_row(self) -> Expansion:
         parts: list[Expansion] = []

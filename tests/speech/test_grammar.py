@@ -182,6 +182,8 @@ def test_the_lists_of_needed_words_are_those_of_the_grammars() -> None:
         (HEAD + "public <menu> = (yes;", r"'\)' is expected, not ';'"),
         (HEAD + "public <menu> = yes | | no;", "there is nothing between two marks"),
         (HEAD + "public <menu> = /0.5/ yes;", "line 3: '/0.5/' has no place in our grammars"),
+        (HEAD + "public <menu> = /0/ yes | /1/ no;", "a weight is 1 at least"),
+        (HEAD + "public <menu> = /2/ yes | no;", "weights belong before all alternatives"),
         (HEAD + "public <menu> = <numbers.unit>;", "is used and not imported"),
         (HEAD + "public <menu> = a;\npublic <menu> = b;", "line 4: the rule <menu.menu> is there"),
         (HEAD + "public <Menu> = a;", "'Menu' is no name"),
@@ -236,3 +238,15 @@ def test_a_loop_may_be_gone_through_as_often_as_one_likes(tmp_path: Path) -> Non
     assert grammars["menu"].read("a b b c") == ("1", "2", "2")
     assert grammars["menu"].read("c") == ()
     assert grammars["menu"].read("a") is None
+
+
+def test_a_likelier_alternative_is_listened_for_more_often() -> None:
+    sentences = GRAMMARS["en"]["digits"].sentences()
+    assert sentences.count("eight six") == 20 * sentences.count("eighty six") > 0
+
+
+def test_weights_change_neither_what_can_be_said_nor_its_meaning(tmp_path: Path) -> None:
+    menu = HEAD + "public <menu> = (/3/ one {1} | /1/ two {2})+;"
+    grammar = load(folder_with(tmp_path, menu=menu))["en"]["menu"]
+    assert grammar.read("two one two") == ("2", "1", "2")
+    assert grammar.sentences().count("two one") == 3 * grammar.sentences().count("one two")
