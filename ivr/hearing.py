@@ -61,7 +61,8 @@ def ears(settings: Settings, shipped: Path = SHIPPED) -> Ears | None:
         folder = shipped / language if named == OURS else Path(named).expanduser()
         setting = f"[speech] models.{language}"
         prove(folder, setting)
-        tongue = Tongue(VoskModel(folder, setting), known[language])
+        model = VoskModel(folder, setting)
+        tongue = Tongue(model, known[language], pauses=settings.speech.pauses)
         check(language, tongue, strictly=named == OURS)
         tongues[language] = tongue
     return Ears(tongues, callers=settings.speech.callers) if tongues else None

@@ -99,6 +99,9 @@ class Speech(Section):
     only; a language not named is by keys only"""
     callers: int = Field(0, ge=0)
     """listened to at once, the others are asked for keys; 0: 12 for each processor core"""
+    pauses: float = Field(1.0, ge=0.7, le=4.0)
+    """times as long as usual may the pauses in an answer be: more for callers who speak slowly,
+    and every answer is taken up so much later"""
 
 
 class Web(Section):

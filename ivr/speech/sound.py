@@ -15,7 +15,9 @@ Signal = npt.NDArray[np.float64]
 
 LEVEL_DBFS = -16.0  # root mean square of the speech, silence left out
 FRAME_SECONDS = 0.02
+LEAD_MS = 10  # of what precedes the first sound: a caller waits for it, and it begins softly
 
+_ONSET_SECONDS = 0.005  # the first sound is sought to this grain
 _QUIET_DB = -42.0  # below the loudest frame: silence to trim
 _SPEECH_DB = -30.0  # below the loudest frame: not counted for the level
 _KNEE = 0.65  # of full scale; louder peaks are bent, never cut off
@@ -47,22 +49,25 @@ def silence(seconds: float, rate: int) -> Signal:
 
 
 def shape(signal: Signal, rate: int, margin_ms: int) -> Signal:
-    """Speech at LEVEL_DBFS with `margin_ms` of silence at each end, in whole 20 ms frames.
+    """Speech at LEVEL_DBFS that begins at once and ends in silence, in whole 20 ms frames.
 
-    Its peaks may lie above full scale; `publish` bends them.
+    Between two of them there are twice `margin_ms`: LEAD_MS before the later one, all the rest
+    after the earlier. Peaks may lie above full scale; `publish` bends them.
     Raises SynthesisError when there is nothing to hear.
     """
     frame = round(FRAME_SECONDS * rate)
     loudness = _loudness(signal, frame)
     if not loudness.size or not loudness.max():
         raise SynthesisError("The sound is empty or silent.")
-    peak = loudness.max()
-    heard = np.flatnonzero(loudness > peak * 10 ** (_QUIET_DB / 20))
+    least = loudness.max() * 10 ** (_QUIET_DB / 20)
+    end = (np.flatnonzero(loudness > least)[-1] + 1) * frame
+    grain = round(_ONSET_SECONDS * rate)
+    start = int(np.argmax(_loudness(signal, grain) > least)) * grain
     gain = 10 ** (LEVEL_DBFS / 20) / _speech_level(signal, rate)
-    margin = round(margin_ms * rate / 1000)
-    start, end = heard[0] * frame, (heard[-1] + 1) * frame
-    padded = np.concatenate((np.zeros(margin), signal, np.zeros(margin + frame)))
-    cut = padded[start : end + 2 * margin]
+    lead = round(LEAD_MS * rate / 1000)
+    tail = max(0, round(2 * margin_ms * rate / 1000) - lead)
+    padded = np.concatenate((np.zeros(lead), signal, np.zeros(tail + frame)))
+    cut = padded[start : lead + end + tail]
     speech_in_frames: Signal = np.pad(cut, (0, -len(cut) % frame)) * gain
     return speech_in_frames
 

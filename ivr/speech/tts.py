@@ -20,12 +20,12 @@ from ivr.speech.errors import SynthesisError, SynthesisTimeoutError, UnknownPhra
 # The extensions that each sound is written with; with the μ-law file there, all are.
 FORMATS = (".alaw", ".sln16", ".ulaw")
 JOB_SECONDS = 10.0
-MARGIN_MS = 60  # silence left at each end of a sentence
+MARGIN_MS = 60  # half of the silence between two sentences; see sound.shape
 _START_SECONDS = 10.0  # a worker's first job waits for the worker's imports too
 # A worker ends itself this much later than we would have killed it.
 _OWN_LIMIT_FACTOR = 1.5
 # Goes into every hash: raise it when the work on the sound changes.
-_SHAPING = 2
+_SHAPING = 3
 
 
 @dataclass(frozen=True)

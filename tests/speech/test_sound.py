@@ -33,8 +33,26 @@ def test_whatever_its_level_speech_comes_out_alike(level: float) -> None:
 @pytest.mark.parametrize("margin_ms", [0, 20, 60])
 def test_silence_is_trimmed_to_the_margin(margin_ms: int) -> None:
     shaped = sound.shape(with_silence(tone(1.0, 0.5), 0.4, 1.3), RATE, margin_ms)
-    assert len(shaped) / RATE == pytest.approx(1.0 + 2 * margin_ms / 1000, abs=0.045)
-    assert np.abs(shaped[: round(margin_ms * RATE / 1000)]).max(initial=0) < 1e-6
+    assert len(shaped) / RATE == pytest.approx(1.01 + 2 * margin_ms / 1000, abs=0.045)
+    silent_end = round((2 * margin_ms - sound.LEAD_MS) * RATE / 1000)
+    assert np.abs(shaped[-silent_end:] if silent_end > 0 else 0).max() < 1e-6
+
+
+@pytest.mark.parametrize("before", [0.0, 0.003, 0.02, 0.4])
+def test_no_caller_waits_for_the_first_sound_and_nothing_of_it_is_lost(before: float) -> None:
+    spoken = with_silence(tone(1.0, 0.5), before, 0.3)
+    shaped = sound.shape(spoken, RATE, 60)
+    first = int(np.argmax(np.abs(shaped) > 1e-3)) / RATE
+    assert first <= (sound.LEAD_MS + 5.5) / 1000
+    assert first >= (sound.LEAD_MS - 0.5) / 1000
+
+
+def test_a_soft_consonant_at_the_beginning_is_kept() -> None:
+    hiss = np.random.default_rng(1).normal(0, 0.01, round(0.08 * RATE))
+    spoken = np.concatenate((sound.silence(0.2, RATE), hiss, tone(0.5, 0.5)))
+    shaped = sound.shape(spoken, RATE, 60)
+    loud = int(np.argmax(np.abs(shaped) > 0.1)) / RATE
+    assert loud == pytest.approx(0.08 + sound.LEAD_MS / 1000, abs=0.006)
 
 
 def test_peaks_are_bent_and_never_clipped(tmp_path: Path) -> None:
