@@ -11,8 +11,8 @@ from ivr.billing.customers import Customer
 from ivr.billing.matches import Choose, Decision, Hypothesis, Named, Sure, Unsure
 from ivr.billing.ports import Directory, Names
 
-EACH_GUESS_COSTS = 0.15
-"""how much less likely each further guess of the recogniser is; as in ivr.lab.bench.names"""
+BEHIND_COSTS = 0.15
+"""for each unit by which a guess fits the sound less than the best one, as a logarithm"""
 NOBODY = Named("", (), inf)
 """what is looked up when no name was found, so that this takes as long"""
 FEWEST_WORDS = 2
@@ -32,17 +32,23 @@ async def identify(directory: Directory, account_number: str, postal_code: str) 
     return None
 
 
+def hypotheses(guesses: Sequence[str], behind: Sequence[float]) -> list[Hypothesis]:
+    """What a recogniser may have heard, with what each guess costs for fitting less than others."""
+    return [
+        Hypothesis(text, BEHIND_COSTS * less) for text, less in zip(guesses, behind, strict=True)
+    ]
+
+
 async def find(
-    names: Names, guesses: Sequence[str], language: str, calling_number: str
+    names: Names, heard: Sequence[Hypothesis], language: str, calling_number: str
 ) -> Sure | Choose | Unsure:
     """Whose name was said, of what may have been heard, likeliest first.
 
     Unsure too when a choice would tell more of a name than was said. Raises LedgerUnavailable, and
     PronunciationUnavailable when nobody knows how words are pronounced.
     """
-    heard = [Hypothesis(text, EACH_GUESS_COSTS * rank) for rank, text in enumerate(guesses)]
     decision = await names.by_spoken_name(heard, language, calling_number)
-    words = max((len(text.split()) for text in guesses), default=0)
+    words = max((len(one.text.split()) for one in heard), default=0)
     if isinstance(decision, Choose) and words < FEWEST_WORDS:
         return Unsure()
     return decision

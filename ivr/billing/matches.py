@@ -104,7 +104,7 @@ class MarginRule:
     """nor is anything sure if something this far from it may as well have been said"""
     far: float = 2.0
     """farther than this nothing is offered"""
-    span: float = 0.9
+    span: float = 1.2
     """what is offered is at most this much farther than the best"""
     tie: float = 0.02
     """names closer together than this cannot be told apart by what was heard"""
@@ -115,7 +115,7 @@ MOST_OFFERED = 3
 
 def decide(names: Iterable[Named], rule: MarginRule = MarginRule()) -> Decision:
     """Sure of one, up to three to choose from, or neither. The order of `names` does not matter."""
-    ranked = sorted(names, key=lambda named: (named.rank, named.name))
+    ranked = sorted(names, key=lambda named: (named.rank, named.distance, named.name))
     near = [named for named in ranked if named.distance <= rule.far]
     if not near:
         return Unsure()

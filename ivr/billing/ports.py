@@ -27,6 +27,13 @@ class Directory(Protocol):
 class Names(Protocol):
     """Customers by how they are called. Every method raises LedgerUnavailable."""
 
+    async def at_hand(self) -> tuple[str, ...]:
+        """The names worth listening for, in lower case as they are said: all if they are few.
+
+        The same object again as long as it may be kept.
+        """
+        ...
+
     async def by_spoken_name(
         self, heard: Sequence[Hypothesis], language: str, calling_number: str = ""
     ) -> Decision:

@@ -34,6 +34,8 @@ class Expecting:
     shortest: int = 0
     """digits before which it cannot be over: pauses may be long until then; for NAME, how many
     an account number has that may be said in its place, 0 when none is asked for"""
+    at_hand: tuple[str, ...] = field(default=(), repr=False)
+    """for NAME: names that are likely, in lower case; any other may be said too"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Heard:
     words: str = field(repr=False)
     others: tuple[str, ...] = field(default=(), repr=False)
     """what else it may have been, likeliest first; for NAME"""
+    behind: tuple[float, ...] = ()
+    """how much less each of `others` fits the sound than `words`, as a logarithm"""
 
 
 class Unheard(Enum):

@@ -101,6 +101,8 @@ class SpokenName:
 
     words: str = field(repr=False)
     others: tuple[str, ...] = field(default=(), repr=False)
+    behind: tuple[float, ...] = ()
+    """how much less each of `others` fits, as in Heard"""
 
     @property
     def is_one_word(self) -> bool:
@@ -179,8 +181,13 @@ def digits(
     )
 
 
-def or_a_name(question: Question[str]) -> Question[str | SpokenName]:
-    """The same question; by voice a name is expected, of a person or a company, or the number."""
+def or_a_name(
+    question: Question[str], at_hand: tuple[str, ...] = ()
+) -> Question[str | SpokenName]:
+    """The same question; by voice a name is expected, of a person or a company, or the number.
+
+    `at_hand` are names that are likely.
+    """
 
     def either(found: Answer[str]) -> Answer[str | SpokenName]:
         return Understood(found.value) if isinstance(found, Understood) else found
@@ -190,11 +197,16 @@ def or_a_name(question: Question[str]) -> Question[str | SpokenName]:
 
     def said(heard: Heard) -> Answer[str | SpokenName]:
         if heard.grammar == NAME:
-            return Understood(SpokenName(heard.words, heard.others))
+            return Understood(SpokenName(heard.words, heard.others, heard.behind))
         return either(question.meant(heard))
 
     number = question.by_voice.expecting.shortest if question.by_voice else 0
-    expecting = Expecting(NAME, patience_seconds=question.rule.first_key_seconds, shortest=number)
+    expecting = Expecting(
+        NAME,
+        patience_seconds=question.rule.first_key_seconds,
+        shortest=number,
+        at_hand=at_hand,
+    )
     by_voice: ByVoice[str | SpokenName] = ByVoice(expecting, said)
     return Question(
         question.phrases,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ivr.billing.names import LONGEST_NAME_WORDS, PARTICLES, without_introduction
 from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, SPELLING, Expecting, Heard, Unheard
@@ -19,7 +20,7 @@ from ivr.speech.no_names import NO_NAMES
 from ivr.speech.recogniser import Guess
 from ivr.speech.voicing import Voicing
 
-OTHERS = 10
+OTHERS = 24
 OPEN_ENDED = frozenset({NAME, DIGITS, SPELLING, "expiry"})
 """more can always follow, unless it is known how much is asked for"""
 WORDS_OF_A_NAME = 2
@@ -36,6 +37,8 @@ class Strictness:
     """and for each second of speech besides"""
     behind_the_best: float = 5.5
     """how much less a sentence may fit than the narrow one's best guess, which was none"""
+    name_behind_words: float = 7.0
+    """how much less a name at hand may fit than other words, and still be thought of"""
     longest_second_a_word: float = 1.6
     """nobody says a word of ours so slowly"""
     voiced_seconds: float = 0.08
@@ -44,6 +47,10 @@ class Strictness:
     """nor is any so much like one long tone"""
     better_a_second: float = 8.5
     """how much better a name must fit than sounds that are no words, for each loud second"""
+    answer_better_a_second: float = 6.5
+    """the same of an answer: several voices at once reach 6.1, answers in noise begin at 7.3"""
+    command_better_a_second: float = 10.5
+    """and of a command, which may be any of so many sentences: voices reach 9.9, commands 11.8"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,9 @@ class Evidence:
     voicing: Voicing | None = None
     """how it sounded; None when nobody knows"""
     babble: float | None = None
-    """for a name: how well any sounds in a row fit that are no words"""
+    """how well any sounds in a row fit that are no words"""
+    named: Sequence[Guess] = ()
+    """for a name: the guesses of a recogniser that knows the words of the names at hand only"""
 
 
 def judge(
@@ -73,7 +82,7 @@ def judge(
     if expecting.grammar == NAME:
         return _name(expecting, grammars, evidence, today, strictness)
     for guess, heard in _sentences(grammars, evidence, today, strictness):
-        return heard if _fits(guess, evidence, strictness) else Unheard.UNCLEAR
+        return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
     return Unheard.UNCLEAR
 
 
@@ -87,7 +96,7 @@ def readings(
     return [
         (heard, evidence.narrow[0].score - guess.score)
         for guess, heard in _sentences(grammars, evidence, today, strictness)
-        if _fits(guess, evidence, strictness)
+        if _fits(guess, evidence, strictness, heard.grammar)
     ]
 
 
@@ -141,9 +150,14 @@ def is_a_voice(voicing: Voicing, strictness: Strictness) -> bool:
     )
 
 
-def _fits(guess: Guess, evidence: Evidence, strictness: Strictness) -> bool:
+def _fits(guess: Guess, evidence: Evidence, strictness: Strictness, grammar: str = "") -> bool:
     loud = evidence.voicing.loud_seconds if evidence.voicing else evidence.seconds
     if loud > len(guess.words.split()) * strictness.longest_second_a_word:
+        return False
+    better = strictness.answer_better_a_second
+    if grammar == COMMAND:
+        better = strictness.command_better_a_second
+    if not _is_no_babble(guess, evidence, better):
         return False
     if not evidence.wide:
         return True
@@ -159,31 +173,69 @@ def _name(
     strictness: Strictness,
 ) -> Heard | Unheard:
     """A name; or a command, or a number long enough, that fits about as well as any words."""
+    best_named = evidence.named[0].score if evidence.named else -inf
+    known = _known_names(expecting.at_hand, evidence, strictness)
+    if known and known[0].score > max((guess.score for guess in evidence.narrow), default=-inf):
+        return _heard_name(known, evidence, strictness)
     commands_first = grammars[::-1]  # "zero zero" is no number here
     for guess, heard in _sentences(commands_first, evidence, today, strictness):
         is_long = 0 < expecting.shortest <= len(heard.meaning)
-        is_answer = (heard.grammar == COMMAND or is_long) and _is_no_babble(
-            guess, evidence, strictness
+        is_number = is_long and guess.score >= best_named
+        is_answer = (heard.grammar == COMMAND or is_number) and _is_no_babble(
+            guess, evidence, strictness.better_a_second
         )
-        if is_answer and _fits(guess, evidence, strictness):
+        if is_answer and _fits(guess, evidence, strictness, heard.grammar):
             return heard
-    if not evidence.wide or not _is_no_babble(evidence.wide[0], evidence, strictness):
+    if known:
+        return _heard_name(known, evidence, strictness)
+    if not evidence.wide or not _is_no_babble(
+        evidence.wide[0], evidence, strictness.better_a_second
+    ):
         return Unheard.UNCLEAR
     least = evidence.wide[0].score - strictness.behind_the_best
     near = [guess.words for guess in evidence.wide if guess.score >= least]
     if not any(map(_may_be_a_name, near)):
         return Unheard.UNCLEAR
-    best, *others = dict.fromkeys(
-        guess.words for guess in evidence.wide if _may_be_a_name(guess.words)
+    return _heard_name((), evidence, strictness)
+
+
+def _known_names(at_hand: Sequence[str], evidence: Evidence, strictness: Strictness) -> list[Guess]:
+    """The names at hand that fit about as well as any words, the best first."""
+    names = frozenset(at_hand)
+    return [
+        guess
+        for guess in evidence.named
+        if guess.words in names and _fits(guess, evidence, strictness, NAME)
+    ]
+
+
+def _heard_name(known: Sequence[Guess], evidence: Evidence, strictness: Strictness) -> Heard:
+    """The best known name, else the best words that may be a name; and all others that may."""
+    best_score = max(guess.score for guess in (*evidence.wide, *evidence.named))
+    near = [
+        guess
+        for guess in evidence.named
+        if guess.score >= best_score - strictness.name_behind_words
+    ]
+    others_too = (guess for guess in (*evidence.wide, *near) if _may_be_a_name(guess.words))
+    names = [*known, *others_too]
+    best = names[0]
+    others: dict[str, float] = {}
+    for guess in sorted(names[1:], key=lambda guess: -guess.score):
+        if guess.words != best.words:
+            others.setdefault(guess.words, max(0.0, best.score - guess.score))
+    return Heard(
+        *(NAME, best.words, best.words),
+        tuple(others)[:OTHERS],
+        tuple(others.values())[:OTHERS],
     )
-    return Heard(NAME, best, best, tuple(others[:OTHERS]))
 
 
-def _is_no_babble(guess: Guess, evidence: Evidence, strictness: Strictness) -> bool:
+def _is_no_babble(guess: Guess, evidence: Evidence, better_a_second: float) -> bool:
     if evidence.babble is None:
         return True
     loud = evidence.voicing.loud_seconds if evidence.voicing else evidence.seconds
-    return guess.score - evidence.babble >= strictness.better_a_second * loud
+    return guess.score - evidence.babble >= better_a_second * loud
 
 
 def _may_be_a_name(words: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isfinite
+from time import monotonic
 
 from ivr.billing.customers import Customer, CustomerKind
 from ivr.billing.matches import (
@@ -31,17 +33,22 @@ from ivr.billing.names import (
     Nicknames,
     combination_key,
     fold,
+    form,
     heard_forms,
     miskeyed,
 )
 from ivr.billing.sounds import ACCENTS, ALL_ACCENTS
 from ivr.storage import rows
 from ivr.storage.name_index import Pronouncer, word_keys
-from ivr.storage.pool import Database
+from ivr.storage.pool import Database, Record
 from ivr.storage.sound_distances import nearest
 
-MOST_HYPOTHESES = 10
-MOST_WORDS = 12
+MOST_AT_HAND = 5_000
+"""customers: with more, a recogniser that knows their names only is slow and no better"""
+AT_HAND_SECONDS = 60.0
+"""how long their names are kept"""
+MOST_HYPOTHESES = 24
+MOST_WORDS = 24
 """distinct words and pairs of words looked up of one list of hypotheses"""
 MOST_JOINED = 2
 """hypotheses of which neighbours are looked up as one word too"""
@@ -101,6 +108,19 @@ class PostgresNames:
         self._database = database
         self._pronouncer = pronouncer
         self._nicknames = nicknames
+        self._at_hand: tuple[str, ...] = ()
+        self._at_hand_until = 0.0
+
+    async def at_hand(self) -> tuple[str, ...]:
+        """What customers are called, in lower case as it is said, unless they are too many.
+
+        The same object for AT_HAND_SECONDS.
+        """
+        if monotonic() >= self._at_hand_until:
+            found = await self._database.rows("names_if_few", MOST_AT_HAND)
+            self._at_hand = await asyncio.to_thread(_as_said, found)
+            self._at_hand_until = monotonic() + AT_HAND_SECONDS
+        return self._at_hand
 
     async def by_spoken_name(
         self,
@@ -243,6 +263,11 @@ class PostgresNames:
             one = Named(row["name"], tuple(row["customers"]), near.distance, known, near.dissent)
             named.append((row["name_id"], one))
         return sorted(named, key=lambda item: (item[1].rank, item[1].name))
+
+
+def _as_said(found: Sequence[Record]) -> tuple[str, ...]:
+    forms = (form(row["name"], CustomerKind(row["kind"])) for row in found)
+    return tuple(dict.fromkeys(" ".join(one.written) for one in forms if one.words))
 
 
 def _readings(heard: Sequence[Hypothesis]) -> Iterator[_Reading]:

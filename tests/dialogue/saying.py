@@ -19,7 +19,7 @@ JAIME = Named("Jaime Smith", (3,), 0.7)
 
 def name(words: str, *others: str, at: float = 4.0) -> Answer:
     """A name, and what else it may have been."""
-    return at, Heard(NAME, words, words, others)
+    return at, Heard(NAME, words, words, others, tuple(map(float, range(1, len(others) + 1))))
 
 
 def says(grammar: str, meaning: str, at: float = 4.0) -> Answer:

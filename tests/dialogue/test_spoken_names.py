@@ -300,7 +300,7 @@ async def test_a_slow_look_up_of_a_name_is_filled() -> None:
 
 async def test_a_database_that_is_away_leads_to_a_person() -> None:
     company = a_company()
-    company.answers_left = 0
+    company.answers_left = 1
     ended = await talk(company, QUIET, name("james smith"))
     assert ended.outcome is CallOutcome.FAILED
     assert isinstance(ended.call.failures[0], LedgerUnavailable)

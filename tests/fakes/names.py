@@ -23,6 +23,11 @@ class FakeNames:
         self.languages: list[str] = []
         self.mute = False
         """nobody knows how words are pronounced"""
+        self.listened_for: tuple[str, ...] = ()
+
+    async def at_hand(self) -> tuple[str, ...]:
+        self.company.check()
+        return self.listened_for
 
     async def by_spoken_name(
         self, heard: Sequence[Hypothesis], language: str, calling_number: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import pytest
 
@@ -28,12 +29,18 @@ def judged(
     seconds: float = 0.5,
     voicing: Voicing | None = None,
     babble: float | None = None,
+    named: Sequence[tuple[str, float]] = (),
     language: str = "en",
 ) -> Heard | Unheard:
     known = GRAMMARS[language]
     expected = DIGITS if expecting.grammar == NAME else expecting.grammar
     evidence = Evidence(
-        [Guess(*one) for one in narrow], [Guess(*one) for one in wide], seconds, voicing, babble
+        [Guess(*one) for one in narrow],
+        [Guess(*one) for one in wide],
+        seconds,
+        voicing,
+        babble,
+        [Guess(*one) for one in named],
     )
     return judge(expecting, [known[expected], known[COMMAND]], evidence, TODAY, STRICT)
 
@@ -99,6 +106,36 @@ def test_a_command_or_a_number_is_heard_where_a_name_is_asked_for() -> None:
     number = [("one oh four two", 40.0)]
     assert agent == Heard(COMMAND, "agent", "agent please")
     assert judged(NAMED, number, number, babble=10.0) == Heard(DIGITS, "1042", number[0][0])
+
+
+AT_HAND = Expecting(NAME, shortest=4, at_hand=("sophie dodge", "debra norton"))
+
+
+def test_a_name_at_hand_wins_over_words_that_fit_a_little_better() -> None:
+    wide = [("sophie none", 31.0), ("sophie nun", 30.5)]
+    named = [("sophie dodge", 30.0), ("sophie norton", 29.0)]
+    heard = judged(AT_HAND, [(UNKNOWN, 5.0)], wide, babble=10.0, named=named)
+    assert heard == Heard(
+        *(NAME, "sophie dodge", "sophie dodge"),
+        ("sophie nun", "sophie norton"),
+        (0.0, 1.0),
+    )
+
+
+def test_a_name_at_hand_that_fits_much_worse_is_only_thought_of() -> None:
+    named = [("debra norton", 25.0), ("sophie dodge", 20.0)]
+    heard = judged(AT_HAND, [(UNKNOWN, 5.0)], [("devon olson", 31.0)], babble=10.0, named=named)
+    assert heard == Heard(NAME, "devon olson", "devon olson", ("debra norton",), (6.0,))
+
+
+def test_an_account_number_is_none_when_a_name_at_hand_fits_better() -> None:
+    number = [("one oh four two", 28.0)]
+    name = [("debra norton", 29.0)]
+    heard = judged(AT_HAND, number, number, babble=10.0, named=name)
+    assert heard == Heard(NAME, "debra norton", "debra norton")
+    heard = judged(AT_HAND, number, number, babble=10.0, named=[("debra norton", 27.0)])
+    assert isinstance(heard, Heard)
+    assert heard.grammar == DIGITS
 
 
 def test_a_name_that_sounds_like_a_digit_is_a_name() -> None:

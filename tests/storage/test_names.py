@@ -194,6 +194,20 @@ async def test_somebody_else_s_name_is_never_sure(names: PostgresNames, text: st
     assert not isinstance(await names.by_spoken_name(said(text), "en"), Sure)
 
 
+async def test_all_names_are_at_hand_as_they_are_said(names: PostgresNames) -> None:
+    at_hand = await names.at_hand()
+    assert {"james smith", "maría josé garcía lópez", "talleres hermanos ruiz"} <= set(at_hand)
+    assert at_hand.count("james smith") == 1
+    assert await names.at_hand() is at_hand
+
+
+async def test_no_names_are_at_hand_when_there_are_too_many(
+    names: PostgresNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ivr.storage.names.MOST_AT_HAND", len(PEOPLE) + len(COMPANIES) - 1)
+    assert await names.at_hand() == ()
+
+
 async def test_the_calling_number_speaks_for_a_name(
     names: PostgresNames, ids: dict[str, int]
 ) -> None:

@@ -45,8 +45,8 @@ async def find_name(
     """
     try:
         async with call.filling():
-            guesses = (said.words, *said.others)
-            decision = await identifying.find(names, guesses, call.language, _calling(call))
+            heard = identifying.hypotheses((said.words, *said.others), (0.0, *said.behind))
+            decision = await identifying.find(names, heard, call.language, _calling(call))
             question = confirming(decision, said)
             await call.prepare(question)
     except PronunciationUnavailable:

@@ -74,9 +74,10 @@ async def claimed(call: Call, desk: Desk, question: Question[str]) -> Claim:
     """
     if desk.names is None:
         return await call.ask(question)
-    found = await call.ask(or_a_name(question))
+    at_hand = await desk.names.at_hand() if call.hears else ()
+    found = await call.ask(or_a_name(question, at_hand))
     if isinstance(found, SpokenName) and found.is_one_word:
-        found = await call.ask(or_a_name(ask_full_name()))
+        found = await call.ask(or_a_name(ask_full_name(), at_hand))
     if isinstance(found, str):
         return found
     named = await find_name(call, desk.names, found)

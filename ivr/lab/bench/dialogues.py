@@ -100,6 +100,9 @@ class WatchedNames:
         self._dialogue = dialogue
         self._times = times
 
+    async def at_hand(self) -> tuple[str, ...]:
+        return await self._names.at_hand()
+
     async def by_spoken_name(
         self, heard: Sequence[Hypothesis], language: str, calling_number: str = ""
     ) -> Decision:

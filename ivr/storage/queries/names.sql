@@ -76,6 +76,11 @@ ON CONFLICT (customer_id) DO UPDATE SET name_id = excluded.name_id
 -- Customers whose new name has nothing to say or to spell.
 DELETE FROM customer_names WHERE customer_id = ANY ($1::bigint[])
 
+-- name: names_if_few
+-- What all customers are called, unless there are more of them than this.
+SELECT DISTINCT kind, name FROM customers
+WHERE (SELECT count(*) FROM (SELECT FROM customers LIMIT $1::int + 1) AS counted) <= $1::int
+
 -- name: words_like
 -- For each word heard the words of the directory that share most with it.
 WITH asked AS (
