@@ -69,6 +69,14 @@ async def test_a_name_is_found_at_first_try() -> None:
     ]
 
 
+async def test_the_names_at_hand_are_listened_for() -> None:
+    company = a_company()
+    company.known_names.listened_for = ("james smith", "jane smith")
+    ears = ScriptedEars(QUIET, name("james smith"), YES, CODE)
+    await converse(company, (), ears=ears)
+    assert [one.at_hand for _, one in ears.asked][:3] == [(), ("james smith", "jane smith"), ()]
+
+
 async def test_the_welcome_is_interrupted_by_a_name() -> None:
     ended = await talk(a_company(), name("james smith", at=1.0), YES, CODE)
     assert ended.call.customer == SMITH

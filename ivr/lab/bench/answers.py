@@ -78,7 +78,7 @@ ELSE = {
 """Sentences that no grammar has; none of them is in the training of our models."""
 SHORTEST_NOISE_SECONDS = {"cough": 0.4, "music": 1.5, "babble": 1.5, "hiss": 1.5}
 YES_NO = Expecting("yes_no", patience_seconds=PATIENCE_SECONDS)
-NUMBER = Expecting("digits", LONGEST, PATIENCE_SECONDS)
+NUMBER = Expecting("digits", LONGEST, PATIENCE_SECONDS, shortest=SHORTEST)
 OPTION = Expecting("option", patience_seconds=PATIENCE_SECONDS)
 
 
