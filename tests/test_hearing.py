@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -15,9 +17,11 @@ import structlog
 
 from ivr import hearing
 from ivr.billing.errors import LedgerUnavailable
+from ivr.dialogue.hearing import Expecting
 from ivr.hearing import Hearing
 from ivr.settings import PROJECT, Settings, load
 from ivr.speech.errors import GrammarError, ModelError
+from ivr.speech.listening import Answer
 from ivr.storage import sql
 from ivr.storage.errors import QueryRefused
 from ivr.storage.name_index import Indexed, any_names_left
@@ -39,6 +43,21 @@ def test_without_a_model_everybody_is_asked_for_keys() -> None:
 def test_a_missing_or_broken_model_names_its_setting(tmp_path: Path, folder: str) -> None:
     with pytest.raises(ModelError, match=r"\[speech\] models\.en"):
         hearing.ears(settings(en=str(tmp_path / folder), es=""), shipped=tmp_path)
+
+
+def test_slow_callers_are_given_time_by_a_setting() -> None:
+    slow = Settings.model_validate({"speech": {"models": {"en": "shipped"}, "pauses": 1.5}})
+    ears = hearing.ears(slow)
+    assert ears is not None
+    tongue = ears.tongue("en")
+    assert tongue is not None
+    usual, slower = (
+        Answer(ears, each, "en", Expecting("yes_no"), dt.date(2026, 11, 25)).patience()
+        for each in (replace(tongue, pauses=1.0), tongue)
+    )
+    assert slower.after_complete == pytest.approx(1.5 * usual.after_complete)
+    assert slower.after_incomplete == pytest.approx(1.5 * usual.after_incomplete)
+    ears.close()
 
 
 def test_an_empty_folder_where_a_model_is_shipped_is_an_error(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ CALLERS_A_CORE = 12
 LAG_SECONDS = 0.5
 """sound that waits longer than this for a thread: nobody new is listened to"""
 NARROW_GUESSES = 8
-NAME_GUESSES = 10
+NAME_GUESSES = 20
 WIDE_GUESSES = 1
 
 
@@ -69,7 +69,8 @@ Batch = tuple[bytes, list[bool]]
 class Decoding:
     """One answer's recognisers; `accept` and `finish` go through the threads of `Ears`.
 
-    `babble` knows no word, for a name: what fits it as well as the wide one is no name.
+    `babble` knows no word: what fits it nearly as well as words is none. `named` knows the names
+    at hand.
     """
 
     def __init__(
@@ -79,14 +80,16 @@ class Decoding:
         meter: VoiceMeter,
         narrow: Recogniser,
         wide: Recogniser,
-        babble: Recogniser | None = None,
+        babble: Recogniser,
+        *,
+        named: Recogniser | None = None,
+        is_name: bool = False,
     ) -> None:
         self._ears = ears
         self._strictness = strictness
         self._meter = meter
-        self._narrow = narrow
-        self._wide = wide
-        self._babble = babble
+        self._telling = wide if is_name else narrow
+        self._every = [wide, narrow, babble, *([] if named is None else [named])]
 
     async def accept(self, batches: Sequence[Batch]) -> str:
         """Take in sound; the words so far, as the recogniser has them that knows the answer."""
@@ -94,7 +97,23 @@ class Decoding:
 
     async def finish(self, spoken_seconds: float = 0.0) -> Evidence:
         """What was found in that much speech, and begin anew."""
-        return await self._ears.work(lambda: self._finish(spoken_seconds))
+        voicing = self._meter.voicing
+        if not is_a_voice(voicing, self._strictness):
+            await self.forget()
+            return Evidence((), (), spoken_seconds, voicing)
+        self._meter.forget()
+        # Each in a thread of its own: the caller waits for the slowest, not for the sum.
+        wide, narrow, babble, *named = await asyncio.gather(
+            *(self._ears.work(recogniser.finish) for recogniser in self._every)
+        )
+        return Evidence(
+            narrow,
+            wide,
+            max(spoken_seconds, voicing.loud_seconds),
+            voicing,
+            babble[0].score if babble else None,
+            named[0] if named else (),
+        )
 
     async def forget(self) -> None:
         """Begin anew: it was a click or a cough."""
@@ -102,33 +121,16 @@ class Decoding:
 
     def _forget(self) -> None:
         self._meter.forget()
-        for recogniser in (self._wide, self._narrow, self._babble):
-            if recogniser is not None:
-                recogniser.forget()
+        for recogniser in self._every:
+            recogniser.forget()
 
     def _accept(self, batches: Sequence[Batch]) -> str:
         for sound, loud in batches:
             self._meter.hear(sound, loud)
         sound = b"".join(sound for sound, _ in batches)
-        for recogniser in (self._wide, self._narrow, self._babble):
-            if recogniser is not None:
-                recogniser.accept(sound)
-        return (self._narrow if self._babble is None else self._wide).words()
-
-    def _finish(self, spoken_seconds: float) -> Evidence:
-        voicing = self._meter.voicing
-        if not is_a_voice(voicing, self._strictness):
-            self._forget()
-            return Evidence((), (), spoken_seconds, voicing)
-        self._meter.forget()
-        babble = [] if self._babble is None else self._babble.finish()
-        return Evidence(
-            self._narrow.finish(),
-            self._wide.finish(),
-            max(spoken_seconds, voicing.loud_seconds),
-            voicing,
-            babble[0].score if babble else None,
-        )
+        for recogniser in self._every:
+            recogniser.accept(sound)
+        return self._telling.words()
 
 
 class Ears:
@@ -153,6 +155,7 @@ class Ears:
             for language, tongue in self._tongues.items()
             for grammar in tongue.grammars
         }
+        self._at_hand: dict[str, tuple[tuple[str, ...], list[str]]] = {}
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="ears")
 
     def tongue(self, language: str) -> Tongue | None:
@@ -214,12 +217,23 @@ class Ears:
             for sentence in self._sentences.get((language, grammar.source))
             or _heard(grammar, model)
         ]
-        narrow = model.recogniser([*dict.fromkeys(sentences), UNKNOWN], NARROW_GUESSES)
+        narrow = model.recogniser([*sentences, UNKNOWN], NARROW_GUESSES)
         meter, strictness = VoiceMeter(model.rate), self._tongues[language].strictness
-        if expecting.grammar != NAME:
-            return Decoding(self, strictness, meter, narrow, model.recogniser(None, WIDE_GUESSES))
-        wide, babble = model.recogniser(None, NAME_GUESSES), model.recogniser([UNKNOWN], 1)
-        return Decoding(self, strictness, meter, narrow, wide, babble)
+        is_name = expecting.grammar == NAME
+        wide = model.recogniser(None, NAME_GUESSES if is_name else WIDE_GUESSES)
+        babble = model.recogniser([UNKNOWN], 1)
+        names = self._names_heard(language, expecting.at_hand) if is_name else []
+        named = model.recogniser([*names, UNKNOWN], NAME_GUESSES) if names else None
+        return Decoding(self, strictness, meter, narrow, wide, babble, named=named, is_name=is_name)
+
+    def _names_heard(self, language: str, names: tuple[str, ...]) -> list[str]:
+        """Those of them whose every word the model knows; made out once for call after call."""
+        before, heard = self._at_hand.get(language, ((), []))
+        if before is not names:
+            model = self._tongues[language].model
+            heard = [name for name in names if all(map(model.knows, name.split()))]
+            self._at_hand[language] = names, heard
+        return heard
 
 
 def unknown_words(grammars: Grammars, model: Model) -> dict[str, list[str]]:

@@ -34,6 +34,8 @@ CLICK_SECONDS = 0.06
 """what is no longer than this is a click"""
 PAUSE_IN_A_SOUND_SECONDS = 0.2
 """a gap within a word, such as before a hard t; longer ends a burst"""
+LEAST_WORD_SECONDS = 0.12
+"""of loud sound before a word is believed to be the caller's, and hushes the prompt"""
 NO_NEW_WORD_SECONDS = 1.5
 """when noise goes on and no word is added for so long, it is not the caller who goes on"""
 
@@ -59,6 +61,8 @@ class Patience:
 
     longest_noise: float = 6.0
     """of a sound that goes on and on without a word"""
+    after_answer: float = 0.0
+    """of quiet, after which a look is taken whether it was a whole answer; 0: no such look"""
 
     def slower(self, times: float, first_word: float) -> Patience:
         """The same with all pauses so many times as long."""
@@ -69,6 +73,7 @@ class Patience:
             after_incomplete=self.after_incomplete * times,
             after_too_little=self.after_too_little * times,
             longest=self.longest * max(1.0, times),
+            after_answer=self.after_answer * times,
         )
 
 
@@ -114,6 +119,8 @@ class Endpointer:
         self._words_began: float | None = None
         self._words_at = 0.0
         self._mumbled = False
+        self._looked_at: float | None = None
+        """which last loud moment a look was taken at"""
 
     @property
     def floor_db(self) -> float:
@@ -173,6 +180,18 @@ class Endpointer:
             False: self.patience.after_incomplete,
             None: self.patience.after_too_little,
         }[is_complete]
+
+    def is_worth_a_look(self, at: float) -> bool:
+        """Whether what was loud may have been a whole answer: just now it became quiet."""
+        enough = self.patience.after_answer
+        if not enough or self._loud_at is None or self._looked_at == self._loud_at:
+            return False
+        is_over = self.is_sounding and at - self._loud_at >= enough
+        return is_over and self._sound_seconds >= LEAST_WORD_SECONDS
+
+    def looked(self) -> None:
+        """It was none, so far: look again at the end of the next sound only."""
+        self._looked_at = self._loud_at
 
     def forget(self) -> None:
         """Keep no word of it: the verdict is known."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ from ivr.speech.ears import Batch, Decoding, Ears, OpenSound, Sound, Tongue
 from ivr.speech.endpointing import (
     FLOOR_AT_FIRST_DB,
     FRAME_SECONDS,
+    LEAST_WORD_SECONDS,
     Endpointer,
     Patience,
     Verdict,
@@ -38,19 +39,21 @@ from ivr.speech.judging import Evidence, is_complete, judge
 
 log = structlog.get_logger(__name__)
 
-BATCH_SECONDS = 0.1
 LEAD_SECONDS = 0.4
 """kept from before the first loud moment: words begin softly"""
-LEAST_WORD_SECONDS = 0.12
-"""of loud sound before a word is believed to be the caller's, and hushes the prompt"""
+LONGEST_LOOK_SECONDS = 3.0
+"""of sound, that may have been a whole answer: more is decoded once only"""
 MOST_DROPPED_SECONDS = 1.0
 """more of an answer lost than this and nothing can be made of it"""
-NUMBERS = Patience(after_incomplete=1.0, after_too_little=2.0, longest=20.0)
+ANSWERS = Patience(after_answer=0.22)
+NUMBERS = Patience(after_complete=0.24, after_incomplete=1.0, after_too_little=2.0, longest=20.0)
 PATIENCE = {
     DIGITS: NUMBERS,
     "expiry": NUMBERS,
     SPELLING: Patience(after_incomplete=1.3, after_too_little=2.5, longest=30.0),
-    NAME: Patience(after_complete=0.35, after_incomplete=0.7, after_too_little=2.0),
+    NAME: Patience(
+        after_complete=0.35, after_incomplete=0.7, after_too_little=2.0, after_answer=0.28
+    ),
 }
 """people breathe between groups of digits, and think between letters"""
 
@@ -142,7 +145,7 @@ class Answer:
         self._today = today
 
     def patience(self) -> Patience:
-        usual = PATIENCE.get(self._expecting.grammar, Patience())
+        usual = PATIENCE.get(self._expecting.grammar, ANSWERS)
         return usual.slower(self._tongue.pauses, self._expecting.patience_seconds)
 
     def is_complete(self, words: str) -> bool | None:
@@ -167,7 +170,9 @@ class Hark:
         self._endpointer = Endpointer(answer.patience(), floor_db)
         self._at = 0.0
         """end of the sound taken in so far, in seconds"""
-        self._lead = deque[Batch](maxlen=round(LEAD_SECONDS / BATCH_SECONDS))
+        self._lead = deque[Batch]()
+        self._taken: list[Batch] = []
+        """what is being decoded, as long as it is short enough for a second time"""
         self._is_decoding = False
         self._spoke = asyncio.Event()
         self._dropped_before = sound.dropped_seconds
@@ -205,12 +210,15 @@ class Hark:
                 verdict = await self._take(decoding, await self._sound.batch())
                 if verdict not in {Verdict.WAITING, Verdict.SPEAKING}:
                     return await self._end(decoding, verdict)
+                if (answer := await self._look(decoding)) is not None:
+                    return self._told(answer)
         except (LineError, HearingError) as error:
             log.warning("no_longer_listening", why=str(error))
         except Exception as error:  # noqa: BLE001 - this task's outer edge: what the recogniser raises is no reason to lose the call
             log.error("hearing_failed", why=type(error).__name__)  # noqa: TRY400 - no sound in logs
         finally:  # what was said goes no further than its meaning, in `saldo capture` not even that
             self._lead.clear()
+            self._taken.clear()
             self._endpointer.forget()
         return Unheard.DEAF
 
@@ -220,37 +228,67 @@ class Hark:
             raise DeafError("the caller's voice came faster than it was understood")
         batch = sound, list(map(self._hear, loudnesses(sound, self._sound.rate)))
         if self._endpointer.is_sounding:
-            words = await decoding.accept((*self._lead, batch))
+            new = (*self._lead, batch)
             self._lead.clear()
+            if self._is_decoding == bool(self._taken):
+                self._taken += new
+            if seconds(self._taken) > LONGEST_LOOK_SECONDS:
+                self._taken.clear()
             self._is_decoding = True
+            words = await decoding.accept(new)
             complete = self._answer.is_complete(words)
             self._endpointer.understand(words, self._at, is_complete=complete)
         else:
             self._lead.append(batch)
+            while seconds(self._lead) - len(self._lead[0][1]) * FRAME_SECONDS >= LEAD_SECONDS:
+                self._lead.popleft()
         verdict = self._endpointer.verdict(self._at)
         if verdict is Verdict.SPEAKING and self._endpointer.loud_seconds >= LEAST_WORD_SECONDS:
             self._spoke.set()
         if verdict is Verdict.WAITING and self._is_decoding and not self._endpointer.is_sounding:
             self._is_decoding = False
+            self._taken.clear()
             await decoding.forget()  # a click or a cough: forget it
         return verdict
+
+    async def _look(self, decoding: Decoding) -> Heard | None:
+        """A whole answer soon after its last loud moment; else everything goes on as before.
+
+        The words so far lag behind the sound, those at the end do not: so it is ended to see, and
+        taken in once more when it was too soon.
+        """
+        if not self._taken or not self._endpointer.is_worth_a_look(self._at):
+            return None
+        judged = await self._judged(decoding)
+        if isinstance(judged, Heard) and self._answer.is_complete(judged.words):
+            return judged
+        self._endpointer.looked()
+        await decoding.accept(self._taken)
+        return None
 
     def _hear(self, loudness: float) -> bool:
         self._at += FRAME_SECONDS
         return self._endpointer.hear(loudness, self._at)
 
     async def _end(self, decoding: Decoding, verdict: Verdict) -> Heard | Unheard:
-        clock = asyncio.get_running_loop().time
-        since = clock()
         if verdict is Verdict.SILENCE:
             return Unheard.SILENCE
         if verdict is Verdict.TOO_MUCH:
             return Unheard.TOO_MUCH
+        return self._told(await self._judged(decoding))
+
+    def _told(self, judged: Heard | Unheard) -> Heard | Unheard:
+        kind = judged.name if isinstance(judged, Unheard) else judged.grammar
+        log.info("speech_over", heard=kind, delay_ms=round(self.delay_seconds * 1000))
+        return judged
+
+    async def _judged(self, decoding: Decoding) -> Heard | Unheard:
+        """What the sound until now means."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
         evidence = await decoding.finish(self._endpointer.spoken_seconds)
         judged = self._answer.judge(evidence)
         self.delay_seconds = self._at - self._endpointer.quiet_since + clock() - since
-        kind = judged.name if isinstance(judged, Unheard) else judged.grammar
-        log.info("speech_over", heard=kind, delay_ms=round(self.delay_seconds * 1000))
         return judged
 
 
@@ -271,6 +309,11 @@ class Deaf:
 
     async def stop(self) -> None:
         return
+
+
+def seconds(batches: Iterable[Batch]) -> float:
+    """How long they are together."""
+    return sum(len(loud) for _, loud in batches) * FRAME_SECONDS
 
 
 def loudnesses(sound: bytes, rate: int) -> list[float]:

@@ -30,8 +30,10 @@ EAR = "ear"
 """their argument when they enter our application"""
 FORMATS = {8000: "slin", 16000: "slin16"}
 SAMPLE_BYTES = 2
-BATCH_SECONDS = 0.1
-"""so much sound is handed on at once: fewer changes of thread than packet by packet"""
+BATCH_SECONDS = 0.04
+"""so much sound is handed on at once: fewer changes of thread than packet by packet, and the end
+of an answer is noticed this much later at most"""
+MOST_SECONDS = 0.2
 KEPT_SECONDS = 3.0
 """a listener that is slower than this loses the oldest sound"""
 ENTER_SECONDS = 2.0
@@ -91,7 +93,7 @@ class CallersVoice:
             raise
 
     async def batch(self) -> bytes:
-        """The next tenth of a second of sound, or up to twice that when more is waiting."""
+        """The next BATCH_SECONDS of sound, or up to MOST_SECONDS when more is waiting."""
         least = self._bytes(BATCH_SECONDS)
         while self._waiting_bytes < least:
             if self._lost:
@@ -103,7 +105,7 @@ class CallersVoice:
             except TimeoutError:
                 raise VoiceLost("the PBX sends nothing of the caller's voice any more") from None
         sound = bytearray()
-        while self._packets and len(sound) < 2 * least:
+        while self._packets and len(sound) < self._bytes(MOST_SECONDS):
             sound += self._packets.popleft()
         self._waiting_bytes -= len(sound)
         return bytes(sound)

@@ -20,6 +20,7 @@ from ivr.speech.ears import Ears, Tongue
 from ivr.speech.grammar import load
 from tests.capture.secure_part import CHANNEL, TODAY, FakeEyes, good_facts, pan
 from tests.fakes.ears import BeepModel, TapedVoice, quiet, words
+from tests.speech.test_ears import LOOSE
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
 GRAMMARS = load(PROJECT / "grammars")
@@ -38,7 +39,7 @@ class Patient:
 
     def __init__(self, said: str = CARD, sound: bytes | None = None) -> None:
         self.model = BeepModel(said)
-        self.ears = Ears({"en": Tongue(self.model, GRAMMARS["en"])}, threads=1)
+        self.ears = Ears({"en": Tongue(self.model, GRAMMARS["en"], LOOSE)}, threads=1)
         self.eyes = FakeEyes()
         self.voices: list[Voice] = []
         self.refuses: Exception | None = None

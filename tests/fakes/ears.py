@@ -93,8 +93,9 @@ class BeepModel:
 class TapedVoice:
     """A caller's voice from memory (ears.Sound); when it is over the voice is lost."""
 
-    def __init__(self, sound: bytes, rate: int = RATE) -> None:
+    def __init__(self, sound: bytes, rate: int = RATE, step: float = BATCH_SECONDS) -> None:
         self.rate = rate
+        self._step = step
         self.dropped_seconds = 0.0
         self.opened = 0
         self.closed = False
@@ -106,9 +107,14 @@ class TapedVoice:
         self.opened += 1
         return self
 
+    @property
+    def taken_seconds(self) -> float:
+        """How much of it was listened to."""
+        return self._at / 2 / self.rate
+
     async def batch(self) -> bytes:
         await asyncio.sleep(0)
-        length = 2 * round(BATCH_SECONDS * self.rate)
+        length = 2 * round(self._step * self.rate)
         batch = self._sound[self._at : self._at + length]
         if len(batch) < length:
             raise LineError("the tape is over")

@@ -39,7 +39,7 @@ async def noise(kind: str) -> Samples:
 
 
 @pytest.mark.parametrize("question", ["yes_no", "digits", NAME])
-@pytest.mark.parametrize("kind", ["silence", "cough", "music"])
+@pytest.mark.parametrize("kind", ["silence", "cough", "music", "hiss", "babble"])
 async def test_what_nobody_said_is_no_answer(ears: Ears, kind: str, question: str) -> None:
     result = await understand(ears, Trial("en", question, kind, await noise(kind)))
     assert (result.meaning, result.passed) == ("", False)

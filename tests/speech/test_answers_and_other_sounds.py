@@ -6,21 +6,24 @@ On voices, speeds and sentences that no threshold was tuned on (utterances.HELD_
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
-from ivr.lab.speaking import Utterance, synthesise
+from ivr.lab.speaking import Utterance, synthesise, voice_file
 from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
 from ivr.speech.grammar import load
-from ivr.speech.listening import CallersEars
+from ivr.speech.listening import Answer, CallersEars
 from ivr.speech.recogniser import VoskModel
-from tests.fakes.ears import TapedVoice, quiet
+from tests.fakes.ears import RATE, TapedVoice, quiet
 from tests.speech.utterances import HELD_OUT, QUESTIONS, VOICES, Case, cases
 
 pytestmark = pytest.mark.timeout(600)  # several hundred utterances are spoken and heard first
+TODAY = dt.date(2026, 11, 25)
 AFTER_SECONDS = 8.0
 """of quiet, longer than any patience"""
 LEAST_UNDERSTOOD = 0.97
@@ -138,3 +141,103 @@ async def test_music_on_hold_is_told_as_such_within_the_time_for_a_first_key(
 async def test_an_even_hiss_is_silence(ears: Ears, noises: dict[str, bytes], language: str) -> None:
     expecting = Expecting(NAME, patience_seconds=10.0)
     assert await hear(ears, language, expecting, noises["hiss"]) is Unheard.SILENCE
+
+
+BABBLE_SECONDS, HISS_SECONDS = 20.0, 12.0
+FIRST_WORD_SECONDS = 6.0
+
+
+@pytest.fixture(scope="module")
+def crowds() -> dict[str, bytes]:
+    """Several voices at once, and a loud hiss."""
+    kinds = [
+        Utterance(noise=noise, seconds=seconds)
+        for noise, seconds in (("babble", BABBLE_SECONDS), ("hiss", HISS_SECONDS))
+    ]
+    made = asyncio.run(synthesise(kinds))
+    return {kind.noise: made[kind].samples.tobytes() for kind in kinds}
+
+
+@pytest.mark.parametrize("language", VOICES)
+@pytest.mark.parametrize("question", [NAME, "yes_no"])
+@pytest.mark.parametrize("noise", ["babble", "hiss"])
+async def test_voices_of_others_and_hiss_end_in_time_and_never_hold_up_a_thread(
+    ears: Ears, crowds: dict[str, bytes], noise: str, question: str, language: str
+) -> None:
+    tape = TapedVoice(quiet(0.5) + crowds[noise] + quiet(AFTER_SECONDS))
+    mine = CallersEars(ears, tape.open)
+    expecting = Expecting(question, patience_seconds=FIRST_WORD_SECONDS)
+    listening = await mine.listen(language, expecting)
+    began = time.process_time()
+    listening.prompt_over()
+    heard = await listening.result()
+    worked = time.process_time() - began
+    await mine.rest()
+    lasted = tape.taken_seconds
+    patience = Answer(ears, tongue(ears, language), language, expecting, TODAY).patience()
+    assert lasted < patience.longest + patience.longest_noise + patience.after_noise
+    assert worked < lasted
+    assert not isinstance(heard, Heard) or (question == NAME and heard.grammar == NAME)
+
+
+@pytest.mark.parametrize("language", VOICES)
+@pytest.mark.parametrize("seconds", [1.3, 1.9, 2.6, 3.4, 4.5])
+@pytest.mark.parametrize("question", ["yes_no", "pay_or_leave", "digits"])
+async def test_several_voices_at_once_are_no_answer_and_no_command(
+    ears: Ears, crowds: dict[str, bytes], question: str, seconds: float, language: str
+) -> None:
+    sound = crowds["babble"][: 2 * round(seconds * RATE)]
+    assert not isinstance(await hear(ears, language, QUESTIONS[question], sound), Heard)
+
+
+def tongue(ears: Ears, language: str) -> Tongue:
+    found = ears.tongue(language)
+    assert found is not None
+    return found
+
+
+SHORTEST = ("nope", "yeah", "yep", "no", "yes")
+SHORT_OF_BREATH = (("en+Andrea", 162), ("en+antonio", 162), ("en-gb-x-rp+m8", 112))
+
+
+async def test_words_of_a_fifth_of_a_second_are_no_silence(ears: Ears) -> None:
+    said = [
+        Utterance(word, voice_file(voice) or voice, rate, 20.0)
+        for word in SHORTEST
+        for voice, rate in SHORT_OF_BREATH
+    ]
+    made = await synthesise(said)
+    faults = []
+    for one in said:
+        noisy = made[one].samples.tobytes() + made[one].background.tobytes()
+        tape = TapedVoice(noisy + made[one].background.tobytes())
+        mine = CallersEars(ears, tape.open)
+        listening = await mine.listen("en", Expecting("yes_no", patience_seconds=5.0))
+        listening.prompt_over()
+        heard = await listening.result()
+        await mine.rest()
+        meant = "no" if one.words.startswith("n") else "yes"
+        if heard is Unheard.SILENCE or (isinstance(heard, Heard) and heard.meaning != meant):
+            faults.append(f"{one.words} ({one.voice} at {one.rate}) → {told(heard)}")
+    assert not faults
+
+
+@pytest.mark.parametrize("language", VOICES)
+async def test_a_whole_answer_is_taken_up_soon_after_its_last_moment(
+    ears: Ears, language: str
+) -> None:
+    words = {"en": ("yes please", "no thank you"), "es": ("sí por favor", "no gracias")}[language]
+    voice = voice_file(VOICES[language][HELD_OUT][0]) or ""
+    said = [Utterance(each, voice) for each in words]
+    made = await synthesise(said)
+    for one in said:
+        tape = TapedVoice(
+            quiet(0.5) + made[one].samples.tobytes() + quiet(AFTER_SECONDS), step=0.04
+        )
+        mine = CallersEars(ears, tape.open)
+        listening = await mine.listen(language, Expecting("yes_no"))
+        listening.prompt_over()
+        assert told(await listening.result()) == f"yes_no {one.words}"
+        await mine.rest()
+        silent_at_the_end = tape.taken_seconds - 0.5 - len(made[one].samples) / RATE
+        assert silent_at_the_end <= 0.3

@@ -13,10 +13,10 @@ from ivr.lab.errors import LabError
 from ivr.lab.speaking import Speech
 from ivr.speech.ears import Decoding, Ears
 from ivr.speech.endpointing import FRAME_SECONDS
+from ivr.telephony.media import BATCH_SECONDS
 
 LATE_SECONDS = 0.3
 """sound understood later than this, at p95, is no longer real time"""
-BATCH_SECONDS = 0.1
 SOUNDING = [True] * round(BATCH_SECONDS / FRAME_SECONDS)
 ANSWER_SECONDS = 3.0
 """after so much sound a recogniser gives its guesses and begins anew"""

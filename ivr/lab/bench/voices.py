@@ -12,6 +12,7 @@ from ivr.lab.errors import LabError
 from ivr.lab.phrasebook import RATE, Samples
 from ivr.lab.speaking import Speech, Utterance, synthesise, voice_file
 from ivr.speech.g711 import from_ulaw, to_ulaw
+from ivr.telephony.media import BATCH_SECONDS
 
 ACCENTS = {"en": ("en-us", "en", "en-gb-x-rp"), "es": ("es", "es-419")}
 VARIANTS = (
@@ -81,7 +82,7 @@ class Tape:
 
     dropped_seconds = 0.0
 
-    def __init__(self, rate: int, batch_seconds: float = 0.1) -> None:
+    def __init__(self, rate: int, batch_seconds: float = BATCH_SECONDS) -> None:
         self.rate = rate
         self._length = round(batch_seconds * rate)
         self._left = np.zeros(0, np.int16)
