@@ -21,7 +21,7 @@ from ivr.speech.grammar import UNKNOWN, load
 from ivr.speech.judging import Strictness
 from ivr.speech.listening import CallersEars
 from ivr.speech.recogniser import Guess, VoskModel
-from tests.fakes.ears import BeepModel, BeepRecogniser, TapedVoice, beep, noise, quiet, words
+from tests.fakes.ears import BeepModel, TapedVoice, beep, noise, quiet, words
 
 GRAMMARS = load(PROJECT / "grammars")
 TODAY = dt.date(2026, 11, 25)
@@ -67,35 +67,6 @@ async def hear(
 async def test_an_answer_is_made_out_with_its_meaning() -> None:
     heard = await hear(quiet(1) + words(2) + quiet(5), BeepModel("yes please"))
     assert heard == Heard("yes_no", "yes", "yes please")
-
-
-async def test_a_whole_answer_is_taken_up_after_a_quarter_of_a_second_of_quiet() -> None:
-    async with listening_to(quiet(1) + words(2) + quiet(5), BeepModel("yes please")) as mine:
-        listening = await mine.listen("en", YES_NO)
-        assert await listening.result() == Heard("yes_no", "yes", "yes please")
-        assert 0.2 < getattr(listening, "delay_seconds") < 0.3  # noqa: B009 - not of the port
-
-
-async def test_a_pause_within_an_answer_costs_none_of_its_words() -> None:
-    sound = quiet(1) + words(1) + quiet(0.3) + words(1) + quiet(0.3) + words(1) + quiet(5)
-    heard = await hear(sound, BeepModel("that is right"))
-    assert heard == Heard("yes_no", "yes", "that is right")
-
-
-async def test_a_word_that_is_told_too_late_for_the_sound_is_still_an_answer() -> None:
-    """A burst shorter than a cough, of which the recogniser tells nothing until it is ended."""
-
-    class Late(BeepRecogniser):
-        def words(self) -> str:
-            return ""
-
-    class LateModel(BeepModel):
-        def recogniser(self, sentences: Sequence[str] | None, guesses: int) -> Late:
-            return Late(self.said, [Guess("yeah", 0.0)])
-
-    assert await hear(quiet(1) + beep(0.2) + quiet(9), LateModel()) == Heard(
-        "yes_no", "yes", "yeah"
-    )
 
 
 async def test_a_command_is_understood_at_any_question() -> None:
