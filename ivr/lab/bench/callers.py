@@ -30,7 +30,8 @@ LETTERS_ES = {
 _PLAIN = str.maketrans("áéíóúüàèòç", "aeiouuaeoc")
 
 STATEMENTS = frozenset((
-    "account_not_confirmed", "are_you_there", "field_cleared", "hold_on", "language_changed",
+    "account_not_confirmed", "are_you_there", "field_cleared", "goodbye", "hold_on",
+    "language_changed",
     "help", "help_voice", "name_option", "not_understood", "still_working", "use_the_keys",
 ))  # fmt: skip
 """Phrases that ask for nothing."""

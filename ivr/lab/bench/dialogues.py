@@ -20,7 +20,7 @@ from ivr.billing.paying import Paying
 from ivr.billing.sounds import ACCENTS
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import WantsAgent
+from ivr.dialogue.endings import Over, WantsAgent
 from ivr.dialogue.flows.identify import identify
 from ivr.lab.bench.callers import Caller, Kind, PhraseNames
 from ivr.lab.bench.customers import Company, Invented, Names, invented
@@ -152,7 +152,7 @@ class Dialogues:
         try:
             async with asyncio.timeout(DIALOGUE_SECONDS):
                 dialogue.identified = (await identify(call, desk)).id
-        except (WantsAgent, TimeoutError):
+        except (WantsAgent, Over, TimeoutError):
             dialogue.identified = None
         finally:
             await call.rest()

@@ -130,7 +130,7 @@ def test_no_voice_or_rate_of_the_bench_was_heard_in_training() -> None:
 
 
 def test_a_tape_gives_what_is_said_and_then_the_noise_of_the_line() -> None:
-    tape = Tape(8000)
+    tape = Tape(8000, batch_seconds=0.1)
     background = np.full(300, 5, np.int16)
     tape.record(Speech(np.arange(1000, 1900, dtype=np.int16), background))
     first, second = (np.frombuffer(tape.take(), "<i2") for _ in range(2))
