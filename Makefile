@@ -22,7 +22,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@PYTHON=$(PYTHON) bash .ci/venv requirements-dev.txt
 	@touch $@
 
-demo: $(VENV)/.run ## a telephone company on this machine and one paid call (ONCE=1: end after the call)
+demo: $(VENV)/.run ## a telephone company on this machine and one call by voice that pays (ONCE=1: end after it)
 	@$(BIN)/saldo demo $(if $(ONCE),--once)
 
 test: $(VENV)/.dev ## the whole suite, real calls included
@@ -35,7 +35,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import rules, architecture test
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q tests/test_architecture.py
 
-bench: $(VENV)/.dev ## what a call costs on this machine; figures in var/bench
+bench: $(VENV)/.dev ## figures of calls and speech beside their goals, about 15 minutes; var/bench
 	@$(BIN)/python -m ivr.lab.bench
 
 prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats

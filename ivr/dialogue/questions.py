@@ -181,9 +181,7 @@ def digits(
     )
 
 
-def or_a_name(
-    question: Question[str], at_hand: tuple[str, ...] = ()
-) -> Question[str | SpokenName]:
+def or_a_name(question: Question[str], at_hand: tuple[str, ...] = ()) -> Question[str | SpokenName]:
     """The same question; by voice a name is expected, of a person or a company, or the number.
 
     `at_hand` are names that are likely.

@@ -39,6 +39,8 @@ class Strictness:
     """how much less a sentence may fit than the narrow one's best guess, which was none"""
     name_behind_words: float = 7.0
     """how much less a name at hand may fit than other words, and still be thought of"""
+    in_two_minds: float = 1.9
+    """an answer is not taken if one of another meaning fits nearly as well: no yes for a no"""
     longest_second_a_word: float = 1.6
     """nobody says a word of ours so slowly"""
     voiced_seconds: float = 0.08
@@ -81,9 +83,21 @@ def judge(
         return Unheard.UNCLEAR
     if expecting.grammar == NAME:
         return _name(expecting, grammars, evidence, today, strictness)
-    for guess, heard in _sentences(grammars, evidence, today, strictness):
-        return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
-    return Unheard.UNCLEAR
+    likely = list(_sentences(grammars, evidence, today, strictness))
+    if not likely:
+        return Unheard.UNCLEAR
+    guess, heard = likely[0]
+    if expecting.grammar not in OPEN_ENDED and _in_two_minds(likely, strictness):
+        return Unheard.UNCLEAR
+    return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
+
+
+def _in_two_minds(likely: Sequence[tuple[Guess, Heard]], strictness: Strictness) -> bool:
+    (best, taken), *others = likely
+    return any(
+        best.score - guess.score < strictness.in_two_minds and heard.meaning != taken.meaning
+        for guess, heard in others
+    )
 
 
 def readings(

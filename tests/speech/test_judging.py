@@ -166,3 +166,17 @@ def test_how_much_of_an_answer_there_is(
     known = GRAMMARS["en"]
     expected = DIGITS if expecting.grammar == NAME else expecting.grammar
     assert is_complete(expecting, [known[expected], known[COMMAND]], words) is is_over
+
+
+@pytest.mark.parametrize(("behind", "meaning"), [(1.8, None), (2.0, "yes")])
+def test_a_yes_that_may_as_well_be_a_no_is_asked_again(behind: float, meaning: str | None) -> None:
+    heard = judged(
+        YES_NO, [("sí correcto", 20.0), ("incorrecto", 20.0 - behind)], [], language="es"
+    )
+    assert (heard.meaning if isinstance(heard, Heard) else None) == meaning
+
+
+def test_two_ways_to_say_yes_are_one_answer() -> None:
+    heard = judged(YES_NO, [("yes please", 20.0), ("yes", 19.9)], [("yes please", 20.0)])
+    assert isinstance(heard, Heard)
+    assert heard.meaning == "yes"
