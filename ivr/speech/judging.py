@@ -89,6 +89,8 @@ def judge(
     guess, heard = likely[0]
     if expecting.grammar not in OPEN_ENDED and _in_two_minds(likely, strictness):
         return Unheard.UNCLEAR
+    if heard.grammar == expecting.grammar and len(heard.meaning) < expecting.shortest:
+        return Unheard.UNCLEAR  # "window" may be "one oh", but no account number
     return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
 
 

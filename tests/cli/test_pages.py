@@ -31,9 +31,9 @@ def test_every_command_that_a_page_types_exists() -> None:
 
 def test_every_make_target_that_the_readme_types_exists() -> None:
     targets = set(
-        re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
+        re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
     )
-    typed = set(re.findall(r"make ([a-z]+)", PAGES[0].read_text(encoding="utf-8")))
+    typed = set(re.findall(r"make ([a-z-]+)", PAGES[0].read_text(encoding="utf-8")))
     assert {"demo", "test", "check"} <= typed <= targets
 
 

@@ -14,7 +14,7 @@ from tests.e2e.all_at_once import goes_as_written, no_card_number_is_left, play_
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 FILES = sorted((PROJECT / "tests/scenarios/spoken").glob("*.yaml"))
-AT_ONCE = 8
+AT_ONCE = 5
 """callers; their words are made before they dial, and all of them are listened to at once"""
 
 

@@ -180,3 +180,9 @@ def test_two_ways_to_say_yes_are_one_answer() -> None:
     heard = judged(YES_NO, [("yes please", 20.0), ("yes", 19.9)], [("yes please", 20.0)])
     assert isinstance(heard, Heard)
     assert heard.meaning == "yes"
+
+
+@pytest.mark.parametrize(("shortest", "is_answer"), [(2, True), (3, False)])
+def test_fewer_digits_than_any_answer_has_are_none(*, shortest: int, is_answer: bool) -> None:
+    heard = judged(Expecting(DIGITS, shortest=shortest), [("one oh", 20.0)], [("window", 20.0)])
+    assert isinstance(heard, Heard) is is_answer
