@@ -90,7 +90,11 @@ def judge(
     if expecting.grammar not in OPEN_ENDED and _in_two_minds(likely, strictness):
         return Unheard.UNCLEAR
     if heard.grammar == expecting.grammar and len(heard.meaning) < expecting.shortest:
-        return Unheard.UNCLEAR  # "window" may be "one oh", but no account number
+        # "window" may be "one oh", but no account number; "zero zero" is a command.
+        command = read(guess.words, [each for each in grammars if each.name == COMMAND], today)
+        if command is None:
+            return Unheard.UNCLEAR
+        heard = command
     return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
 
 
