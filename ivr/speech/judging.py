@@ -83,18 +83,16 @@ def judge(
         return Unheard.UNCLEAR
     if expecting.grammar == NAME:
         return _name(expecting, grammars, evidence, today, strictness)
-    likely = list(_sentences(grammars, evidence, today, strictness))
+    # Of what is too short for a number, "zero zero" is a command, and "window" is not "one oh".
+    order = grammars[::-1] if expecting.shortest else grammars
+    likely = list(_sentences(order, evidence, today, strictness))
     if not likely:
         return Unheard.UNCLEAR
     guess, heard = likely[0]
     if expecting.grammar not in OPEN_ENDED and _in_two_minds(likely, strictness):
         return Unheard.UNCLEAR
     if heard.grammar == expecting.grammar and len(heard.meaning) < expecting.shortest:
-        # "window" may be "one oh", but no account number; "zero zero" is a command.
-        command = read(guess.words, [each for each in grammars if each.name == COMMAND], today)
-        if command is None:
-            return Unheard.UNCLEAR
-        heard = command
+        return Unheard.UNCLEAR
     return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
 
 
