@@ -1,6 +1,7 @@
-"""What every area's tests share: a PostgreSQL, and a fresh database for each module."""
+"""What every area's tests share: logs as they were, a PostgreSQL, a database for each module."""
 
 import asyncio
+import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -10,13 +11,33 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 from ivr.lab import database as lab_database
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.packages import Tree, ensure_tree
 from ivr.lab.progress import TerminalProgress
+from ivr.log import ACCESS_LOGS, QUIET
 from ivr.storage.migrate import migrate
 from ivr.storage.pool import Database
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """After each test: what `log.configure` changes is shared by all tests of a process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    others = [logging.getLogger(name) for name in (*QUIET, *ACCESS_LOGS)]
+    states = [(other.level, other.disabled) for other in others]
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    for other, (level_before, disabled) in zip(others, states, strict=True):
+        other.setLevel(level_before)
+        other.disabled = disabled
+    logging.captureWarnings(capture=False)
+    logging.raiseExceptions = True
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
