@@ -16,7 +16,14 @@ from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.ports import Captures
 from ivr.dialogue.answering import answer
-from ivr.dialogue.endings import HungUp, Over, SecurePartAway, TooManyTries, WantsAgent
+from ivr.dialogue.endings import (
+    HungUp,
+    Over,
+    SecurePartAway,
+    TooManyTries,
+    WantsAgent,
+    WentBack,
+)
 from ivr.dialogue.hearing import Ears, Expecting, Heard, Unheard
 from ivr.dialogue.keypad import KeyEntry, PlainKeys, Step
 from ivr.dialogue.line import Line, Playback, Voice
@@ -38,6 +45,8 @@ TRIES = 3
 """how often a question is asked in all"""
 ASIDES = 9
 """how often one question may be repeated or change its language"""
+BACKS = 5
+"""how often a caller may go back in one call; from then on the question is repeated"""
 QUIET_SECONDS = 2.0
 """the longest silence while something of ours works"""
 LEFT_BY_HANGING_UP = CaptureOutcome(CaptureResult.CALLER_HUNG_UP)
@@ -55,6 +64,7 @@ class Call:
         self.voice = voice
         self._ears = ears
         self._misheard = 0
+        self._backs = 0
         hinted = line.hints.get("language", "").lower()
         self.language_chosen = hinted in OTHER_LANGUAGE
         """by the caller, or by whoever passed the call on"""
@@ -108,23 +118,27 @@ class Call:
         self.language = language
         self.note(f"language {language}")
 
-    async def ask(self, question: Question[T]) -> T:
+    async def ask(self, question: Question[T], *, may_go_back: bool = False) -> T:
         """The answer, asked for up to three times in all.
 
         Raises:
+            WentBack: the caller wants the question before; only with `may_go_back`, else, and
+                when they went back too often, "back" repeats this one.
             TooManyTries: three times silence or something else.
             WantsAgent: the caller keyed 0 twice, or said so.
             Over: the caller said goodbye.
             HungUp: the caller left.
         """
-        found = await self._answer(question, TRIES)
+        found = await self._answer(question, TRIES, may_go_back=may_go_back)
         if found is None:
             raise TooManyTries
         return found.value
 
-    async def offer(self, question: Question[T], otherwise: T, tries: int = 1) -> T:
+    async def offer(
+        self, question: Question[T], otherwise: T, tries: int = 1, *, may_go_back: bool = False
+    ) -> T:
         """The answer to a question asked once, `otherwise` when there is none. Raises as `ask`."""
-        found = await self._answer(question, tries)
+        found = await self._answer(question, tries, may_go_back=may_go_back)
         return otherwise if found is None else found.value
 
     @contextlib.asynccontextmanager
@@ -187,7 +201,9 @@ class Call:
             return await enter_keys(handset, sounds, entry)
         return await answer(handset, sounds, entry, lambda: ears.listen(language, expecting))
 
-    async def _answer(self, question: Question[T], tries: int) -> Understood[T] | None:
+    async def _answer(
+        self, question: Question[T], tries: int, *, may_go_back: bool
+    ) -> Understood[T] | None:
         """Ask until it is answered, `tries` times went wrong or too many asides were taken."""
         phrases, begun = question.phrases, question.begun
         asides = 0
@@ -198,6 +214,10 @@ class Call:
                 case Silence() | NotUnderstood() as wrong:
                     tries -= 1
                     phrases = self._once_more(question, wrong, tries)
+                case Aside.BACK if may_go_back and self._backs < BACKS:
+                    self._backs += 1
+                    self.note("back")
+                    raise WentBack
                 case aside:
                     asides += 1
                     phrases = await self._aside(question, aside)
@@ -246,7 +266,7 @@ class Call:
         if aside is Aside.HELP:
             return (phrase("help"), *question.phrases)
         wanted = {Aside.ENGLISH: "en", Aside.SPANISH: "es"}.get(aside)
-        if aside is Aside.AGAIN or wanted == self.language:
+        if aside in {Aside.AGAIN, Aside.BACK} or wanted == self.language:
             return question.phrases
         self.language_chosen = True
         self.change_language(wanted or OTHER_LANGUAGE[self.language])

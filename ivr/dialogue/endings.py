@@ -1,11 +1,12 @@
-"""How a conversation stops: raised anywhere, caught in one place (dialogue/call.py).
+"""How a conversation stops, or turns back.
 
-Ending
+Ending                  raised anywhere, caught in one place (dialogue/running.py)
 ├── HungUp              the caller left
 ├── WantsAgent          the caller asked for a person, or we gave up: `reason` says which
 │   └── TooManyTries    three tries at one question, or at one identification
 ├── CannotGoOn          our side cannot do what was promised: `reason` says what
 └── Over                nothing is left to say
+WentBack                the caller wants the question before: caught by the flow that asked it
 LineError
 ├── SecurePartAway      the secure process cannot take the caller, or did not give them back
 └── NobodyAvailable     the agent queue has nobody who could answer
@@ -53,6 +54,10 @@ class Over(Ending):
     def __init__(self, outcome: CallOutcome) -> None:
         super().__init__(outcome)
         self.outcome = outcome
+
+
+class WentBack(Exception):
+    """The caller wants the question before this one; only where the flow said there is one."""
 
 
 class LineError(Exception):

@@ -56,6 +56,8 @@ class Aside(Enum):
     SPANISH = auto()
     AGAIN = auto()
     """`*` in a menu: hear all of it again"""
+    BACK = auto()
+    """the question before this one; where there is none, or nothing to undo, this one again"""
     HELP = auto()
     """hear what can be said or keyed at any time, and the question again"""
     GOODBYE = auto()
@@ -64,7 +66,7 @@ class Aside(Enum):
 COMMANDS = {
     "agent": Aside.AGENT,
     "repeat": Aside.AGAIN,
-    "back": Aside.AGAIN,
+    "back": Aside.BACK,
     "help": Aside.HELP,
     "language=en": Aside.ENGLISH,
     "language=es": Aside.SPANISH,

@@ -99,6 +99,29 @@ async def test_a_misheard_name_is_chosen_from_three() -> None:
     assert offered[0] == "name=Jane Smith number=1"
 
 
+async def test_the_other_one_of_two_is_the_second() -> None:
+    company = a_company()
+    company.known_names.spoken["james myth"] = Choose((JANE, JAMES))
+    ended = await talk(company, QUIET, name("james myth"), says("option", "other"), CODE)
+    assert ended.call.customer == SMITH
+    assert ended.phrases.count("choose_name") == 1
+
+
+async def test_the_other_one_of_three_is_asked_for_by_number() -> None:
+    other, second = says("option", "other"), says("option", "2")
+    ended = await talk(a_company(), QUIET, name("james myth"), other, second, CODE)
+    assert ended.call.customer == SMITH
+    again = ended.phrases.index("not_understood")
+    assert ended.phrases[again : again + 2] == ["not_understood", "choose_name"]
+
+
+async def test_the_last_one_of_three_is_taken_before_it_is_read() -> None:
+    company = a_company()
+    company.known_names.spoken["james myth"] = Choose((JANE, JAIME, JAMES))
+    ended = await talk(company, QUIET, name("james myth"), says("option", "last"), CODE)
+    assert ended.call.customer == SMITH
+
+
 async def test_a_name_is_chosen_by_key() -> None:
     script: Script = [("choose_name", "2")]
     ended = await talk(a_company(), QUIET, name("james myth"), QUIET, CODE, script=script)

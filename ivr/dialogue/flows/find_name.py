@@ -31,6 +31,7 @@ from ivr.dialogue.questions import (
 )
 
 NONE_OF_THEM = "4"
+A_PAIR = 2
 SPELLINGS = 2
 """how often a name may be spelled wrong before the account number is asked for"""
 
@@ -41,7 +42,8 @@ async def find_name(
     """All who bear the name that the caller meant; None when it could not be made out.
 
     One that was spelled comes without `name`: it was not confirmed. Without `or_spelled`, said
-    before anything was asked, what is not confirmed is taken for no name.
+    before anything was asked, what is not confirmed is taken for no name. Raises WentBack to have
+    the name said again, and as Call.ask.
     """
     try:
         async with call.filling():
@@ -53,7 +55,7 @@ async def find_name(
         call.note("nobody can pronounce names")
         return await spell(call, names)
     call.note(f"name {type(decision).__name__}")
-    if named := await call.ask(question):
+    if named := await call.ask(question, may_go_back=True):
         return named
     return await spell(call, names) if or_spelled else None
 
@@ -77,9 +79,14 @@ def is_it(named: Named) -> Question[Named | None]:
 
 
 def which(likely: tuple[Named, ...]) -> Question[Named | None]:
-    """One of a few names, by number or by what only it is called; 4 is none of them."""
+    """One of a few names, by number or by what only it is called; 4 is none of them.
+
+    "The other one" is the second of two; of three, it is asked which.
+    """
     numbered: dict[str, Named | None] = {str(at): one for at, one in enumerate(likely, start=1)}
     meant = {**numbered, "last": likely[-1], "none": None, NONE_OF_THEM: None}
+    if len(likely) == A_PAIR:
+        meant["other"] = likely[-1]
     by_voice = Spoken("option", meant, tuple(one.name for one in likely))
     question = choice(phrase("none_of_these"), {**numbered, NONE_OF_THEM: None}, spoken=by_voice)
     options = [
@@ -91,7 +98,7 @@ def which(likely: tuple[Named, ...]) -> Question[Named | None]:
 
 async def spell(call: Call, names: Names) -> Named | None:
     """All whose name may have been spelled, by keys or letter by letter; None without a try."""
-    keys = await call.offer(ask_spelling(), otherwise="", tries=SPELLINGS)
+    keys = await call.offer(ask_spelling(), otherwise="", tries=SPELLINGS, may_go_back=True)
     if not keys:
         return None
     async with call.filling():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum, auto
+from itertools import compress
 
 from ivr.billing.invoices import Invoice, total_due
 from ivr.dialogue.call import Call
+from ivr.dialogue.endings import WentBack
 from ivr.dialogue.phrases import Phrase, phrase
 from ivr.dialogue.questions import Question, Spoken, choice, yes_no
 
@@ -18,16 +21,38 @@ class Wish(Enum):
     NONE = auto()
 
 
-async def choose_invoices(call: Call, invoices: list[Invoice]) -> list[Invoice]:
-    """Those the caller wants to pay now, perhaps none; all in one currency, at least one given."""
+async def choose_invoices(
+    call: Call, invoices: list[Invoice], *, may_go_back: bool = False
+) -> list[Invoice]:
+    """Those the caller wants to pay now, perhaps none; all in one currency, at least one given.
+
+    Raises as Call.ask, of the first question.
+    """
     if len(invoices) == 1:
-        return invoices if await call.ask(pay_the_one(invoices[0])) else []
-    match await call.ask(pay_all_or_choose(invoices)):
-        case Wish.PAY_ALL:
-            return invoices
-        case Wish.NONE:
-            return []
-    chosen = [invoice for invoice in invoices if await call.ask(pay_this_one(invoice))]
+        wanted = await call.ask(pay_the_one(invoices[0]), may_go_back=may_go_back)
+        return invoices if wanted else []
+    while True:
+        match await call.ask(pay_all_or_choose(invoices), may_go_back=may_go_back):
+            case Wish.PAY_ALL:
+                return invoices
+            case Wish.NONE:
+                return []
+        with suppress(WentBack):
+            return await one_by_one(call, invoices)
+
+
+async def one_by_one(call: Call, invoices: list[Invoice]) -> list[Invoice]:
+    """Those the caller wants to pay, each asked for. Raises WentBack, of the first, and as ask."""
+    wanted: list[bool] = []
+    while len(wanted) < len(invoices):
+        question = pay_this_one(invoices[len(wanted)])
+        try:
+            wanted.append(await call.ask(question, may_go_back=True))
+        except WentBack:
+            if not wanted:
+                raise
+            wanted.pop()
+    chosen = list(compress(invoices, wanted))
     if not chosen:
         await call.say("nothing_chosen")
     return chosen

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeAlias
 
 from ivr.billing import identifying
 from ivr.billing.customers import Customer
 from ivr.billing.matches import Named
+from ivr.billing.ports import Names
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import TooManyTries
+from ivr.dialogue.endings import TooManyTries, WentBack
 from ivr.dialogue.flows.find_name import find_name, is_right
 from ivr.dialogue.phrases import Phrase, phrase
 from ivr.dialogue.questions import Question, SpokenName, digits, or_a_name
@@ -35,26 +37,34 @@ async def identify(call: Call, desk: Desk, begun: str | SpokenName = "") -> Cust
     if claim:
         postal_code = await call.ask(ask_postal_code(desk, keyed))
     else:
-        claim = await who(call, desk, begun)
-        postal_code = await call.ask(ask_postal_code(desk))
+        claim, postal_code = await with_code(call, desk, await who(call, desk, begun))
     for failures in range(1, FAILURES):
         if customer := await recognised(call, desk, claim, postal_code):
             return customer
         call.line.forget_keys()  # typed ahead by somebody who thought they were known
         claim = await who_again(call, desk, claim, failures)
-        postal_code = await call.ask(ask_postal_code(desk))
+        claim, postal_code = await with_code(call, desk, claim)
     if customer := await recognised(call, desk, claim, postal_code):
         return customer
     await call.say("account_not_confirmed")
     raise TooManyTries
 
 
+async def with_code(call: Call, desk: Desk, claim: Claim) -> tuple[Claim, str]:
+    """The claim and its postal code; a caller who goes back claims anew, and nothing was tried."""
+    while True:
+        try:
+            return claim, await call.ask(ask_postal_code(desk), may_go_back=True)
+        except WentBack:
+            claim = await claimed(call, desk, ask_account(""))
+
+
 async def who(call: Call, desk: Desk, begun: str | SpokenName) -> Claim:
     """Whom the caller claims to be, asked for the first time."""
     if isinstance(begun, SpokenName) and desk.names and not begun.is_one_word:
-        found = await find_name(call, desk.names, begun, or_spelled=False)
-        if found is not None:
-            return found
+        with suppress(WentBack):
+            if found := await find_name(call, desk.names, begun, or_spelled=False):
+                return found
     keyed = begun if isinstance(begun, str) else ""
     return await claimed(call, desk, ask_account(keyed))
 
@@ -68,22 +78,32 @@ async def who_again(call: Call, desk: Desk, before: Claim, failures: int) -> Cla
 
 
 async def claimed(call: Call, desk: Desk, question: Question[str]) -> Claim:
-    """The account number or the name; who cannot make their name understood is asked for both.
-
-    One word is asked about once more, whether or not it is a customer's name.
-    """
+    """The account number or the name; who goes back while a name is made out is asked anew."""
     if desk.names is None:
         return await call.ask(question)
-    at_hand = await desk.names.at_hand() if call.hears else ()
+    while True:
+        try:
+            return await name_or_number(call, desk.names, question)
+        except WentBack:
+            question = ask_account("")
+
+
+async def name_or_number(call: Call, names: Names, question: Question[str]) -> Claim:
+    """Either; who cannot make their name understood is asked for the number alone.
+
+    One word is asked about once more, whether or not it is a customer's name. Raises WentBack from
+    every question but the first.
+    """
+    at_hand = await names.at_hand() if call.hears else ()
     found = await call.ask(or_a_name(question, at_hand))
     if isinstance(found, SpokenName) and found.is_one_word:
-        found = await call.ask(or_a_name(ask_full_name(), at_hand))
+        found = await call.ask(or_a_name(ask_full_name(), at_hand), may_go_back=True)
     if isinstance(found, str):
         return found
-    named = await find_name(call, desk.names, found)
+    named = await find_name(call, names, found)
     if named is not None:
         return named
-    return await call.ask(ask_account_again())
+    return await call.ask(ask_account_again(), may_go_back=True)
 
 
 async def recognised(call: Call, desk: Desk, claim: Claim, postal_code: str) -> Customer | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from contextlib import suppress
+from itertools import chain
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import Invoice, by_currency
 from ivr.dialogue.call import OTHER_LANGUAGE, Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import Over
+from ivr.dialogue.endings import Over, WentBack
 from ivr.dialogue.flows.hear_invoices import choose_invoices
 from ivr.dialogue.flows.identify import identify
 from ivr.dialogue.flows.pay import pay_invoices
@@ -34,27 +35,38 @@ async def speak_their_language(call: Call, customer: Customer) -> None:
 
 
 async def settle_up(call: Call, desk: Desk, customer: Customer) -> None:
-    """Offer what is owed, one currency at a time, until nothing is or the caller wants no more."""
-    left: set[int] = set()
+    """Offer what is owed, one currency at a time, until nothing is or the caller wants no more.
+
+    Who goes back from the first choice of a currency hears again what they left before; who goes
+    back while paying hears the choice again. What was paid stays paid.
+    """
+    left: list[list[Invoice]] = []
     offered = False
     while invoices := await still_to_offer(call, desk, customer, left):
         offered = True
-        if chosen := await choose_invoices(call, invoices):
+        try:
+            chosen = await choose_invoices(call, invoices, may_go_back=bool(left))
+        except WentBack:
+            left.pop()
+            continue
+        if not chosen:
+            left.append(invoices)
+            continue
+        with suppress(WentBack):
             await pay_invoices(call, desk, customer, chosen)
-        else:
-            left.update(invoice.id for invoice in invoices)
     if not offered:
         await nothing_to_offer(call, desk, customer)
     await farewell(call, CallOutcome.NOT_PAID if left else CallOutcome.NOTHING_OWED)
 
 
 async def still_to_offer(
-    call: Call, desk: Desk, customer: Customer, left: Collection[int]
+    call: Call, desk: Desk, customer: Customer, left: list[list[Invoice]]
 ) -> list[Invoice]:
     """Read again what is unpaid: the invoices of the next currency that the caller has not left."""
     async with call.filling():
         unpaid = await desk.invoices.unpaid(customer.id)
-    groups = by_currency([invoice for invoice in unpaid if invoice.id not in left])
+    known = {invoice.id for invoice in chain.from_iterable(left)}
+    groups = by_currency([invoice for invoice in unpaid if invoice.id not in known])
     return next(iter(groups.values()), [])
 
 

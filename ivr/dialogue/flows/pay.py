@@ -38,7 +38,8 @@ async def pay_invoices(
 ) -> None:
     """Take a card, charge it and say how it went; back to the choice when that makes sense.
 
-    Raises Over, WantsAgent or CannotGoOn when it does not, and HungUp.
+    Raises Over, WantsAgent or CannotGoOn when it does not, HungUp, and WentBack when the caller
+    wants the choice again before a card is charged, or after it was declined.
     """
     if len(invoices) > 1:  # the amount of a single one was heard a moment ago
         await call.say("confirm_total", amount=total_due(invoices))
@@ -65,7 +66,9 @@ async def agreed_card(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | 
     agreed = False
     try:
         card = await collect_card(call, desk)
-        agreed = card is not None and await call.ask(confirm_charge(attempt, card))
+        agreed = card is not None and await call.ask(
+            confirm_charge(attempt, card), may_go_back=True
+        )
         return card if agreed else None
     finally:
         if not agreed:
@@ -151,11 +154,11 @@ async def say_receipt(call: Call, paid: Paid) -> None:
 async def wants_another_card(call: Call) -> None:
     """Return when the caller wants to try another card.
 
-    Raises WantsAgent: the caller wants a person, or has had both cards declined.
+    Raises WantsAgent: the caller wants a person, or has had both cards declined; and WentBack.
     """
     call.cards_declined += 1
     if call.cards_declined >= CARDS:
         await call.say("declined_final")
         raise WantsAgent("cards declined")
-    if not await call.ask(yes_no(phrase("declined"), "another_card")):
+    if not await call.ask(yes_no(phrase("declined"), "another_card"), may_go_back=True):
         raise WantsAgent("asked for, after a declined card")
