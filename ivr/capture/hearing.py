@@ -109,7 +109,9 @@ class GuardedEars:
     async def listen(self, language: str, field: SpokenField, into: SecretDigits) -> Listening:
         def digits(tongue: Tongue) -> SpokenDigits:
             grammars = self._ears.grammars(language, field.expecting)
-            return SpokenDigits(field, grammars, tongue.strictness, self._clock(), into)
+            return SpokenDigits(
+                field, grammars, tongue.strictness, self._clock(), into, tongue.pauses
+            )
 
         self._last = await self._mine.listen_for(language, field.expecting, digits)
         return self._last

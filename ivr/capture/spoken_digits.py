@@ -91,23 +91,19 @@ class SpokenDigits:
         strictness: Strictness,
         today: date,
         into: SecretDigits,
+        pauses: float = 1.0,
     ) -> None:
+        """`pauses`: times as long as usual may those in the answer be."""
         self._field = field
         self._grammars = grammars
         self._strictness = strictness
         self._today = today
         self._into = into
+        self._pauses = pauses
 
     def patience(self) -> Patience:
-        pauses = self._field.pauses
-        return Patience(
-            self._field.expecting.patience_seconds,
-            pauses.after_complete,
-            pauses.after_incomplete,
-            pauses.after_noise,
-            pauses.longest,
-            pauses.cough,
-        )
+        usual = self._field.pauses
+        return usual.slower(self._pauses, self._field.expecting.patience_seconds)
 
     def is_complete(self, words: str) -> bool:
         heard = read(words, self._grammars, self._today)

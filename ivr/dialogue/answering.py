@@ -19,8 +19,9 @@ from ivr.dialogue.turn import begun, in_time, next_that_counts, now, typed_ahead
 
 Listen: TypeAlias = Callable[[], Awaitable[Listening]]
 
-LONGEST_ANSWER_SECONDS = 30.0
-"""ears that think about one answer for longer than this have lost it"""
+LONGEST_ANSWER_SECONDS = 125.0
+"""ears that think about one answer for longer than this have lost it: they end it themselves, slow
+spellers' after two minutes at the most ([speech] pauses)"""
 LAST_WORD_SECONDS = 1.5
 """after the time for a first key: what is just being said may not have been noticed yet"""
 NOISES = 5

@@ -37,9 +37,9 @@ class Voice(TapedVoice):
 class Patient:
     """One caller in the secure part, who says the test card."""
 
-    def __init__(self, said: str = CARD, sound: bytes | None = None) -> None:
+    def __init__(self, said: str = CARD, sound: bytes | None = None, pauses: float = 1.0) -> None:
         self.model = BeepModel(said)
-        self.ears = Ears({"en": Tongue(self.model, GRAMMARS["en"], LOOSE)}, threads=1)
+        self.ears = Ears({"en": Tongue(self.model, GRAMMARS["en"], LOOSE, pauses)}, threads=1)
         self.eyes = FakeEyes()
         self.voices: list[Voice] = []
         self.refuses: Exception | None = None
@@ -81,6 +81,19 @@ async def test_a_number_that_is_said_arrives_as_digits_alone() -> None:
     await caller.over()
     assert {key for line in logs for key in line} <= {"event", "log_level", "heard", "delay_ms"}
     assert "one" not in str(logs)
+
+
+@pytest.mark.parametrize(("pauses", "heard"), [(1.0, Unheard.UNCLEAR), (2.0, "digits")])
+async def test_a_slow_caller_is_given_longer_pauses_between_the_groups(
+    pauses: float, heard: object
+) -> None:
+    sound = quiet(0.6) + words(8) + quiet(2.5) + words(8) + quiet(6)
+    caller = Patient(sound=sound, pauses=pauses)
+    with SecretDigits() as into:
+        told = await caller.hear(into)
+        assert (told.grammar if isinstance(told, Heard) else told) == heard
+        assert len(into) == (16 if heard == "digits" else 0)
+    await caller.over()
 
 
 async def test_one_voice_serves_all_fields_and_goes_with_the_last() -> None:
