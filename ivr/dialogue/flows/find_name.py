@@ -1,8 +1,9 @@
 """A customer by their name: said and confirmed, chosen of up to three, or spelled.
 
-A name is read aloud only when the caller said nearly the same, and one that nobody bears is read
-aloud as it was heard: whoever says a name hears the same whether or not we know it. What is
-spelled is never answered with a name.
+A customer's name is read aloud only when the caller said one like it (`MarginRule`), and one that
+is like nobody's is read aloud as it was heard: a name that we know and one that we do not are asked
+about in the same words. Who is called nearly like a customer may hear that customer's name. What
+is spelled is never answered with a name.
 """
 
 from __future__ import annotations
