@@ -53,7 +53,9 @@ class Line(Handset, Protocol):
         """What the contact centre passed on: account, invoice, language, handoff, amount."""
         ...
 
-    async def answer(self) -> None: ...
+    async def answer(self) -> None:
+        """Pick up; returns when the caller can hear what is said."""
+        ...
 
     def forget_keys(self) -> None:
         """Drop what was typed ahead."""

@@ -25,6 +25,7 @@ from ivr.telephony.errors import (
     Refused,
 )
 from ivr.telephony.events import Channel
+from ivr.telephony.operations import OPERATIONS
 
 ANSWER_SECONDS = 5.0
 """the PBX answers in about 1 ms; what takes this long is stuck"""
@@ -37,47 +38,6 @@ NOT_FOUND = 404
 UNAUTHORISED = (401, 403)
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation as the PBX describes it in `/ari/api-docs`."""
-
-    method: str
-    path: str
-    parameters: tuple[str, ...] = ()
-    """what we send besides the path, by the PBX's names"""
-
-
-OPERATIONS: Mapping[str, Operation] = {
-    "ping": Operation("GET", "/asterisk/ping"),
-    "channels": Operation("GET", "/channels"),
-    "channel": Operation("GET", "/channels/{channelId}"),
-    "answer": Operation("POST", "/channels/{channelId}/answer"),
-    "hang_up": Operation("DELETE", "/channels/{channelId}", ("reason",)),
-    "move": Operation("POST", "/channels/{channelId}/move", ("app", "appArgs")),
-    "continue": Operation(
-        "POST", "/channels/{channelId}/continue", ("context", "extension", "priority")
-    ),
-    "play": Operation("POST", "/channels/{channelId}/play/{playbackId}", ("media",)),
-    "playback": Operation("GET", "/playbacks/{playbackId}"),
-    "stop_playback": Operation("DELETE", "/playbacks/{playbackId}"),
-    "applications": Operation("GET", "/applications"),
-    "application": Operation("GET", "/applications/{applicationName}"),
-    "user_event": Operation("POST", "/events/user/{eventName}", ("application", "variables")),
-    "events": Operation("GET", "/events", ("app",)),
-    "snoop": Operation("POST", "/channels/{channelId}/snoop/{snoopId}", ("app", "appArgs", "spy")),
-    "external_media": Operation(
-        "POST",
-        "/channels/externalMedia",
-        (
-            *("app", "channelId", "external_host", "transport", "encapsulation"),
-            *("connection_type", "format", "transport_data"),
-        ),
-    ),
-    "bridges": Operation("GET", "/bridges"),
-    "create_bridge": Operation("POST", "/bridges/{bridgeId}", ("type",)),
-    "add_to_bridge": Operation("POST", "/bridges/{bridgeId}/addChannel", ("channel",)),
-    "destroy_bridge": Operation("DELETE", "/bridges/{bridgeId}"),
-}
 MEDIA_ID = "MEDIA_WEBSOCKET_CONNECTION_ID"
 """channel variable in the answer to external_media"""
 
@@ -171,6 +131,15 @@ class Ari:
     async def answer(self, channel_id: str) -> None:
         """Pick up; the PBX answers when it is done, and only after a running playback's end."""
         await self._on_channel("answer", channel_id)
+
+    async def packets_from(self, channel_id: str) -> int:
+        """How many packets of sound came from the caller.
+
+        Raises:
+            ChannelGone: also when the channel has no RTP.
+        """
+        body = await self._on_channel("rtp", channel_id)
+        return int(body.get("rxcount", 0)) if isinstance(body, dict) else 0
 
     async def hang_up(self, channel_id: str) -> None:
         """End the call."""

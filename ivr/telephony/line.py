@@ -34,6 +34,7 @@ from ivr.telephony.events import (
 )
 from ivr.telephony.places import Agents, Place, Queues, SecurePart
 from ivr.telephony.playback import AsteriskPlayback, Playbacks
+from ivr.telephony.settling import until_heard
 from ivr.telephony.waiting import Bell
 
 log = structlog.get_logger(__name__)
@@ -131,6 +132,7 @@ class AsteriskLine:
         except AnswerLate:
             if (await self._ask_pbx(self._ari.channel(self.channel_id))).state != "Up":
                 raise
+        await until_heard(self._ari, self.channel_id)
 
     async def play(self, sounds: Sequence[str]) -> AsteriskPlayback:
         self._must_be_there()

@@ -24,6 +24,8 @@ class FakeChannel:
     number: str = "600100200"
     state: str = "Up"
     playing: list[str] = field(default_factory=list)
+    packets: int = 1
+    """of sound that came from the caller"""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -68,6 +70,7 @@ class FakeAsterisk:
                 web.get("/ari/asterisk/ping", self._ping),
                 web.get("/ari/channels", self._list_channels),
                 web.get("/ari/channels/{id}", self._get_channel),
+                web.get("/ari/channels/{id}/rtp_statistics", self._rtp),
                 web.delete("/ari/channels/{id}", self._hang_up),
                 web.post("/ari/channels/{id}/answer", self._answer),
                 web.post("/ari/channels/{id}/play/{playback}", self._play),
@@ -226,6 +229,12 @@ class FakeAsterisk:
         await self._first("answer", request.match_info["id"])
         self._in_stasis(request).state = "Up"
         return web.Response(status=204)
+
+    async def _rtp(self, request: web.Request) -> web.Response:
+        # Not in `done`: how often it is asked depends on the time.
+        if "rtp" in self.before:
+            await self.before["rtp"]()
+        return web.json_response({"rxcount": self._channel(request).packets})
 
     async def _play(self, request: web.Request) -> web.Response:
         channel = self._in_stasis(request)

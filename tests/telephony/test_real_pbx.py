@@ -23,8 +23,9 @@ from ivr.lab.pbx import PbxInfo
 from ivr.lab.softphone import Softphone
 from ivr.telephony import events as our_events
 from ivr.telephony.ami import Ami
-from ivr.telephony.ari import OPERATIONS, Ari, Operation
+from ivr.telephony.ari import Ari
 from ivr.telephony.line import AsteriskLine
+from ivr.telephony.operations import OPERATIONS, Operation
 from ivr.telephony.places import SecurePart
 from ivr.telephony.router import Router
 from tests.telephony.office import Desk, office
