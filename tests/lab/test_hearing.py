@@ -111,6 +111,49 @@ def test_a_lost_packet_and_a_changed_volume_do_not_matter(
     assert ids(hearing) == [("secure_start", "es")]
 
 
+@pytest.mark.parametrize("before", [0.0, 1.0], ids=["as the call begins", "after a pause"])
+@pytest.mark.parametrize(
+    "lost", [(0, 1), (1, 2), (2, 3), (0, 3), (0, 16), (4, 8), (9, 13), (19, 23), (26, 30)], ids=str
+)
+def test_packets_lost_wherever_a_phrase_begins_do_not_hide_it(
+    phrasebook: Phrasebook,
+    catalogue: Catalogue,
+    sounds: Path,
+    lost: tuple[int, int],
+    before: float,
+) -> None:
+    for phrase_id in ("welcome", "ask_account_number", "secure_start", "owes_one", "goodbye"):
+        hearing = Hearing(phrasebook)
+        sound = sound_of(catalogue.phrase(phrase_id, "en"), sounds)
+        arrives = np.delete(sound, slice(lost[0] * PACKET, lost[1] * PACKET))
+        at = say(hearing, np.zeros(int(before * RATE), np.int16), 10.0)
+        say(hearing, arrives, at)
+        hearing.recognise()
+        assert plain(ids(hearing)) == [(phrase_id, "en")]
+        missing = (lost[1] - lost[0]) * PACKET / RATE
+        assert hearing.heard[0].at == pytest.approx(at, abs=missing + 0.02)
+
+
+def test_no_phrase_with_lost_packets_is_taken_for_another(
+    phrasebook: Phrasebook, catalogue: Catalogue, sounds: Path
+) -> None:
+    hearing = Hearing(phrasebook)
+    said: list[tuple[str, str]] = []
+    at = 100.0
+    chance = random.Random(7)
+    for phrase in catalogue.phrases():
+        if phrase.fixed:
+            said.append((phrase.id, phrase.language))
+            sound = opening_of(phrase, sounds)
+            first = chance.randrange(4, 70) * PACKET
+            lost = np.delete(sound, slice(first, first + chance.randrange(1, 5) * PACKET))
+            at = say(hearing, lost, at) + 0.03
+            hearing.recognise()
+    heard = plain(ids(hearing))
+    assert heard == [one for one in plain(said) if one in heard]
+    assert len(heard) > 0.98 * len(plain(said))
+
+
 def test_a_phrase_said_twice_is_heard_twice(
     phrasebook: Phrasebook, catalogue: Catalogue, sounds: Path
 ) -> None:
