@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Protocol
@@ -182,6 +182,10 @@ class Collecting:
         entered = await self._take(phrases, entry, asking, card)
         while entered is Step.CLEARED:
             entered = await self._take([Spoken("field_cleared")], entry, asking, card)
+        if entered is Unheard.DEAF:  # no try of the caller's
+            await self._rest()
+            asking = replace(asking, by_voice=False, was_misheard=True)
+            return await self._enter(fields.prompt(self.prompts, asking, card), asking, card)
         return entered
 
     async def _take(

@@ -95,6 +95,9 @@ class GuardedEars:
         tongue = self._ears.tongue(language)
         if tongue is None or self._is_off:
             return False
+        if self._ears.is_busy:
+            await self.rest()
+            return False
         try:
             refused = await self._refused(tongue.model.rate)
         except Overheard:
@@ -117,15 +120,22 @@ class GuardedEars:
         return self._last
 
     async def rest(self) -> None:
+        self._is_off = self._is_off or self._is_lost
         ready, self._ready = self._ready, None
         self._parts, self._last = (), None
         await self._mine.rest()
         if ready is not None:
             await ready.close()
 
+    @property
+    def _is_lost(self) -> bool:
+        """Whether the last listening ended because nobody heard."""
+        last = self._last
+        return isinstance(last, Deaf) or (isinstance(last, Hark) and last.is_deaf)
+
     async def _refused(self, rate: int) -> list[str]:
         """Why the caller must not be asked to speak. Raises Overheard."""
-        if isinstance(self._last, Deaf) or (isinstance(self._last, Hark) and self._last.is_deaf):
+        if self._is_lost:
             return ["the caller's voice was lost"]
         try:
             if not self._parts:

@@ -1,7 +1,8 @@
 """One answer by voice or by keys: both are listened for at once, and the first of either hushes.
 
 A key ends the listening. A caller who has begun to speak is heard out, beyond the time for a first
-key. Silence counts only when no key came either, and with deaf ears there are still the keys.
+key. Silence counts only when no key came either. With ears that are deaf the prompt is played to
+its end, for the keys, and then nobody is left waiting to be heard.
 Also used for a card that is said or keyed in `saldo capture`: see turn.py about keys.
 """
 
@@ -33,8 +34,9 @@ async def answer(
 ) -> Step | Heard | Unheard:
     """Play `sounds` until the caller keys `entry` or says something.
 
-    A Step, never MORE, when there were keys or nothing; else what was heard, or UNCLEAR or
-    TOO_MUCH. Keys behave as in `turn.enter_keys`; typed ahead, nothing is played. Raises HungUp.
+    A Step, never MORE, when there were keys or nothing; else what was heard, or UNCLEAR, TOO_MUCH
+    or DEAF: then ask by keys. Keys behave as in `turn.enter_keys`; typed ahead, nothing is played.
+    Raises HungUp.
     """
     step = await typed_ahead(line, entry)
     if not begun(step, entry):
@@ -57,6 +59,7 @@ class _Turn(Generic[BufferT]):
         self._stirred = asyncio.Event()
         self._hearing = _Hearing(listen, self._stirred.set)
         self._is_hushed = False
+        self._is_deaf = False
 
     async def take(self, sounds: Sequence[str]) -> Step | Heard | Unheard:
         """MORE after the first key of several; the prompt is over when this returns."""
@@ -72,7 +75,7 @@ class _Turn(Generic[BufferT]):
                 if keys.done():
                     await playback.stop()
                     return keys.result()
-                heard = self._heard(is_over=prompt.done())
+                heard = self._heard(is_over=prompt.done() or self._hearing.has_spoken)
                 if not self._is_hushed and (heard or self._hearing.has_spoken or prompt.done()):
                     await self._hush(playback, prompt)
                 if heard is not None:
@@ -108,7 +111,10 @@ class _Turn(Generic[BufferT]):
         if heard is Unheard.UNCLEAR and not (is_over or self._is_hushed):
             self._hearing.begin()  # a noise, during which the prompt went on
             return None
-        return None if heard in {Unheard.SILENCE, Unheard.DEAF} else heard
+        self._is_deaf |= heard is Unheard.DEAF
+        if self._is_deaf:  # nobody hears the caller who would speak now
+            return Unheard.DEAF if is_over or self._is_hushed else None
+        return None if heard is Unheard.SILENCE else heard
 
     def _until(self) -> float | None:
         """When waiting is over; None while the prompt plays."""

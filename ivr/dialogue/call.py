@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import chain, cycle
 from typing import TypeVar
 from uuid import uuid4
@@ -51,7 +52,8 @@ QUIET_SECONDS = 2.0
 """the longest silence while something of ours works"""
 LEFT_BY_HANGING_UP = CaptureOutcome(CaptureResult.CALLER_HUNG_UP)
 MISHEARD = 2
-"""after so many answers in a row that could not be made out the caller is only asked for keys"""
+"""after so many answers in a row that could not be made out, or questions at which the ears failed,
+the caller is only asked for keys"""
 LOOK_UP_SECONDS = 1.0
 """a look-up quicker than this needs no words"""
 
@@ -87,7 +89,7 @@ class Call:
 
     @property
     def hears(self) -> bool:
-        """Whether the caller may answer by voice: in this language, on this line."""
+        """Whether the caller may answer by voice now: in this language, on this line."""
         return (
             self._ears is not None
             and self._misheard < MISHEARD
@@ -95,13 +97,13 @@ class Call:
         )
 
     async def rest(self) -> None:
-        """Take the ears off the line: for the secure part, a transfer, and in the end."""
+        """Take the ears off the line: whenever nothing can be answered by voice, and in the end."""
         if self._ears is not None:
             await self._ears.rest()
 
     async def prepare(self, question: Question[T]) -> None:
         """Make the sounds of a question that is to be asked soon: names take time to be made."""
-        await self._sounds(question.phrases)
+        await self._sounds(question.phrases, by_voice=self.hears)
 
     def note(self, step: str) -> None:
         """Add a step to the trail."""
@@ -110,7 +112,8 @@ class Call:
     async def say(self, phrase_id: PhraseId, **values: object) -> None:
         """Say it to its end. Raises HungUp."""
         phrases = (phrase(phrase_id, **values),)
-        playback = await _Noted(self, phrases).play(await self._sounds(phrases))
+        sounds = await self._sounds(phrases, by_voice=self.hears)
+        playback = await _Noted(self, phrases).play(sounds)
         await playback.finished()
 
     def change_language(self, language: str) -> None:
@@ -185,19 +188,21 @@ class Call:
         self.note(f"card {outcome.result}")
         return outcome
 
-    async def _sounds(self, phrases: Sequence[Phrase]) -> list[str]:
+    async def _sounds(self, phrases: Sequence[Phrase], *, by_voice: bool) -> list[str]:
         sounds: list[str] = []
         for each in phrases:
-            phrase_id = variant(each.id, by_voice=self.hears)
+            phrase_id = variant(each.id, by_voice=by_voice)
             sounds += await self.voice.sounds(phrase_id, self.language, **each.values)
         return sounds
 
     async def _turn(
         self, phrases: Sequence[Phrase], entry: KeyEntry[PlainKeys], expecting: Expecting | None
     ) -> Step | Heard | Unheard:
-        handset, sounds = _Noted(self, phrases), await self._sounds(phrases)
         ears, language = self._ears, self.language
-        if ears is None or expecting is None or not self.hears:
+        by_voice = expecting is not None and self.hears
+        handset, sounds = _Noted(self, phrases), await self._sounds(phrases, by_voice=by_voice)
+        if ears is None or expecting is None or not by_voice:
+            await self.rest()
             return await enter_keys(handset, sounds, entry)
         return await answer(handset, sounds, entry, lambda: ears.listen(language, expecting))
 
@@ -211,6 +216,13 @@ class Call:
             match await self._hear(question, phrases, begun):
                 case Understood() as found:
                     return found
+                case Misheard(Unheard.DEAF):
+                    self.note("deaf")
+                    if not question.retry:
+                        return None
+                    self._misheard += 1  # but no try of the caller's
+                    question = replace(question, by_voice=None)
+                    phrases = (phrase("use_the_keys"), *question.retry)
                 case Silence() | NotUnderstood() as wrong:
                     tries -= 1
                     phrases = self._once_more(question, wrong, tries)

@@ -90,7 +90,7 @@ class Ears(Protocol):
     """One caller's voice understood."""
 
     def understands(self, language: str) -> bool:
-        """Whether there is any use in listening for it."""
+        """Whether there is any use in listening for it now: ears may be busy with others."""
         ...
 
     async def listen(self, language: str, expecting: Expecting) -> Listening:

@@ -119,7 +119,7 @@ class Question(Generic[T]):
     phrases: tuple[Phrase, ...]
     """said the first time, and when the caller wants to hear it again"""
     retry: tuple[Phrase, ...]
-    """said after silence or a misunderstanding"""
+    """said after silence or a misunderstanding; empty where nothing was asked"""
     rule: EntryRule[PlainKeys]
     understand: Callable[[str], Answer[T]]
     """the meaning of a completed entry"""
@@ -210,7 +210,7 @@ def or_a_name(question: Question[str], at_hand: tuple[str, ...] = ()) -> Questio
     by_voice: ByVoice[str | SpokenName] = ByVoice(expecting, said)
     return Question(
         question.phrases,
-        (phrase("ask_name_again"),),
+        (phrase("ask_name_again"),) if question.retry else (),
         question.rule,
         understand,
         question.star_clears,
@@ -277,4 +277,4 @@ def greeting(welcome: Phrase) -> Question[str | SpokenName]:
         first_key_seconds=GREETING_SECONDS,
         between_keys_seconds=GREETING_SECONDS,
     )
-    return or_a_name(Question((welcome,), (welcome,), rule, understand, star_clears=False))
+    return or_a_name(Question((welcome,), (), rule, understand, star_clears=False))

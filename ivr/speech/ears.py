@@ -169,12 +169,17 @@ class Ears:
         offered = [one_of(expected, language, expecting.among)] if expecting.among else []
         return [tongue.grammars[expected], *offered, tongue.grammars[COMMAND]]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether nobody new can be listened to now."""
+        return self.listened_to >= self.callers or self.lag_seconds > LAG_SECONDS
+
     async def decoding(self, language: str, expecting: Expecting) -> Decoding:
         """Begin to listen for one answer; `release` it afterwards.
 
         Raises EarsBusyError.
         """
-        if self.listened_to >= self.callers or self.lag_seconds > LAG_SECONDS:
+        if self.is_busy:
             raise EarsBusyError(
                 f"{self.listened_to} callers are listened to and sound waits "
                 f"{self.lag_seconds:.1f} s: callers are asked for keys"

@@ -1,9 +1,11 @@
 """Names and other texts of no catalogue: synthesised when first needed, kept for a while."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import time
 import unicodedata
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +14,11 @@ from ivr.speech.errors import SynthesisTimeoutError, UnspeakableError
 from ivr.speech.tts import FORMATS, Job, Tts
 
 FOLDER = "dynamic"
+NAMES = "names"
+NAMES_LAST_SECONDS = 120.0
+"""longer than any prompt in which a name is said"""
+LOOKS = 4
+"""so often in that time the sounds that are too old are looked for"""
 LONGEST_TEXT = 200
 MEGABYTE = 1_000_000
 PATIENCE_SECONDS = 3.0  # no caller waits longer for a name
@@ -23,15 +30,27 @@ _CARD_DIGITS = range(13, 16)  # lengths that a telephone number could have too
 class FreeTexts:
     """A cache of spoken texts, by a hash of text and voice, never beyond `limit_bytes`.
 
-    Never give it anything secret: the sound stays on disk. Texts that may be a card number are
-    refused, whatever they are.
+    With `last_seconds` a sound is removed so long after it was asked for last, or a little later;
+    what a killed process left, at the next start or after the next sound. Never give it anything
+    secret: the sound is on disk. Texts that may be a card number are refused, whatever they are.
     """
 
-    def __init__(self, sounds: Path, tts: Tts, limit_bytes: int = 64 * MEGABYTE) -> None:
-        self._folder = sounds / FOLDER
+    def __init__(
+        self,
+        sounds: Path,
+        tts: Tts,
+        limit_bytes: int = 64 * MEGABYTE,
+        *,
+        folder: str = FOLDER,
+        last_seconds: float | None = None,
+    ) -> None:
+        self._folder = sounds / folder
         self._tts = tts
         self._limit = limit_bytes
+        self._last_seconds = last_seconds
         self._making: dict[Path, asyncio.Task[None]] = {}
+        self._ageing: asyncio.TimerHandle | None = None
+        self._remove_old()
 
     async def file(self, text: str, language: str) -> Path:
         """Where the text's sound is, without extension; made now when it is not there yet.
@@ -41,6 +60,7 @@ class FreeTexts:
         """
         said = speakable(text)
         place = self._place(said, language)
+        self._age()
         if await asyncio.to_thread(_touch, place):
             return place
         # One synthesis serves all who wait for it, and outlives a caller who hangs up.
@@ -70,12 +90,38 @@ class FreeTexts:
         digest = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
         return self._folder / digest[:32]
 
+    def _age(self) -> None:
+        """See to it that what is in use now is removed when its time is over."""
+        if self._last_seconds is not None and self._ageing is None:
+            pause = self._last_seconds / LOOKS
+            self._ageing = asyncio.get_running_loop().call_later(pause, self._look)
+
+    def _look(self) -> None:
+        self._ageing = None
+        if self._remove_old():
+            self._age()
+
+    def _remove_old(self) -> bool:
+        """Whether anything is left; quick, for there are only the names of the last minutes."""
+        if self._last_seconds is None or not self._folder.exists():
+            return False
+        oldest = time.time() - self._last_seconds
+        is_any_left = bool(self._making)
+        for entry in os.scandir(self._folder):
+            with contextlib.suppress(FileNotFoundError):  # another removed it meanwhile
+                if entry.stat().st_mtime < oldest:
+                    Path(entry).unlink()
+                else:
+                    is_any_left = True
+        return is_any_left
+
     def _trim(self, keep: Path) -> None:
         """Remove the sounds that were asked for longest ago until the rest fits."""
         sounds: dict[str, list[os.stat_result]] = {}
         for entry in os.scandir(self._folder):
             if not entry.name.startswith("."):
-                sounds.setdefault(Path(entry.name).stem, []).append(entry.stat())
+                with contextlib.suppress(FileNotFoundError):  # too old, and removed meanwhile
+                    sounds.setdefault(Path(entry.name).stem, []).append(entry.stat())
         total = sum(file.st_size for files in sounds.values() for file in files)
         oldest_first = sorted(sounds, key=lambda name: max(file.st_mtime for file in sounds[name]))
         for name in oldest_first:

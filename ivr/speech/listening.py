@@ -72,7 +72,7 @@ class CallersEars:
         self._floor_db = FLOOR_AT_FIRST_DB
 
     def understands(self, language: str) -> bool:
-        return self._ears.tongue(language) is not None
+        return self._ears.tongue(language) is not None and not self._ears.is_busy
 
     async def listen(self, language: str, expecting: Expecting) -> Listening:
         """Begin to listen for one answer; an earlier one is given up."""
@@ -89,16 +89,25 @@ class CallersEars:
         if self._current is not None:
             await self._current.stop()
             self._floor_db = self._current.floor_db
+        try:
+            return await self._begin(language, expecting, answering)
+        except (LineError, HearingError) as error:
+            why = str(error)
+        except Exception as error:  # noqa: BLE001 - hearing's outer edge: what the recogniser raises is no reason to lose the call
+            why = type(error).__name__
+        await self.rest()
+        return Deaf(why)
+
+    async def _begin(
+        self, language: str, expecting: Expecting, answering: Callable[[Tongue], Answering]
+    ) -> Hark:
         tongue = self._ears.tongue(language)
         if tongue is None:
-            return Deaf(f"nobody understands {language!r}")
-        try:
-            sound = await self._voice(tongue.model.rate)
-            decoding = await self._ears.decoding(language, expecting)
-        except (LineError, HearingError) as error:
-            return Deaf(str(error))
-        sound.forget()
+            raise DeafError(f"nobody understands {language!r}")
         answer = answering(tongue)
+        sound = await self._voice(tongue.model.rate)
+        decoding = await self._ears.decoding(language, expecting)
+        sound.forget()
         self._current = Hark(self._ears, sound, decoding, answer, self._floor_db)
         return self._current
 

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from ivr.speech import spoken
 from ivr.speech.catalogue import Catalogue, Fixed, Gap, Part
 from ivr.speech.errors import MissingValueError, SpeechError, SynthesisError, UnspeakableError
-from ivr.speech.free_text import FreeTexts
+from ivr.speech.free_text import NAMES, NAMES_LAST_SECONDS, FreeTexts
 from ivr.speech.prompts import fragment_file
 from ivr.speech.tts import Tts
 from ivr.speech.words import Words
@@ -49,15 +49,18 @@ class Voice:
     def __init__(self, catalogue: Catalogue, folder: Path, tts: Tts) -> None:
         self.catalogue = catalogue
         self._folder = folder.absolute()
-        self._free_texts = FreeTexts(self._folder, tts)
+        self._services = FreeTexts(self._folder, tts)
+        # Names are what callers said, whether or not anybody bears them. All of them go soon and
+        # are made anew for the next caller: how long that takes tells nobody who is a customer.
+        self._names = FreeTexts(self._folder, tts, folder=NAMES, last_seconds=NAMES_LAST_SECONDS)
 
     async def sounds(self, phrase_id: str, language: str, **values: object) -> list[str]:
         """Media URIs in playing order, for one ARI play.
 
         Values by gap: amount a Money, date a datetime.date, count and number an int, digits,
         account, last4 and code a str of letters and digits, brand, name and service a str. Only a
-        name or service that was never said before takes time (tens of milliseconds); when it
-        cannot be said it is left out, and the rest of the phrase is said.
+        service that was never said before, or a name not lately, takes time (tens of
+        milliseconds); when it cannot be said it is left out, and the rest of the phrase is said.
 
         Raises UnknownPhraseError, MissingValueError, UnspeakableError.
         """
@@ -81,7 +84,8 @@ class Voice:
         value = values[part.name]
         try:
             if part.kind == "free":
-                return await self._free(value, language)
+                texts = self._names if part.name == "name" else self._services
+                return await self._free(texts, value, language)
             words = _words(part, value, language)
         except TypeError:
             raise MissingValueError(
@@ -90,11 +94,11 @@ class Voice:
             ) from None
         return [fragment_file(word, language) for word in words]
 
-    async def _free(self, value: object, language: str) -> list[str]:
+    async def _free(self, texts: FreeTexts, value: object, language: str) -> list[str]:
         if not isinstance(value, str):
             raise TypeError
         try:
-            file = await self._free_texts.file(value, language)
+            file = await texts.file(value, language)
         except (SynthesisError, UnspeakableError) as error:
             _log.warning("A name or service was left out of a prompt: %s", error)
             return []

@@ -224,6 +224,22 @@ async def test_silence_is_silence_and_the_keys_are_asked_for_as_ever() -> None:
     assert second == pytest.approx(first + 6.0 + 20.0)
 
 
+async def test_a_voice_that_is_lost_is_told_and_the_field_is_asked_for_by_keys() -> None:
+    script: Script = (
+        ("ask_card_number", pan() + "#"), ("ask_expiry", EXPIRY), ("ask_security_code", CODE),
+    )  # fmt: skip
+    segment = Spoken(Unheard.DEAF, script=script)
+    segment.ears.refuses_from = 3
+    assert (await segment.run()).result is CaptureResult.SUCCESS
+    assert segment.line.phrases[1:4] == [
+        "say_card_number", "card_misheard_use_keys", "ask_card_number",
+    ]  # fmt: skip
+    assert segment.errors == [None, None, None], "it cost no try"
+    lost, told = segment.line.heard[1:3]
+    assert lost.until is not None
+    assert told.at - lost.until <= 2.0
+
+
 async def test_a_voice_that_is_lost_leaves_the_keys_in_the_same_breath() -> None:
     script: Script = (
         ("say_card_number", pan() + "#"), ("ask_expiry", EXPIRY), ("ask_security_code", CODE),

@@ -177,11 +177,27 @@ async def test_a_voice_that_breaks_off_is_not_opened_again_in_this_segment() -> 
     await caller.over()
 
 
-async def test_too_many_callers_at_once_leave_the_keys() -> None:
+async def test_too_many_callers_at_once_leave_the_keys_until_one_is_done() -> None:
     caller = Patient()
+    assert await caller.guarded.may_speak("en")
+    free, caller.ears.callers = caller.ears.callers, 0
+    assert not await caller.guarded.may_speak("en")
+    assert not caller.is_open
+    caller.ears.callers = free
+    assert await caller.guarded.may_speak("en")
+    await caller.over()
+
+
+async def test_ears_that_become_busy_after_the_look_are_off_for_the_segment() -> None:
+    caller = Patient()
+    assert await caller.guarded.may_speak("en")
     caller.ears.callers = 0
     with SecretDigits() as into:
-        assert await caller.hear(into) is Unheard.DEAF
+        listening = await caller.guarded.listen("en", NUMBER, into)
+        assert await listening.result() is Unheard.DEAF
+    assert not caller.is_open
+    await caller.guarded.rest()
+    caller.ears.callers = 9
     assert not await caller.guarded.may_speak("en")
     await caller.over()
 

@@ -134,11 +134,26 @@ async def test_talk_without_end_hushes_the_prompt(line: FakeLine) -> None:
     assert line.heard[0].until == pytest.approx(2.03)
 
 
-async def test_deaf_ears_change_nothing_for_the_keys(line: FakeLine) -> None:
+async def test_deaf_ears_change_nothing_for_keys_during_the_prompt(line: FakeLine) -> None:
     entry = an_entry()
-    later(SECONDS_A_PHRASE + RULE.first_key_seconds - 0.1, line, "1042#")
+    later(SECONDS_A_PHRASE - 0.1, line, "1042#")
     deaf = Scripted(Told(Unheard.DEAF, at=0.0))
     assert await answer(line, SOUNDS, entry, deaf) is Step.SUBMITTED
+
+
+async def test_after_the_prompt_nobody_speaks_to_deaf_ears(line: FakeLine) -> None:
+    deaf = Scripted(Told(Unheard.DEAF, at=0.0))
+    assert await answer(line, SOUNDS, an_entry(), deaf) is Unheard.DEAF
+    assert line.now() == SECONDS_A_PHRASE
+    lost = Scripted(Told(Unheard.DEAF, at=SECONDS_A_PHRASE + 2.0))
+    assert await answer(line, SOUNDS, an_entry(), lost) is Unheard.DEAF
+    assert line.now() == pytest.approx(2 * SECONDS_A_PHRASE + 2.03)
+
+
+async def test_a_voice_that_is_lost_after_a_word_is_told_at_once(line: FakeLine) -> None:
+    lost = Scripted(Told(Unheard.DEAF, at=1.2, speaks_at=1.0))
+    assert await answer(line, SOUNDS, an_entry(), lost) is Unheard.DEAF
+    assert line.now() == pytest.approx(1.23)
 
 
 async def test_ears_that_never_come_to_an_end_are_not_waited_for(line: FakeLine) -> None:

@@ -170,16 +170,20 @@ class ScriptedEars:
     def __init__(self, *answers: tuple[float, Heard | Unheard]) -> None:
         self.asked: list[tuple[str, Expecting]] = []
         self.rests = 0
+        self.is_on_line = False
+        """whether the caller's voice is open"""
+        self.is_busy = False
         self.open = 0
         """listenings that were not stopped yet"""
         self.languages = {"en", "es"}
         self._answers = list(answers)
 
     def understands(self, language: str) -> bool:
-        return language in self.languages
+        return language in self.languages and not self.is_busy
 
     async def listen(self, language: str, expecting: Expecting) -> ScriptedListening:
         self.asked.append((language, expecting))
+        self.is_on_line = True
         after, answer = self._answers.pop(0) if self._answers else (0.0, Unheard.DEAF)
         self.open += 1
         return ScriptedListening(after, answer, self)
@@ -191,3 +195,4 @@ class ScriptedEars:
 
     async def rest(self) -> None:
         self.rests += 1
+        self.is_on_line = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from ivr.billing.money import Money
 from ivr.speech import free_text
+from ivr.speech import voice as voice_of_company
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.errors import (
     MissingValueError,
@@ -187,6 +189,61 @@ async def test_the_cache_of_names_stays_within_its_limit(tmp_path: Path, tts: Tt
     total = sum(file.stat().st_size for file in (tmp_path / "dynamic").iterdir())
     assert total <= 150_000
     assert kept.with_name(kept.name + ".ulaw").exists()
+
+
+def sounds_in(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
+
+
+async def gone(folder: Path) -> None:
+    for _ in range(250):
+        await asyncio.sleep(0.02)
+        if not sounds_in(folder):
+            return
+    pytest.fail(f"still there: {sounds_in(folder)}")
+
+
+async def test_names_are_no_longer_on_disk_soon_after_they_were_said(
+    tmp_path: Path, catalogue: Catalogue, tts: Tts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(voice_of_company, "NAMES_LAST_SECONDS", 0.4)
+    voice = Voice(catalogue, tmp_path, tts)
+    await voice.sounds("confirm_name", "en", name="James Smith")
+    await voice.sounds("name_option", "en", name="Nobody Bears This", number=1)
+    assert len(sounds_in(tmp_path / "names")) == 6
+    await gone(tmp_path / "names")
+    assert sounds_in(tmp_path / "dynamic") == []
+    await voice.sounds("confirm_name", "en", name="James Smith")
+    await gone(tmp_path / "names")
+
+
+async def test_a_name_that_is_said_again_stays_as_long_again(tmp_path: Path, tts: Tts) -> None:
+    texts = FreeTexts(tmp_path, tts, folder="names", last_seconds=0.5)
+    place = await texts.file("James Smith", "en")
+    for _ in range(10):
+        await asyncio.sleep(0.1)
+        assert await texts.file("James Smith", "en") == place
+        assert sizes(f"sound:{place}")
+    await gone(tmp_path / "names")
+
+
+async def test_a_start_removes_the_names_that_a_killed_process_left(
+    tmp_path: Path, tts: Tts
+) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for name in ("abc.ulaw", ".abc.part"):
+        (folder / name).write_bytes(b"sound")
+        os.utime(folder / name, (1.0, 1.0))
+    (folder / "young.ulaw").write_bytes(b"sound")
+    FreeTexts(tmp_path, tts, folder="names", last_seconds=60.0)
+    assert sounds_in(folder) == ["young.ulaw"]
+
+
+async def test_services_stay_on_disk(tmp_path: Path, catalogue: Catalogue, tts: Tts) -> None:
+    await Voice(catalogue, tmp_path, tts).sounds("service_back", "en", service="Fibre")
+    assert len(sounds_in(tmp_path / "dynamic")) == 3
+    assert sounds_in(tmp_path / "names") == []
 
 
 @pytest.mark.parametrize(

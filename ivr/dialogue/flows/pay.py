@@ -108,6 +108,7 @@ async def charge(call: Call, desk: Desk, attempt: Attempt, card: CardOnHand) -> 
     A caller who hangs up meanwhile is paid for all the same; the call waits to know.
     """
     async with call.filling("charging", after_seconds=0):
+        await call.rest()  # for as long as it takes there is nothing to be answered
         result = await desk.paying.pay(attempt, card)
         call.note(f"charge {type(result).__name__}")
         if isinstance(result, Paid):
