@@ -32,7 +32,7 @@ from ivr.lab.scenario_file import (
 from ivr.lab.scenario_report import Report, StepReport, Turn, after_turns, shown, to_prompt_ms
 from ivr.lab.scenario_words import Transcriber, contains, shipped_models
 from ivr.lab.speaking import Speech, Utterance, synthesise
-from ivr.lab.transcript import Did, Reader
+from ivr.lab.transcript import AROUND_SECONDS, Did, Reader
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.errors import SpeechError
 
@@ -82,7 +82,7 @@ async def play(
     Latency is measured in the phone: from when the last key of a press was up (its first RFC 4733
     end packet left), or the last word was sent, to the first audible sound of the phrase that came
     next. So it includes the way to the PBX and back, the PBX, everything of ours, and the silence a
-    sound file opens with (about 60 ms in synthesised ones). The phone has no jitter buffer, and
+    sound file opens with (15 ms at most in ours). The phone has no jitter buffer, and
     looks every 5 ms. Phrases that open with a name, and turns that were followed by another turn
     first, are not counted.
 
@@ -99,7 +99,7 @@ async def play(
     if said is None:
         said = await synthesise(utterances(scenario))
     async with Phone(tree, book) as phone:
-        playing = Playing(scenario, phone, watch or (lambda _: None), said, transcriber)
+        playing = Playing(scenario, phone, watch or (lambda _: None), said, transcriber, reader)
         await playing.run(_address(lab, to or scenario.to))
         report = playing.report()
         if in_words and phone.established_at is not None:
@@ -132,10 +132,12 @@ class Playing:
         watch: Watch,
         said: Mapping[Utterance, Speech],
         transcriber: Transcriber,
+        reader: Reader,
     ) -> None:
         self.watch = watch
         self._said = said
         self._transcriber = transcriber
+        self._reader = reader
         self._scenario = scenario
         self._phone = phone
         self._clock = asyncio.get_running_loop().time
@@ -206,7 +208,7 @@ class Playing:
                 case Presses():
                     self._turns.append(await self._phone.press(step.keys, step.gap))
                 case Says():
-                    await self._say(step.utterance)
+                    return await self._say(step)
                 case Waits():
                     await asyncio.sleep(step.seconds)
                 case HangsUp():
@@ -221,10 +223,16 @@ class Playing:
         if first and len(background := self._said[first.utterance].background):
             await self._phone.say(Speech(background[:0], background))
 
-    async def _say(self, utterance: Utterance) -> None:
-        said = await self._phone.say(self._said[utterance])
-        if utterance.words:  # a cough asks for no answer
+    async def _say(self, step: Says) -> str:
+        said = await self._phone.say(self._said[step.utterance])
+        if step.utterance.words:  # a cough asks for no answer
             self._turns.append(said)
+        if not step.hushes:
+            return ""
+        await asyncio.sleep(AROUND_SECONDS)
+        return await asyncio.to_thread(
+            self._reader.why_not_hushed, self._phone.heard, said.began, said.ended
+        )
 
     async def _hear_words(self, step: HearsWords) -> str:
         # The answer may begin before we know that the turn is over.
@@ -235,8 +243,8 @@ class Playing:
             if over:
                 await self._phone.listen_to_the_end()
             heard = self._phone.heard
-            new = [one for one in heard.heard if one.at > since]
-            if self._transcriber.said(step.words, new):
+            said = await asyncio.to_thread(self._reader.said, heard, since)
+            if any(contains(each, step.words) for each in said):
                 return ""
             language = step.language or (heard.heard[-1].language if heard.heard else "en")
             words = await asyncio.to_thread(
@@ -320,7 +328,7 @@ def load_phrasebook(
     """
     try:
         catalogue = Catalogue.load(prompts, company)
-        transcriber = Transcriber(catalogue, shipped_models())
+        transcriber = Transcriber(shipped_models())
         book = Phrasebook.load(catalogue, sounds)
     except SpeechError as error:
         raise LabError(str(error)) from None

@@ -73,6 +73,8 @@ class Says:
     """Says words or makes a noise, whatever is being said to the caller meanwhile."""
 
     utterance: Utterance
+    hushes: bool = False
+    """what is being said to the caller must stop before these words are over"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +270,16 @@ class _Reader:
     def _says(self, node: yaml.Node) -> Says:
         if isinstance(node, yaml.ScalarNode):
             return Says(Utterance(self._words(node)))
-        keys = self._mapping(node, ("words", "voice", "rate", "noise_db", "noise", "seconds"))
+        known = ("words", "voice", "rate", "noise_db", "hushes", "noise", "seconds")
+        keys = self._mapping(node, known)
         if ("words" in keys) == ("noise" in keys):
             raise self._wrong(node, "write either 'words' or 'noise' here")
-        return Says(self._noise(keys) if "noise" in keys else self._spoken(keys))
+        if "noise" in keys:
+            return Says(self._noise(keys))
+        return Says(self._spoken(keys), "hushes" in keys and self._flag(keys["hushes"]))
 
     def _noise(self, keys: Mapping[str, yaml.Node]) -> Utterance:
-        for other in ("voice", "rate", "noise_db"):
+        for other in ("voice", "rate", "noise_db", "hushes"):
             if other in keys:
                 raise self._wrong(keys[other], f"{other!r} goes with 'words' alone")
         kind = self._one_of(keys["noise"], NOISES)

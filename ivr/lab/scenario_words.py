@@ -1,10 +1,10 @@
-"""Words in what came down the line: recognised by the speech model, or known from the phrase."""
+"""Words in what came down the line, as the speech model recognises them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -12,10 +12,8 @@ import numpy as np
 import soxr
 
 from ivr.lab.errors import LabError
-from ivr.lab.hearing import Heard
 from ivr.lab.phrasebook import LOUD, RATE, Samples
 from ivr.settings import PROJECT
-from ivr.speech.catalogue import Catalogue
 from ivr.speech.errors import ModelError
 from ivr.speech.recogniser import VoskModel
 
@@ -29,21 +27,11 @@ _WORD = re.compile(r"\w+")
 class Transcriber:
     """Tells in which words something was said; make one and share it.
 
-    `catalogue` is what our phrases say; `models` are the speech models' folders by language.
+    `models` are the speech models' folders by language.
     """
 
-    def __init__(self, catalogue: Catalogue, models: Mapping[str, Path]) -> None:
-        self._texts = {
-            (phrase.id, phrase.language): " ".join(part.text for part in phrase.fixed)
-            for phrase in catalogue.phrases()
-        }
+    def __init__(self, models: Mapping[str, Path]) -> None:
         self._models = dict(models)
-
-    def said(self, wanted: str, phrases: Iterable[Heard]) -> bool:
-        """Whether one of these phrases, known by its sound, says the wanted words."""
-        return any(
-            contains(self._texts.get((one.phrase_id, one.language), ""), wanted) for one in phrases
-        )
 
     def recognise(self, samples: Samples, language: str, among: Sequence[str] | None = None) -> str:
         """The words in a piece of sound, as far as the model knows them; takes a thread's time.

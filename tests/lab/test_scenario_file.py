@@ -55,6 +55,7 @@ steps:
   - press: {keys: "12*#", gap: 0.5}
   - says: yes
   - says: {words: "james smith", voice: en-gb+f2, rate: 170, noise_db: 20}
+  - says: {words: "robert hill", hushes: true}
   - says: {noise: music, seconds: 12}
   - hears: {words: "thank you", within: 5, language: en}
   - waits: 2.5
@@ -80,6 +81,7 @@ expect:
             Presses("12*#", 0.5),
             Says(Utterance("yes")),
             Says(Utterance("james smith", "en+f2", 170, 20.0)),
+            Says(Utterance("robert hill"), hushes=True),
             Says(Utterance(noise="music", seconds=12.0)),
             HearsWords("thank you", 5.0, "en"),
             Waits(2.5),
@@ -131,6 +133,8 @@ def test_each_scenario_that_pays_has_invoices_of_its_own() -> None:
         (steps("  - says: {words: a, noise_db: .nan}\n"), "write a number here, -10 to 60"),
         (steps("  - says: {words: a, seconds: 3}\n"), "'seconds' goes with 'noise' alone"),
         (steps("  - says: {noise: cough, voice: es}\n"), "'voice' goes with 'words' alone"),
+        (steps("  - says: {noise: cough, hushes: true}\n"), "'hushes' goes with 'words' alone"),
+        (steps("  - says: {words: a, hushes: 1}\n"), "line 3: write true or false here"),
         (steps("  - says: {noise: sneeze}\n"), "'sneeze' is not known here; use cough"),
         (steps("  - says: {noise: music, seconds: 0}\n"), "write a number here, 0.1 to 120"),
         (steps("  - says: {words: a, colour: red}\n"), "'colour' is not known here"),

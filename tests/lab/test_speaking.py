@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ivr.lab.errors import LabError
-from ivr.lab.hearing import Heard
 from ivr.lab.phrasebook import RATE, Samples
 from ivr.lab.scenario_words import Transcriber, contains, shipped_models
 from ivr.lab.speaking import (
@@ -18,7 +17,6 @@ from ivr.lab.speaking import (
     synthesise,
     voice_file,
 )
-from ivr.speech.catalogue import Catalogue
 
 
 def level(samples: Samples) -> float:
@@ -26,8 +24,8 @@ def level(samples: Samples) -> float:
 
 
 @pytest.fixture(scope="module")
-def transcriber(catalogue: Catalogue) -> Transcriber:
-    return Transcriber(catalogue, shipped_models())
+def transcriber() -> Transcriber:
+    return Transcriber(shipped_models())
 
 
 # --- voices
@@ -108,13 +106,6 @@ def test_words_are_in_a_text_whole_and_in_order(text: str, wanted: str, *, is_in
     assert contains(text, wanted) is is_in
 
 
-def test_a_phrase_known_by_its_sound_says_its_words(transcriber: Transcriber) -> None:
-    heard = [Heard("goodbye_paid", "en", 1.0, 1.0)]
-    assert transcriber.said("thank you for your payment", heard)
-    assert not transcriber.said("call again later", heard)
-    assert not transcriber.said("thank you", [])
-
-
 async def test_spoken_words_are_recognised_though_there_is_a_pause_between(
     transcriber: Transcriber,
 ) -> None:
@@ -131,8 +122,8 @@ def test_silence_has_no_words(transcriber: Transcriber) -> None:
     assert transcriber.recognise(np.zeros(RATE, np.int16), "en") == ""
 
 
-def test_a_language_without_a_model_is_a_clear_error(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_a_language_without_a_model_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="no speech model for 'en'"):
-        Transcriber(catalogue, {}).recognise(np.zeros(9, np.int16), "en")
+        Transcriber({}).recognise(np.zeros(9, np.int16), "en")
     with pytest.raises(LabError, match="no speech model in"):
-        Transcriber(catalogue, {"en": tmp_path / "none"}).recognise(np.zeros(9, np.int16), "en")
+        Transcriber({"en": tmp_path / "none"}).recognise(np.zeros(9, np.int16), "en")

@@ -11,7 +11,7 @@ import pytest
 from ivr.billing.money import Money
 from ivr.lab.hearing import Hearing
 from ivr.lab.phrasebook import RATE, Phrasebook, Samples
-from ivr.lab.scenario_words import Transcriber, shipped_models
+from ivr.lab.scenario_words import Transcriber, contains, plain, shipped_models
 from ivr.lab.transcript import Did, Line, Reader
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.g711 import from_ulaw
@@ -23,7 +23,7 @@ PAUSE = np.zeros(RATE // 2, np.int16)
 
 @pytest.fixture(scope="module")
 def reader(catalogue: Catalogue, sounds: Path) -> Reader:
-    return Reader(catalogue, sounds, Transcriber(catalogue, shipped_models()))
+    return Reader(catalogue, sounds, Transcriber(shipped_models()))
 
 
 @pytest.fixture
@@ -75,8 +75,52 @@ async def test_a_phrase_that_was_hushed_is_read_as_far_as_it_was_heard(
     hearing = heard(phrasebook, welcome[: RATE * 3 // 2], PAUSE, goodbye)
     lines = reader.lines(hearing, [Did(11.5, 12.0, "presses 9")], 10.0)
     assert [line.words for line in lines] == [
-        "Welcome to Saldo Telecom …",
+        "Welcome to Saldo …",
         "presses 9",
         "Thank you for calling. Goodbye.",
     ]
     assert lines[1] == Line(1.5, "caller", "presses 9")
+
+
+async def test_words_that_were_hushed_never_came_down_the_line(
+    reader: Reader, voice: Voice, phrasebook: Phrasebook
+) -> None:
+    welcome = await spoken(voice, "welcome")
+    whole = reader.said(heard(phrasebook, PAUSE, welcome, PAUSE), 0.0)
+    begun = reader.said(heard(phrasebook, PAUSE, welcome[: RATE * 3 // 2], PAUSE), 0.0)
+    assert [contains(each, "welcome to saldo") for each in (*whole, *begun)] == [True, True]
+    last = plain(whole[0])[-2:]
+    assert contains(whole[0], " ".join(last))
+    assert not contains(begun[0], " ".join(last))
+    assert reader.said(heard(phrasebook, PAUSE, welcome), 11.0) == []
+
+
+async def test_a_phrase_of_which_packets_were_lost_is_heard_to_its_end(
+    reader: Reader, voice: Voice, phrasebook: Phrasebook
+) -> None:
+    welcome = await spoken(voice, "welcome")
+    gone = [RATE, 2 * RATE, 2 * RATE + 160]
+    holes = np.concatenate([np.arange(first, first + 160) for first in gone])
+    (words,) = reader.said(heard(phrasebook, PAUSE, np.delete(welcome, holes), PAUSE), 0.0)
+    assert not words.endswith("…")
+    assert words == reader.said(heard(phrasebook, PAUSE, welcome, PAUSE), 0.0)[0]
+
+
+async def test_a_prompt_is_hushed_when_it_stops_while_the_caller_speaks(
+    reader: Reader, voice: Voice, phrasebook: Phrasebook
+) -> None:
+    welcome = await spoken(voice, "welcome")
+    hushed = heard(phrasebook, welcome[: RATE * 3 // 2], PAUSE, PAUSE)
+    assert reader.why_not_hushed(hushed, began=11.2, ended=12.0) == ""
+    assert "still being said" in reader.why_not_hushed(hushed, began=11.0, ended=11.4)
+    assert "nothing was being said" in reader.why_not_hushed(hushed, began=12.2, ended=12.4)
+
+
+async def test_a_prompt_that_was_over_anyway_was_not_hushed(
+    reader: Reader, voice: Voice, phrasebook: Phrasebook
+) -> None:
+    goodbye = await spoken(voice, "goodbye")
+    over = 10.0 + len(goodbye) / RATE
+    hearing = heard(phrasebook, goodbye, PAUSE, PAUSE)
+    why = reader.why_not_hushed(hearing, over - 0.3, over + 0.5)
+    assert why == "goodbye was said to its end"
