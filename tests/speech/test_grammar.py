@@ -8,7 +8,7 @@ import pytest
 from ivr.settings import PROJECT
 from ivr.speech import jsgf
 from ivr.speech.errors import GrammarError
-from ivr.speech.grammar import Grammars, load
+from ivr.speech.grammar import Grammars, load, one_of
 from ivr.speech.meanings import meaning
 
 TODAY = dt.date(2026, 11, 25)  # a Wednesday
@@ -52,6 +52,8 @@ def means(language: str, grammar: str, sentence: str) -> str | None:
         ("en", "another_card", "try another card", "yes"),
         ("en", "repeat_or_end", "that's all", "no"),
         ("en", "payment_method", "i want to pay with my credit card", "card"),
+        ("en", "payment_method", "with my credit card", "card"),
+        ("en", "payment_method", "by bank transfer please", "transfer"),
         ("en", "command", "can i speak to an agent please", "agent"),
         ("en", "command", "say that again", "repeat"),
         ("en", "command", "in spanish please", "language=es"),
@@ -156,6 +158,25 @@ def test_every_two_words_that_can_stand_together_are_listened_for() -> None:
     for pair in ("four two", "double four", "oh nine", "forty two", "thousand and", "hundred ten"):
         assert tuple(pair.split()) in pairs, pair
     assert ("double", "hundred") not in pairs
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("maría garcía", "1"),
+        ("maría garcía lópez", "2"),
+        ("lópez", "2"),
+        ("marta garcía", "3"),
+        ("marta", "3"),
+        ("maría", None),
+        ("garcía", None),
+    ],
+)
+def test_a_name_read_out_is_chosen_by_the_whole_of_it_or_what_only_it_has(
+    said: str, place: str | None
+) -> None:
+    names = one_of("option", "es", ("María García", "María García López", "Marta García"))
+    assert names.read(said) == (None if place is None else (place,))
 
 
 def test_one_knows_whether_more_can_follow() -> None:
