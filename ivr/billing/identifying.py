@@ -16,7 +16,7 @@ BEHIND_COSTS = 0.15
 NOBODY = Named("", (), inf)
 """what is looked up when no name was found, so that this takes as long"""
 FEWEST_WORDS = 2
-"""heard of a caller before names are offered: who says "James" must not be told James who"""
+"""heard of a caller before names are offered: one word is too little to tell a customer by"""
 
 
 async def identify(directory: Directory, account_number: str, postal_code: str) -> Customer | None:
@@ -44,8 +44,9 @@ async def find(
 ) -> Sure | Choose | Unsure:
     """Whose name was said, of what may have been heard, likeliest first.
 
-    Unsure too when a choice would tell more of a name than was said. Raises LedgerUnavailable, and
-    PronunciationUnavailable when nobody knows how words are pronounced.
+    Of a name no more is told than was said of it; unsure too of a choice when that was one word.
+    Raises LedgerUnavailable, and PronunciationUnavailable when nobody knows how words are
+    pronounced.
     """
     decision = await names.by_spoken_name(heard, language, calling_number)
     words = max((len(one.text.split()) for one in heard), default=0)

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from math import inf
+from math import inf, isclose
 from typing import TypeAlias
 
 from ivr.billing.customers import CustomerKind
@@ -27,6 +27,8 @@ JOINED = 0.1
 """two words heard that are one in the name"""
 NEARLY_AS_GOOD = 0.3
 """cost of a hypothesis that may as well be what was said"""
+SAME = 1e-9
+"""costs that differ by less came of adding up in another order"""
 CALLING_NUMBER_KNOWN = 0.3
 OWES = 0.05
 
@@ -51,12 +53,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A name that one or more customers bear; how it is written tells nothing private."""
+    """A name that one or more customers bear, as far as the caller said it."""
 
     name: str
-    """as on an invoice: what is read out to confirm"""
+    """what is read out to confirm, as on an invoice but for the words that were not said"""
     customers: tuple[int, ...]
-    """ids of all who bear it, or a name that sounds the same; the second factor tells them apart"""
+    """ids of all of whom this may be said; the second factor tells them apart"""
     distance: float
     """between what was heard and this name; 0 is the same"""
     known: float = 0.0
@@ -142,29 +144,65 @@ def dissent(said: Iterable[Said], words: Sequence[str], kind: CustomerKind) -> f
 
 def name_distance(said: Said, words: Sequence[str], kind: CustomerKind) -> float:
     """How far a name is from what was said; infinite if a word said and its own are unrelated."""
-    turns = range(len(words)) if kind is CustomerKind.PERSON else range(1)
-    return said.cost + min(
-        _aligned(said.near, [*words[turn:], *words[:turn]]) + (TURNED if turn else 0.0)
-        for turn in turns
-    )
+    return min(_turned(said, words, turn) for turn in _turns(words, kind))
 
 
-def _aligned(near: Sequence[Near], words: Sequence[str]) -> float:
-    """The cheapest alignment in order; at least one word must be the name's."""
-    unrelated = UNKNOWN_WORD * len(near) + UNSAID * len(words)
-    costs = [UNSAID * place for place in range(len(words) + 1)]
+def words_said(said: Iterable[Said], words: Sequence[str], kind: CustomerKind) -> tuple[int, ...]:
+    """The places of a name's words that stand for words said, in the reading nearest to it.
+
+    A word stands for any that it may be, however far: what is left out is what nobody said.
+    """
+    ways = ((one, turn) for one in said for turn in _turns(words, kind))
+    nearest, turn = min(ways, key=lambda way: _turned(way[0], words, way[1]))
+    places = _counterparts(nearest.near, [*words[turn:], *words[:turn]])
+    return tuple(sorted((place + turn) % len(words) for place in places))
+
+
+def _turns(words: Sequence[str], kind: CustomerKind) -> range:
+    """How many of a name's first words may be said last."""
+    return range(len(words)) if kind is CustomerKind.PERSON else range(1)
+
+
+def _turned(said: Said, words: Sequence[str], turn: int) -> float:
+    costs = _alignments(said.near, [*words[turn:], *words[:turn]])
+    unrelated = UNKNOWN_WORD * len(said.near) + UNSAID * len(words)
+    if costs[-1][-1] >= unrelated:  # at least one word must be the name's
+        return inf
+    return said.cost + costs[-1][-1] + (TURNED if turn else 0.0)
+
+
+def _alignments(near: Sequence[Near], words: Sequence[str]) -> list[list[float]]:
+    """What the cheapest alignment in order costs, of each beginning of both; the last is all."""
+    costs = [[UNSAID * place for place in range(len(words) + 1)]]
     for at, likely in enumerate(near, start=1):
-        row = [UNKNOWN_WORD * at]
+        above, row = costs[-1], [UNKNOWN_WORD * at]
         for place, word in enumerate(words):
             row.append(
                 min(
                     row[place] + UNSAID,
-                    costs[place + 1] + UNKNOWN_WORD,
-                    costs[place] + likely.get(word, inf),
+                    above[place + 1] + UNKNOWN_WORD,
+                    above[place] + likely.get(word, inf),
                 )
             )
-        costs = row
-    return costs[-1] if costs[-1] < unrelated else inf
+        costs.append(row)
+    return costs
+
+
+def _counterparts(near: Sequence[Near], words: Sequence[str]) -> Iterator[int]:
+    """The places of the words that stand for one that was said, in a cheapest alignment."""
+    costs = _alignments(near, words)
+    at, place = len(near), len(words)
+    while at and place:
+        cost, likely, word = costs[at][place], near[at - 1], words[place - 1]
+        # Farther apart than one word too many and one left out, they may yet be the same word.
+        paired = min(likely.get(word, inf), UNKNOWN_WORD + UNSAID if word in likely else inf)
+        if isclose(cost, costs[at - 1][place - 1] + paired, abs_tol=SAME):
+            at, place = at - 1, place - 1
+            yield place
+        elif isclose(cost, costs[at][place - 1] + UNSAID, abs_tol=SAME):
+            place -= 1
+        else:
+            at -= 1
 
 
 def likely_combinations(readings: Sequence[Said], limit: int) -> list[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
@@ -41,6 +41,7 @@ LEGAL_FORMS = (
 )  # fmt: skip
 _LEGAL_WORDS = frozenset(tuple(form.split()) for form in LEGAL_FORMS)
 _LONGEST_LEGAL = max(map(len, _LEGAL_WORDS))
+_OF_A_LEGAL_FORM = frozenset(word for legal in _LEGAL_WORDS for word in legal)
 _PREFIXES = frozenset(("mc", "o", "d", "l"))  # joined to what follows, wherever they stand
 _LATER_PREFIXES = frozenset(("mac", "fitz"))  # "Mac" alone can be a first name
 LEAD_INS = tuple(
@@ -91,12 +92,68 @@ class NameForm:
 
 def form(name: str, kind: CustomerKind) -> NameForm:
     """The form of a customer's name; without words if there is no letter or digit in it."""
-    if kind is CustomerKind.PERSON:
-        surname, comma, given = name.partition(",")
-        if comma and given.strip():
-            name = f"{given} {surname}"
-        return NameForm(kind, _person(written_words(name)))
-    return NameForm(kind, _company(written_words(name.replace("&", " and ").replace("+", " "))))
+    reduced = _person if kind is CustomerKind.PERSON else _company
+    return NameForm(kind, reduced(written_words(_in_order(name, kind))))
+
+
+def _in_order(name: str, kind: CustomerKind) -> str:
+    """A name as it is said: the surname that stands before a comma comes last."""
+    if kind is CustomerKind.COMPANY:
+        return name.replace("&", " and ").replace("+", " ")
+    surname, comma, given = name.partition(",")
+    return f"{given} {surname}" if comma and given.strip() else name
+
+
+def read_out(name: str, kind: CustomerKind, said: Collection[int]) -> str:
+    """What is read of a name to a stranger who said only these words of its form, by place.
+
+    Who said all of them hears the name as it is written, particles and legal form included, which
+    tell nothing. Titles, initials and what is beyond the form are never read.
+    """
+    words = form(name, kind).written
+    pieces = _pieces(_in_order(name, kind))
+    is_whole = set(said) >= set(range(len(words)))
+    kept = [
+        piece
+        for piece, place in zip(pieces, _places(pieces, words), strict=True)
+        if place in said or (is_whole and place is None and _tells_nothing(piece, kind))
+    ]
+    return name if len(kept) == len(pieces) else " ".join(kept)
+
+
+def _pieces(name: str) -> list[str]:
+    """The words of a name as they are written."""
+    plain = unicodedata.normalize("NFKC", name)
+    kept = (sign if sign in _JOINING or _belongs_to_a_word(sign) else " " for sign in plain)
+    return [piece for piece in "".join(kept).split() if written_words(piece)]
+
+
+def _places(pieces: Sequence[str], words: Sequence[str]) -> list[int | None]:
+    """For each piece which word of the form it is, or is joined to; None for what it left out.
+
+    From the end, because of a word that is there twice the form leaves out the first one.
+    """
+    plain = ["".join(written_words(piece)) for piece in pieces]
+    places: list[int | None] = [None] * len(pieces)
+    at, place = len(pieces) - 1, len(words) - 1
+    while at >= 0 and place >= 0:
+        if plain[at] == words[place]:
+            places[at] = place
+            place -= 1
+        elif at and plain[at - 1] + plain[at] == words[place]:
+            places[at - 1] = places[at] = place
+            place -= 1
+            at -= 1
+        at -= 1
+    return places
+
+
+def _tells_nothing(piece: str, kind: CustomerKind) -> bool:
+    """Whether it is a particle or what form a company has; "E." is an initial, "e" a particle."""
+    (word,) = written_words(piece)
+    if kind is CustomerKind.COMPANY and word in _OF_A_LEGAL_FORM:
+        return True
+    return word in PARTICLES and (len(word) > 1 or piece == word)
 
 
 def _person(words: Sequence[str]) -> tuple[str, ...]:

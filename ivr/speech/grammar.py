@@ -185,14 +185,16 @@ def load(folder: Path) -> dict[str, Grammars]:
 def one_of(name: str, language: str, choices: Iterable[str]) -> Grammar:
     """Names that were read out, each by any words in a row that no other has: "1", "2" and so on.
 
-    Of "James Smith" and "Jane Smith": james, jane, james smith, jane smith.
+    Of "James Smith" and "Jane Smith": james, jane, james smith, jane smith. A whole name means
+    itself, though it is part of another: of "Ana Ruiz" and "Ana Ruiz Soto", ana ruiz is the first.
     """
-    runs = [_runs(written_words(choice)) for choice in choices]
+    names = [written_words(choice) for choice in choices]
+    runs = [_runs(words) for words in names]
     ways = [
         Sequence((*map(Word, run), Tag(str(place))))
-        for place, own in enumerate(runs, start=1)
+        for place, (words, own) in enumerate(zip(names, runs, strict=True), start=1)
         for run in own
-        if sum(run in others for others in runs) == 1
+        if (names.count(run) if run == words else sum(run in others for others in runs)) == 1
     ]
     return Grammar(name, language, "names that were read out", Choice(tuple(ways)))
 

@@ -26,6 +26,7 @@ from ivr.billing.matches import (
     dissent,
     likely_combinations,
     name_distance,
+    words_said,
 )
 from ivr.billing.names import (
     FEWEST_KEYS,
@@ -36,6 +37,7 @@ from ivr.billing.names import (
     form,
     heard_forms,
     miskeyed,
+    read_out,
 )
 from ivr.billing.sounds import ACCENTS, ALL_ACCENTS
 from ivr.storage import rows
@@ -80,6 +82,9 @@ class _Found:
 
     distance: float
     words: tuple[str, ...] = ()
+    kind: CustomerKind = CustomerKind.PERSON
+    said: tuple[int, ...] = ()
+    """places of the words that the caller said"""
     dissent: float = 0.0
 
 
@@ -139,7 +144,10 @@ class PostgresNames:
     async def ranked(
         self, heard: Sequence[Hypothesis], language: str, calling_number: str = ""
     ) -> list[Named]:
-        """The nearest names, at most SHOWN, nearest first; those that sound the same are one."""
+        """The nearest names, at most SHOWN, nearest first, each as far as it was said.
+
+        Those of which the same was said, or what sounds the same, are one.
+        """
         readings = list(_readings(heard))
         tokens = list(dict.fromkeys(token for one in readings for token in one.tokens))
         tokens = tokens[:MOST_WORDS]
@@ -153,11 +161,13 @@ class PostgresNames:
         candidates = await self._candidates(said)
         named = await self._named(candidates, calling_number)
         accent = ALL_ACCENTS.index(ACCENTS[language][0])
-        heard_as = {
-            name_id: tuple(spoken[word][accent] if word in spoken else word for word in one.words)
-            for name_id, one in candidates.items()
-        }
-        return _merged([(heard_as[name_id], one) for name_id, one in named])
+        offered = []
+        for name_id, one in named:
+            found = candidates[name_id]
+            words = [found.words[place] for place in found.said]
+            sound = tuple(spoken[word][accent] if word in spoken else word for word in words)
+            offered.append((sound, replace(one, name=_as_heard(one.name, found))))
+        return _merged(offered)
 
     async def by_keys(
         self, keys: str, calling_number: str = "", rule: MarginRule = SPELLED_RULE
@@ -245,7 +255,9 @@ class PostgresNames:
                 ranked.append((distance, row["id"], words, kind))
         ranked.sort()
         return {
-            name_id: _Found(distance, words, dissent(said, words, kind))
+            name_id: _Found(
+                distance, words, kind, words_said(said, words, kind), dissent(said, words, kind)
+            )
             for distance, name_id, words, kind in ranked[:SHOWN]
         }
 
@@ -263,6 +275,14 @@ class PostgresNames:
             one = Named(row["name"], tuple(row["customers"]), near.distance, known, near.dissent)
             named.append((row["name_id"], one))
         return sorted(named, key=lambda item: (item[1].rank, item[1].name))
+
+
+def _as_heard(name: str, found: _Found) -> str:
+    """What is read of a bearer's name to a caller who said this much of it."""
+    if form(name, found.kind).words == found.words:
+        return read_out(name, found.kind, found.said)
+    # Changed since it was indexed: nobody hears of the new name who said the old one.
+    return " ".join(found.words[place].capitalize() for place in found.said)
 
 
 def _as_said(found: Sequence[Record]) -> tuple[str, ...]:
@@ -286,7 +306,11 @@ def _readings(heard: Sequence[Hypothesis]) -> Iterator[_Reading]:
 
 
 def _merged(named: Sequence[tuple[tuple[str, ...], Named]]) -> list[Named]:
-    """Names that sound the same become one, called as the nearest: no voice can tell them apart."""
+    """Names that sound the same become one, called as the nearest: no voice can tell them apart.
+
+    So do those of which the same words were said: what else they are called is nobody's business
+    before the second factor.
+    """
     found: dict[tuple[str, ...], Named] = {}
     for sound, one in named:
         first = found.get(sound)

@@ -22,6 +22,7 @@ from ivr.billing.matches import (
     dissent,
     likely_combinations,
     name_distance,
+    words_said,
 )
 
 PERSON, COMPANY = CustomerKind.PERSON, CustomerKind.COMPANY
@@ -119,6 +120,51 @@ SAID = Said(({"james": 0.0, "jane": 0.6}, {"smith": 0.1, "smits": 0.4}))
 )
 def test_a_name_is_as_far_as_its_words(words: str, kind: CustomerKind, distance: float) -> None:
     assert name_distance(SAID, words.split(), kind) == pytest.approx(distance)
+
+
+MARIA = Said(({"maria": 0.0, "mary": 0.3}, {"garcia": 0.0, "garza": 1.5}))
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "said"),
+    [
+        ("maria garcia", PERSON, "maria garcia"),
+        ("maria garcia lopez", PERSON, "maria garcia"),
+        ("mary jose garcia lopez", PERSON, "mary garcia"),
+        ("garcia maria", PERSON, "garcia maria"),
+        ("garcia lopez maria", PERSON, "garcia maria"),
+        ("maria garcia garcia", PERSON, "maria garcia"),
+        ("maria garza", PERSON, "maria garza"),
+        ("maria lopez", PERSON, "maria"),
+        ("maria hermanos garcia", COMPANY, "maria garcia"),
+    ],
+)
+def test_only_the_counterparts_of_words_said_are_said_of_a_name(
+    words: str, kind: CustomerKind, said: str
+) -> None:
+    places = words_said([MARIA], words.split(), kind)
+    assert " ".join(words.split()[place] for place in places) == said
+
+
+def test_of_several_readings_the_nearest_tells_what_was_said() -> None:
+    longer = Said((*MARIA.near, {"lopez": 0.0}), 0.15, 1)
+    assert words_said([MARIA, longer], ["maria", "garcia", "lopez"], PERSON) == (0, 1, 2)
+    assert words_said([MARIA, longer], ["maria", "garcia", "ruiz"], PERSON) == (0, 1)
+
+
+@given(st.data())
+def test_no_more_words_are_said_of_a_name_than_were_heard(data: st.DataObject) -> None:
+    words = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=5))
+    near = st.dictionaries(st.sampled_from("abcde"), st.floats(0, 2), min_size=1, max_size=3)
+    heard = tuple(data.draw(st.lists(near, min_size=1, max_size=4)))
+    for kind in CustomerKind:
+        places = words_said([Said(heard)], words, kind)
+        assert len(places) == len(set(places)) <= len(heard)
+        assert all(any(words[place] in likely for likely in heard) for place in places)
+
+
+def test_a_sure_name_was_said_in_full() -> None:
+    assert MarginRule().sure < UNSAID
 
 
 def test_the_likeliest_combinations_come_first() -> None:

@@ -15,6 +15,8 @@ from ivr.billing.names import (
     keypad,
     keypads,
     miskeyed,
+    read_out,
+    written_words,
 )
 
 PERSON, COMPANY = CustomerKind.PERSON, CustomerKind.COMPANY
@@ -53,6 +55,71 @@ DIGITS = st.text("23456789", min_size=4, max_size=14)
 )
 def test_a_name_is_reduced_to_its_words(name: str, kind: CustomerKind, words: str) -> None:
     assert " ".join(form(name, kind).words) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said", "read"),
+    [
+        ("María García López", PERSON, (0, 1), "María García"),
+        ("María José García López", PERSON, (0, 2), "María García"),
+        ("García López, María José", PERSON, (0, 2), "María García"),
+        ("GARCÍA GARCÍA, MARÍA", PERSON, (0, 2), "MARÍA GARCÍA"),
+        ("Doña Ana Muñoz de la Cruz", PERSON, (0, 2), "Ana Cruz"),
+        ("Anne-Marie Duff", PERSON, (0, 2), "Anne Duff"),
+        ("Ronald James Mc Donald", PERSON, (0, 2), "Ronald Mc Donald"),
+        ("Sinéad Mary O'Connor", PERSON, (0, 2), "Sinéad O'Connor"),
+        ("Talleres Hermanos Ruiz, S.L.", COMPANY, (0, 1), "Talleres Hermanos"),
+        ("Müller & Söhne GmbH", COMPANY, (0,), "Müller"),
+    ],
+)
+def test_what_was_not_said_of_a_name_is_not_read(
+    name: str, kind: CustomerKind, said: tuple[int, ...], read: str
+) -> None:
+    assert read_out(name, kind, said) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("García López, María José", PERSON),
+        ("Ana Muñoz de la Cruz", PERSON),
+        ("José Ortega y Gasset", PERSON),
+        ("O'Connor, Sinéad", PERSON),
+        ("Ronald Mc Donald", PERSON),
+        ("Talleres Hermanos Ruiz, S.L.", COMPANY),
+        ("The Northwind Trading Company Ltd.", COMPANY),
+        ("Müller & Söhne GmbH", COMPANY),
+    ],
+)
+def test_a_name_of_which_every_word_was_said_is_read_as_it_is_written(
+    name: str, kind: CustomerKind
+) -> None:
+    assert read_out(name, kind, range(len(form(name, kind).words))) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("Dr. James T. Smith Jr.", "James Smith"),
+        ("James E. Smith", "James Smith"),
+        ("Doña Ana Muñoz de la Cruz", "Ana Muñoz de la Cruz"),
+        ("Ana Bea Cleo Dora Eva Fay Gil Hidden", "Ana Bea Cleo Dora Eva Fay Gil"),
+    ],
+)
+def test_what_nobody_says_of_a_name_is_never_read(name: str, read: str) -> None:
+    assert read_out(name, PERSON, range(len(form(name, PERSON).words))) == read
+
+
+@given(TEXTS, st.sampled_from(CustomerKind), st.data())
+def test_what_is_read_of_any_name_is_what_was_said_of_it(
+    name: str, kind: CustomerKind, data: st.DataObject
+) -> None:
+    words = form(name, kind).written
+    places = st.lists(st.sampled_from(range(len(words))), unique=True) if words else st.just([])
+    said = sorted(data.draw(places))
+    if len(said) < len(words):
+        read = "".join(written_words(read_out(name, kind, said)))
+        assert read == "".join(words[place] for place in said)
 
 
 def test_accents_are_kept_for_the_voice() -> None:

@@ -178,6 +178,18 @@ async def test_a_spanish_surname_in_an_english_call_is_looked_up_as_english_ears
     assert company.known_names.languages == ["en"]
 
 
+async def test_people_of_whom_the_same_was_said_are_told_apart_by_the_postal_code() -> None:
+    company = a_company()
+    lopez = Customer(8, "1048", CustomerKind.PERSON, "María García López", "en", "28004")
+    ruiz = Customer(9, "1049", CustomerKind.PERSON, "María García Ruiz", "en", "08002")
+    company.rows.customers |= {each.id: each for each in (lopez, ruiz)}
+    company.known_names.spoken["maria garcia"] = Choose((Named("María García", (8, 9), 0.3),))
+    ended = await talk(company, QUIET, name("maria garcia"), YES, digits("08002"))
+    assert ended.call.customer == ruiz
+    heard = [each.said.values for each in ended.line.heard]
+    assert not [values for values in heard if "López" in values or "Ruiz" in values]
+
+
 async def test_two_people_of_one_name_are_told_apart_by_the_postal_code() -> None:
     company = a_company()
     company.rows.customers[OTHER_SMITH.id] = OTHER_SMITH

@@ -31,6 +31,9 @@ PEOPLE = {
     "1012": "Peter Brown",
     "1013": "Peter Braun",
     "1014": "Ana Muñoz de la Cruz",
+    "1015": "Carmen Vega Prieto",
+    "1016": "Molina, Carmen Vega",
+    "1017": "Dr. Walter T. Finch",
 }
 COMPANIES = {
     "2001": "Talleres Hermanos Ruiz, S.L.",
@@ -173,6 +176,45 @@ async def test_names_that_sound_the_same_are_one_choice(
     assert set(decision.named.customers) == {ids["1008"], ids["1009"]}
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "read"),
+    [
+        ("maria garcia", "es", "María García"),
+        ("maria lopez", "es", "María López"),
+        ("mary kowalski", "en", "Mary Kowalski"),
+        ("talleres hermanos", "es", "Talleres Hermanos"),
+        ("hermanos ruiz", "es", "Hermanos Ruiz"),
+        ("ana cruz", "es", "Ana Cruz"),
+        ("ana muñoz cruz", "es", "Ana Muñoz de la Cruz"),
+        ("maría josé garcía lópez", "es", "María José García López"),
+        ("walter finch", "en", "Walter Finch"),
+        ("peter bren", "en", "Peter Braun"),
+    ],
+)
+async def test_of_a_name_no_more_is_offered_than_was_said(
+    names: PostgresNames, text: str, language: str, read: str
+) -> None:
+    assert offered(await names.by_spoken_name(said(text), language))[0].name == read
+
+
+async def test_names_of_which_the_same_was_said_are_one_choice_told_apart_by_postal_code(
+    names: PostgresNames, ids: dict[str, int]
+) -> None:
+    decision = await names.by_spoken_name(said("carmen vega"), "es")
+    (one,) = offered(decision)
+    assert (one.name, set(one.customers)) == ("Carmen Vega", {ids["1015"], ids["1016"]})
+    found = await names.of_postal_code(one, "28016")
+    assert found is not None
+    assert found.id == ids["1016"]
+
+
+async def test_of_names_offered_none_sounds_like_another(names: PostgresNames) -> None:
+    for text in ("carmen vega", "carmen vega molino", "maria garcia", "james smith thomas"):
+        read = [one.name for one in offered(await names.by_spoken_name(said(text), "es"))]
+        assert read
+        assert len(set(read)) == len(read)
+
+
 async def test_namesakes_at_one_postal_code_are_left_to_a_person(
     names: PostgresNames, ids: dict[str, int]
 ) -> None:
@@ -281,6 +323,17 @@ async def test_a_changed_name_is_found_and_the_old_one_is_not(
     found = offered(await names.by_spoken_name(said("gertrude washington"), "en"))
     assert found[0].customers == (ids["1005"],)
     assert offered(await names.by_spoken_name(said("william turner"), "en")) == []
+
+
+async def test_who_says_a_name_that_was_changed_does_not_hear_the_new_one(
+    names: PostgresNames, ids: dict[str, int], database: Database
+) -> None:
+    change = "UPDATE customers SET name = 'Gertrude Washington' WHERE id = $1"
+    async with database.session() as session:
+        await session.raw.execute(change, ids["1005"])
+    assert await names_left(database) == 1
+    found = offered(await names.by_spoken_name(said("bill turner"), "en"))
+    assert [one.name for one in found] == ["William Turner"]
 
 
 async def test_indexing_again_does_nothing(

@@ -1,9 +1,10 @@
 """A customer by their name: said and confirmed, chosen of up to three, or spelled.
 
-A customer's name is read aloud only when the caller said one like it (`MarginRule`), and one that
-is like nobody's is read aloud as it was heard: a name that we know and one that we do not are asked
-about in the same words. Who is called nearly like a customer may hear that customer's name. What
-is spelled is never answered with a name.
+A customer's name is read aloud only when the caller said one like it (`MarginRule`), and of it only
+the words that stand for words that were said: "Maria Garcia" is never answered with a second
+surname. One that is like nobody's is read aloud as it was heard: a name that we know and one that
+we do not are asked about in the same words. Who is called nearly like a customer may hear as much
+of that customer's name. What is spelled is never answered with a name.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ STATEMENTS = frozenset((
 ))  # fmt: skip
 """Phrases that ask for nothing."""
 
-SoundsLike = Callable[[str, str], Awaitable[bool]]
-"""whether two names sound the same: nobody on a telephone can tell them apart"""
+OwnWords = Callable[[str, str], Awaitable[int]]
+"""how many of a caller's own words a name is, by their sound and in order; 0 for another name"""
 
 
 class Kind(StrEnum):
@@ -88,7 +88,7 @@ class Caller:
     speaker: Speaker
     manner: int
     """which of several words for the same this caller uses"""
-    sounds_like: SoundsLike
+    own_words: OwnWords
 
     @property
     def name(self) -> str:
@@ -132,14 +132,14 @@ class Caller:
         }
 
     async def _confirms(self, name: str) -> Answer:
-        agrees = self.kind is not Kind.HONEST or await self.sounds_like(name, self._own)
+        agrees = self.kind is not Kind.HONEST or await self.own_words(name, self._own)
         return Answer(self._word(YES if agrees else NO))
 
     async def _chooses(self, heard: Sequence[Said]) -> Answer:
         options = [one.values for one in heard if one.phrase == "name_option"]
-        for option in options:
-            if await self.sounds_like(option["name"], self._own):
-                return self._number(int(option["number"]))
+        own = [await self.own_words(option["name"], self._own) for option in options]
+        if most := max(own, default=0):
+            return self._number(int(options[own.index(most)]["number"]))
         if self.kind is not Kind.HONEST:
             return self._number(1)
         return Answer(self._word(NONE))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from ivr.billing.customers import Customer
+from ivr.billing.customers import Customer, CustomerKind
 from ivr.billing.matches import Choose, Decision, Hypothesis, Named, Sure
 from ivr.billing.names import form
 from ivr.billing.paying import Paying
@@ -55,7 +55,7 @@ class Dialogue:
 
     @property
     def place(self) -> int:
-        """Where the caller was in what was first offered: 1 to 3, or 0 for nowhere."""
+        """Behind which of the names first offered the caller was: 1 to 3, or 0 for none."""
         for place, named in enumerate(offered(self.decisions[0]) if self.decisions else (), 1):
             if self.caller.who.id in named.customers:
                 return place
@@ -86,7 +86,7 @@ class Dialogue:
 
 
 def offered(decision: Decision) -> Sequence[Named]:
-    """The names that a decision leads to being read out."""
+    """The names that a decision leads to being read out, as far as they were said."""
     if isinstance(decision, Sure):
         return (decision.named,)
     return decision.names if isinstance(decision, Choose) else ()
@@ -178,11 +178,11 @@ class Dialogues:
             people = chance.sample(people, min(count, len(people)))
         voices = speakers(language)
 
-        async def sounds_like(one: str, other: str) -> bool:
-            return await self._sounds_like(one, other, language)
+        async def own_words(name: str, own: str) -> int:
+            return await self._own_words(name, own, language)
 
         return [
-            Caller(who, kind, language, chance.choice(voices), manner, sounds_like)
+            Caller(who, kind, language, chance.choice(voices), manner, own_words)
             for manner, who in enumerate(people[:count])
         ]
 
@@ -194,16 +194,16 @@ class Dialogues:
         more = list(invented(len(customers) + 8 * count + 100, Names.KNOWN))[len(customers) :]
         return [one for one in more if one.somebody.name not in self._kinds]
 
-    async def _sounds_like(self, name: str, own: str, language: str) -> bool:
-        if name == own:
-            return True
+    async def _own_words(self, name: str, own: str, language: str) -> int:
+        """How many words of a name are, by their sound and in order, the caller's; 0 if not all."""
         found = []
         for each in (name, own):
-            kind = self._kinds.get(each)
-            words = form(each, kind).written if kind else tuple(each.lower().split())
-            spoken = await self._company.pronouncer.sounds(words, ACCENTS[language][:1])
-            found.append(tuple(sound for (sound,) in spoken))
-        return found[0] == found[1]
+            # What is read of a name may be nobody's whole name.
+            kind = self._kinds.get(each) or self._kinds.get(own, CustomerKind.PERSON)
+            words = form(each, kind).written
+            found.append(await self._company.pronouncer.sounds(words, ACCENTS[language][:1]))
+        read, left = found[0], iter(found[1])
+        return len(read) if all(word in left for word in read) else 0
 
 
 def figures(held: Sequence[Dialogue], about: str) -> list[Figure]:

@@ -31,12 +31,13 @@ ME = Invented(7, "10000006", "28013", Somebody("Jon Baker", CustomerKind.PERSON,
 SPEAKER = Speaker("en-us+f5", 162)
 
 
-async def alike(one: str, other: str) -> bool:
-    return one.replace("John", "Jon") == other
+async def words_of(name: str, own: str) -> int:
+    words = name.replace("John", "Jon").split()
+    return len(words) if set(words) <= set(own.split()) else 0
 
 
 def caller(kind: Kind = Kind.HONEST, language: str = "en") -> Caller:
-    return Caller(ME, kind, language, SPEAKER, 0, alike)
+    return Caller(ME, kind, language, SPEAKER, 0, words_of)
 
 
 async def prompt(*phrases: tuple[str, dict[str, object]]) -> list[Said]:
@@ -108,6 +109,14 @@ async def test_a_caller_chooses_their_own_name_by_its_number_or_none() -> None:
     assert answer is not None
     assert answer.words in NONE["en"]
     assert await caller(Kind.STRANGER).answer(others) == Answer(NUMBERED["en"].format("one"))
+
+
+async def test_a_caller_agrees_to_a_part_of_their_name_but_chooses_the_whole_of_it() -> None:
+    part = await caller().answer(await prompt(("confirm_name", {"name": "Baker"})))
+    assert part is not None
+    assert part.words in YES["en"]
+    both = await prompt(*options("Baker", "John Baker"), asked("none_of_these"))
+    assert await caller().answer(both) == Answer(NUMBERED["en"].format("two"))
 
 
 def test_a_spanish_name_is_spelled_by_the_names_of_its_letters() -> None:
