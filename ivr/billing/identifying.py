@@ -9,6 +9,7 @@ from math import inf
 
 from ivr.billing.customers import Customer
 from ivr.billing.matches import Choose, Decision, Hypothesis, Named, Sure, Unsure
+from ivr.billing.names import form
 from ivr.billing.ports import Directory, Names
 
 BEHIND_COSTS = 0.15
@@ -80,3 +81,12 @@ async def identify_named(names: Names, named: Named, postal_code: str) -> Custom
     Raises LedgerUnavailable.
     """
     return await names.of_postal_code(named, postal_code)
+
+
+def confirmed_in_full(named: Named, customer: Customer) -> bool:
+    """Whether a caller who confirmed this name confirmed every word of the customer's.
+
+    Who confirmed a part of it, or spelled it, may be somebody else at the same postal code.
+    """
+    confirmed, whole = (form(name, customer.kind).words for name in (named.name, customer.name))
+    return len(confirmed) >= len(whole)

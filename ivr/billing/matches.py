@@ -150,7 +150,7 @@ def name_distance(said: Said, words: Sequence[str], kind: CustomerKind) -> float
 def words_said(said: Iterable[Said], words: Sequence[str], kind: CustomerKind) -> tuple[int, ...]:
     """The places of a name's words that stand for words said, in the reading nearest to it.
 
-    A word stands for any that it may be, however far: what is left out is what nobody said.
+    A word so far from every one heard that it may as well be another does not stand for any.
     """
     ways = ((one, turn) for one in said for turn in _turns(words, kind))
     nearest, turn = min(ways, key=lambda way: _turned(way[0], words, way[1]))
@@ -194,9 +194,7 @@ def _counterparts(near: Sequence[Near], words: Sequence[str]) -> Iterator[int]:
     at, place = len(near), len(words)
     while at and place:
         cost, likely, word = costs[at][place], near[at - 1], words[place - 1]
-        # Farther apart than one word too many and one left out, they may yet be the same word.
-        paired = min(likely.get(word, inf), UNKNOWN_WORD + UNSAID if word in likely else inf)
-        if isclose(cost, costs[at - 1][place - 1] + paired, abs_tol=SAME):
+        if isclose(cost, costs[at - 1][place - 1] + likely.get(word, inf), abs_tol=SAME):
             at, place = at - 1, place - 1
             yield place
         elif isclose(cost, costs[at][place - 1] + UNSAID, abs_tol=SAME):

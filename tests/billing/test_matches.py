@@ -134,7 +134,7 @@ MARIA = Said(({"maria": 0.0, "mary": 0.3}, {"garcia": 0.0, "garza": 1.5}))
         ("garcia maria", PERSON, "garcia maria"),
         ("garcia lopez maria", PERSON, "garcia maria"),
         ("maria garcia garcia", PERSON, "maria garcia"),
-        ("maria garza", PERSON, "maria garza"),
+        ("maria garza", PERSON, "maria"),
         ("maria lopez", PERSON, "maria"),
         ("maria hermanos garcia", COMPANY, "maria garcia"),
     ],

@@ -184,10 +184,22 @@ async def test_people_of_whom_the_same_was_said_are_told_apart_by_the_postal_cod
     ruiz = Customer(9, "1049", CustomerKind.PERSON, "María García Ruiz", "en", "08002")
     company.rows.customers |= {each.id: each for each in (lopez, ruiz)}
     company.known_names.spoken["maria garcia"] = Choose((Named("María García", (8, 9), 0.3),))
-    ended = await talk(company, QUIET, name("maria garcia"), YES, digits("08002"))
+    ended = await talk(company, QUIET, name("maria garcia"), YES, digits("08002"), YES)
     assert ended.call.customer == ruiz
-    heard = [each.said.values for each in ended.line.heard]
-    assert not [values for values in heard if "López" in values or "Ruiz" in values]
+    confirmed = [each.said.values for each in ended.line.heard if "confirm" in each.said.phrase]
+    assert confirmed == ["name=María García", "name=María García Ruiz"]
+
+
+async def test_a_namesake_at_a_customers_postal_code_says_no_to_the_rest_of_the_name() -> None:
+    company = a_company()
+    lopez = Customer(8, "1048", CustomerKind.PERSON, "María García López", "en", "28004")
+    company.rows.customers[lopez.id] = lopez
+    company.known_names.spoken["maria garcia"] = Choose((Named("María García", (8,), 0.3),))
+    script: Script = [("ask_account_number_voice", ""), ("ask_account_number_voice", "00#")]
+    answers = (QUIET, name("maria garcia"), YES, digits("28004"), NO, QUIET)
+    ended = await talk(company, *answers, script=script)
+    assert ended.call.customer is None
+    assert "account_not_confirmed" in ended.phrases
 
 
 async def test_two_people_of_one_name_are_told_apart_by_the_postal_code() -> None:

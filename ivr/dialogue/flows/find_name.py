@@ -4,7 +4,8 @@ A customer's name is read aloud only when the caller said one like it (`MarginRu
 the words that stand for words that were said: "Maria Garcia" is never answered with a second
 surname. One that is like nobody's is read aloud as it was heard: a name that we know and one that
 we do not are asked about in the same words. Who is called nearly like a customer may hear as much
-of that customer's name. What is spelled is never answered with a name.
+of that customer's name. What is spelled is never answered with a name. The whole name of whom a
+part was confirmed is asked about when the second factor was right too.
 """
 
 from __future__ import annotations

@@ -110,8 +110,9 @@ async def recognised(call: Call, desk: Desk, claim: Claim, postal_code: str) -> 
     """The customer whom both fit, kept in `call`."""
     async with call.filling():
         customer = await _look_up(desk, claim, postal_code)
-    if isinstance(claim, Named) and customer and not claim.name:
-        customer = customer if await is_right(call, customer.name) else None
+    if isinstance(claim, Named) and customer:
+        confirmed = identifying.confirmed_in_full(claim, customer)
+        customer = customer if confirmed or await is_right(call, customer.name) else None
     call.customer = customer
     call.note("identified" if customer else "not identified")
     return customer
