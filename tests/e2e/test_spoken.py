@@ -1,4 +1,4 @@
-"""Every simulated call of tests/scenarios/spoken: synthetic voices, heard by the shipped models."""
+"""Every call of tests/scenarios/spoken, and the demo's: synthetic voices, heard by our models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from ivr.lab import demo
 from ivr.lab.lab import Lab
 from ivr.lab.scenario_report import Report
 from ivr.settings import PROJECT
@@ -26,6 +27,13 @@ def reports(lab: Lab) -> dict[str, Report]:
 @pytest.mark.parametrize("name", [file.stem for file in FILES])
 def test_the_spoken_call_goes_as_written(reports: dict[str, Report], name: str) -> None:
     goes_as_written(reports[name])
+
+
+def test_the_call_of_the_demo_is_understood_and_pays_in_both_ledgers(lab: Lab) -> None:
+    shown = asyncio.run(demo.show(lab))
+    goes_as_written(shown.report)
+    assert shown.passed
+    assert shown.report.transcript
 
 
 def test_no_card_number_is_left_anywhere(reports: dict[str, Report], lab: Lab) -> None:
