@@ -1,6 +1,8 @@
 """Right answers are accepted and everything else is known as such, by the shipped models.
 
-On voices, speeds and sentences that no threshold was tuned on (utterances.HELD_OUT).
+On voices, speeds and sentences that no threshold was tuned on (utterances.HELD_OUT), at every
+question of `saldo serve`, each language for itself. The question for a name has no grammar: any
+words may be one, and what is none is told by its look-up too; its share is stated by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
+from ivr.dialogue.hearing import NAME, SPELLING, Expecting, Heard, Unheard
 from ivr.lab.speaking import Utterance, synthesise, voice_file
 from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
@@ -20,7 +22,7 @@ from ivr.speech.grammar import load
 from ivr.speech.listening import Answer, CallersEars
 from ivr.speech.recogniser import VoskModel
 from tests.fakes.ears import RATE, TapedVoice, quiet
-from tests.speech.utterances import HELD_OUT, QUESTIONS, VOICES, Case, cases
+from tests.speech.utterances import HELD_OUT, QUESTIONS, VOICES, Case, cases, talking_at_once
 
 pytestmark = pytest.mark.timeout(600)  # several hundred utterances are spoken and heard first
 TODAY = dt.date(2026, 11, 25)
@@ -28,8 +30,12 @@ AFTER_SECONDS = 8.0
 """of quiet, longer than any patience"""
 LEAST_UNDERSTOOD = 0.97
 LEAST_REFUSED = 0.95
-LEAST_REFUSED_AS_NAMES = 0.90
-"""of words and noises alone, at the question that any word of a model may answer"""
+LEAST_NO_FULL_NAMES, LEAST_NO_NAMES = 0.90, 0.65
+"""of words and noises alone, at the question that any word of a model may answer: the latter counts
+single words too, which lead to a question for the full name or to one that nobody bears"""
+
+LEAST_OF_CROWDS_REFUSED = 0.6
+"""far from enough: several people at once, as loud as a caller, may be taken for an answer"""
 
 
 @pytest.fixture(scope="module")
@@ -71,49 +77,78 @@ def share(faults: Sequence[str], of: int) -> str:
     return f"{1 - len(faults) / of:.1%} of {of}: {'; '.join(faults)}"
 
 
+Made = list[tuple[Case, Heard | Unheard]]
+BY_GRAMMAR = [question for question in QUESTIONS if question != NAME]
+
+
+def of(heard: Made, language: str, question: str) -> Made:
+    return [
+        (one, made) for one, made in heard if (one.language, one.question) == (language, question)
+    ]
+
+
+def not_right(heard: Made) -> list[str]:
+    return [f"{one} → {told(made)}" for one, made in heard if not is_right(one, made)]
+
+
+def accepted(heard: Made) -> list[str]:
+    return [f"{one} → {told(made)}" for one, made in heard if isinstance(made, Heard)]
+
+
+@pytest.mark.parametrize("language", VOICES)
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_answers_are_understood(heard: list[tuple[Case, Heard | Unheard]], question: str) -> None:
-    answers = [(one, made) for one, made in heard if one.question == question and one.meaning]
-    faults = [f"{one} → {told(made)}" for one, made in answers if not is_right(one, made)]
-    assert len(faults) <= (1 - LEAST_UNDERSTOOD) * len(answers) + 1, share(faults, len(answers))
+def test_answers_are_understood(heard: Made, question: str, language: str) -> None:
+    answers = [pair for pair in of(heard, language, question) if pair[0].meaning]
+    faults = not_right(answers)
+    assert len(faults) <= 1, share(faults, len(answers))
 
 
-def test_answers_to_all_questions_are_understood(
-    heard: list[tuple[Case, Heard | Unheard]],
-) -> None:
-    answers = [(one, made) for one, made in heard if one.meaning]
-    faults = [f"{one} → {told(made)}" for one, made in answers if not is_right(one, made)]
+def test_answers_to_all_questions_are_understood(heard: Made) -> None:
+    answers = [pair for pair in heard if pair[0].meaning]
+    faults = not_right(answers)
     assert len(faults) <= (1 - LEAST_UNDERSTOOD) * len(answers), share(faults, len(answers))
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_other_words_and_noises_are_no_answers(
-    heard: list[tuple[Case, Heard | Unheard]], question: str
-) -> None:
-    others = [(one, made) for one, made in heard if one.question == question and not one.meaning]
-    faults = [f"{one} → {told(made)}" for one, made in others if is_accepted(made)]
-    least = LEAST_REFUSED_AS_NAMES if question == NAME else LEAST_REFUSED
-    assert len(faults) <= (1 - least) * len(others), share(faults, len(others))
+@pytest.mark.parametrize("language", VOICES)
+@pytest.mark.parametrize("question", BY_GRAMMAR)
+def test_other_words_and_noises_are_no_answers(heard: Made, question: str, language: str) -> None:
+    others = [pair for pair in of(heard, language, question) if not pair[0].meaning]
+    faults = accepted(others)
+    assert len(faults) <= max(1, (1 - LEAST_REFUSED) * len(others)), share(faults, len(others))
 
 
-def test_other_words_and_noises_are_no_answers_to_all_questions(
-    heard: list[tuple[Case, Heard | Unheard]],
-) -> None:
-    others = [(one, made) for one, made in heard if not one.meaning]
-    faults = [f"{one} → {told(made)}" for one, made in others if is_accepted(made)]
+@pytest.mark.parametrize("language", VOICES)
+def test_other_words_and_noises_are_no_answers_to_all_questions(heard: Made, language: str) -> None:
+    others = [
+        pair
+        for question in BY_GRAMMAR
+        for pair in of(heard, language, question)
+        if not pair[0].meaning
+    ]
+    faults = accepted(others)
     assert len(faults) <= (1 - LEAST_REFUSED) * len(others), share(faults, len(others))
 
 
+@pytest.mark.parametrize("language", VOICES)
+def test_few_other_words_and_noises_are_names(heard: Made, language: str) -> None:
+    others = [pair for pair in of(heard, language, NAME) if not pair[0].meaning]
+    names = accepted(others)
+    full = accepted([(one, made) for one, made in others if not is_one_word(made)])
+    assert len(names) <= (1 - LEAST_NO_NAMES) * len(others), share(names, len(others))
+    assert len(full) <= (1 - LEAST_NO_FULL_NAMES) * len(others), share(full, len(others))
+
+
 def is_right(case: Case, made: Heard | Unheard) -> bool:
-    """A name counts when it is heard as one: which one it was is for the look-up to say."""
+    """A name and a spelling count when heard as such: whose it was is for the look-up to say."""
     if not isinstance(made, Heard):
         return False
-    return made.grammar == NAME if case.question == NAME else made.meaning == case.meaning
+    if case.question in {NAME, SPELLING}:
+        return made.grammar == case.question
+    return made.meaning == case.meaning
 
 
-def is_accepted(made: Heard | Unheard) -> bool:
-    """Whether the conversation goes on with it: at one word it asks for the full name."""
-    return isinstance(made, Heard) and not (made.grammar == NAME and " " not in made.words)
+def is_one_word(made: Heard | Unheard) -> bool:
+    return isinstance(made, Heard) and made.grammar == NAME and " " not in made.words
 
 
 def told(made: Heard | Unheard) -> str:
@@ -143,24 +178,24 @@ async def test_an_even_hiss_is_silence(ears: Ears, noises: dict[str, bytes], lan
     assert await hear(ears, language, expecting, noises["hiss"]) is Unheard.SILENCE
 
 
-BABBLE_SECONDS, HISS_SECONDS = 20.0, 12.0
+CROWD_SECONDS, HISS_SECONDS = 20.0, 12.0
 FIRST_WORD_SECONDS = 6.0
+TUNED_ON = "babble"
 
 
 @pytest.fixture(scope="module")
 def crowds() -> dict[str, bytes]:
-    """Several voices at once, and a loud hiss."""
-    kinds = [
-        Utterance(noise=noise, seconds=seconds)
-        for noise, seconds in (("babble", BABBLE_SECONDS), ("hiss", HISS_SECONDS))
-    ]
+    """Three and four voices at once, a loud hiss, and the voices that the judge was tuned on."""
+    three, four = asyncio.run(talking_at_once(CROWD_SECONDS))
+    kinds = [Utterance(noise="hiss", seconds=HISS_SECONDS), Utterance(noise=TUNED_ON, seconds=5.0)]
     made = asyncio.run(synthesise(kinds))
-    return {kind.noise: made[kind].samples.tobytes() for kind in kinds}
+    others = {kind.noise: made[kind].samples.tobytes() for kind in kinds}
+    return {"three": three, "four": four, **others}
 
 
 @pytest.mark.parametrize("language", VOICES)
 @pytest.mark.parametrize("question", [NAME, "yes_no"])
-@pytest.mark.parametrize("noise", ["babble", "hiss"])
+@pytest.mark.parametrize("noise", ["three", "four", "hiss"])
 async def test_voices_of_others_and_hiss_end_in_time_and_never_hold_up_a_thread(
     ears: Ears, crowds: dict[str, bytes], noise: str, question: str, language: str
 ) -> None:
@@ -177,17 +212,43 @@ async def test_voices_of_others_and_hiss_end_in_time_and_never_hold_up_a_thread(
     patience = Answer(ears, tongue(ears, language), language, expecting, TODAY).patience()
     assert lasted < patience.longest + patience.longest_noise + patience.after_noise
     assert worked < lasted
-    assert not isinstance(heard, Heard) or (question == NAME and heard.grammar == NAME)
+    assert noise != "hiss" or not isinstance(heard, Heard)
+
+
+async def taken(
+    ears: Ears, crowd: bytes, language: str, question: str, lengths: Sequence[float]
+) -> list[str]:
+    """What was taken for an answer of so many seconds of a crowd."""
+    pieces = [crowd[: 2 * round(seconds * RATE)] for seconds in lengths]
+    heard = [await hear(ears, language, QUESTIONS[question], piece) for piece in pieces]
+    return [f"{language} {question}: {told(one)}" for one in heard if isinstance(one, Heard)]
+
+
+ASKED_IN_A_CROWD = ("yes_no", "pay_or_leave", "digits")
 
 
 @pytest.mark.parametrize("language", VOICES)
-@pytest.mark.parametrize("seconds", [1.3, 1.9, 2.6, 3.4, 4.5])
-@pytest.mark.parametrize("question", ["yes_no", "pay_or_leave", "digits"])
-async def test_several_voices_at_once_are_no_answer_and_no_command(
-    ears: Ears, crowds: dict[str, bytes], question: str, seconds: float, language: str
+@pytest.mark.parametrize("question", ASKED_IN_A_CROWD)
+async def test_the_voices_at_once_that_the_judge_was_tuned_on_are_no_answer(
+    ears: Ears, crowds: dict[str, bytes], question: str, language: str
 ) -> None:
-    sound = crowds["babble"][: 2 * round(seconds * RATE)]
-    assert not isinstance(await hear(ears, language, QUESTIONS[question], sound), Heard)
+    lengths = (1.3, 1.9, 2.6, 3.4, 4.5)
+    assert await taken(ears, crowds[TUNED_ON], language, question, lengths) == []
+
+
+async def test_most_of_what_other_voices_at_once_say_is_no_answer(
+    ears: Ears, crowds: dict[str, bytes]
+) -> None:
+    lengths = (1.3, 2.6, 4.5)
+    asked = [
+        (crowds[voices], language, question)
+        for voices in ("three", "four")
+        for language in VOICES
+        for question in ASKED_IN_A_CROWD
+    ]
+    faults = [each for one in asked for each in await taken(ears, *one, lengths)]
+    of_all = len(asked) * len(lengths)
+    assert len(faults) <= (1 - LEAST_OF_CROWDS_REFUSED) * of_all, share(faults, of_all)
 
 
 def tongue(ears: Ears, language: str) -> Tongue:

@@ -1,7 +1,9 @@
 """What callers say to the questions, and what is no answer to them: words, voices and noises.
 
 Everything is in two halves that share no voice, no speed and no sentence outside the grammars:
-thresholds are tuned on TUNED and stated on HELD_OUT.
+thresholds are tuned on TUNED and stated on HELD_OUT. Every question of `saldo serve` is here.
+Those of the secure part have a stricter judge of their own (tests/capture/test_spoken_digits.py);
+amount, date, number and payment_method are grammars that no question uses yet.
 """
 
 from __future__ import annotations
@@ -13,19 +15,28 @@ from itertools import cycle
 import numpy as np
 import numpy.typing as npt
 
-from ivr.dialogue.hearing import DIGITS, NAME, Expecting
+from ivr.dialogue.hearing import DIGITS, NAME, SPELLING, Expecting
 from ivr.lab.speaking import Utterance, synthesise, voice_file
 
 RATE = 8000
 TUNED, HELD_OUT = 0, 1
 NOISY_DB = 20.0
 """every third utterance has so much noise behind it"""
+CROWD_LEVEL = 3000.0
+"""root mean square, of 32768"""
 QUESTIONS: Mapping[str, Expecting] = {
     "yes_no": Expecting("yes_no"),
     "digits": Expecting(DIGITS, longest=10, shortest=4),
     "pay_or_leave": Expecting("pay_or_leave"),
     "name": Expecting(NAME, shortest=4),
+    "option": Expecting("option", among=("ana ruiz", "laura sanz", "daniel cano")),
+    "spelling": Expecting(SPELLING),
+    "all_or_choose": Expecting("all_or_choose"),
+    "another_card": Expecting("another_card"),
+    "repeat_or_end": Expecting("repeat_or_end"),
 }
+BRIEFLY = ("option", "spelling", "all_or_choose", "another_card", "repeat_or_end")
+"""heard with every other sentence and a few noises: whoever changes the judge tries all of them"""
 VOICES = {
     "en": (
         ("en-us", "en-gb+f2", "en-gb-x-rp+m3", "en-us+f4", "en-us+m7"),
@@ -78,6 +89,49 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "cero ocho cero cero uno": "08001", "uno dos tres cuatro cinco seis siete ocho": "12345678",
         "seis uno nueve cinco": "6195", "cinco cinco cuatro tres": "5543",
         "ocho cuatro nueve seis dos": "84962", "tres siete dos nueve uno seis": "372916",
+    },
+    ("en", "option"): {
+        "number two": "2", "the first one": "1", "three": "3", "the second": "2",
+        "the last one": "last", "no the other one": "other", "none of them": "none",
+        "that's the third one": "3", "laura sanz": "laura sanz",
+    },
+    ("es", "option"): {
+        "el segundo": "2", "la primera": "1", "número tres": "3", "el dos": "2",
+        "la última": "last", "no la otra": "other", "ninguna": "none",
+        "es el tercero": "3", "ana ruiz": "ana ruiz",
+    },
+    ("en", "spelling"): {
+        "s m i t h": "smith", "r u i z": "ruiz", "c l a r k": "clark", "w a l s h": "walsh",
+        "golf romeo echo yankee": "grey", "b e double n e double t": "bennett",
+    },
+    ("es", "spelling"): {
+        "erre u i zeta": "ruiz", "ge i ele": "gil", "ese a ene zeta": "sanz",
+        "eme o ele i ene a": "molina", "madrid oviedo roma antonio": "mora", "ce a ene o": "cano",
+    },
+    ("en", "all_or_choose"): {
+        "pay all of them": "all", "everything": "all", "both": "all", "choose": "choose",
+        "one by one": "choose", "hear them again": "again", "not today": "none",
+        "none of them": "none",
+    },
+    ("es", "all_or_choose"): {
+        "pagar todas": "all", "todo": "all", "las dos": "all", "elegir": "choose",
+        "una por una": "choose", "oírlas otra vez": "again", "hoy no": "none", "ninguna": "none",
+    },
+    ("en", "another_card"): {
+        "another card": "yes", "try again": "yes", "yes": "yes", "a different card": "yes",
+        "yes try another card": "yes", "no": "no", "a person": "no", "no thanks": "no",
+    },
+    ("es", "another_card"): {
+        "otra tarjeta": "yes", "probar otra vez": "yes", "sí": "yes", "con otra tarjeta": "yes",
+        "vale": "yes", "no": "no", "una persona": "no", "no gracias": "no",
+    },
+    ("en", "repeat_or_end"): {
+        "again": "yes", "once more": "yes", "hear it again": "yes", "that's all": "no",
+        "no thank you": "no", "i'm done": "no", "nothing else": "no", "finish": "no",
+    },
+    ("es", "repeat_or_end"): {
+        "otra vez": "yes", "una vez más": "yes", "oírlo otra vez": "yes", "eso es todo": "no",
+        "nada más": "no", "no gracias": "no", "terminar": "no", "muchas gracias": "no",
     },
 }  # fmt: skip
 """what is said → what it means"""
@@ -199,7 +253,8 @@ async def cases(half: int) -> list[Case]:
         Case(language, question, said, None, sound)
         for language in VOICES
         for question in QUESTIONS
-        for said, sound in noises.items()
+        for place, (said, sound) in enumerate(noises.items())
+        if question not in BRIEFLY or place % 3 == 1
     ]
 
 
@@ -216,6 +271,8 @@ def _spoken(half: int) -> Iterator[tuple[str, str, str | None, Utterance]]:
             for words, meaning in _answers(language, question):
                 yield language, question, meaning, Utterance(words, *next(manner))
             others = [*ELSE[language][half], *(FILLERS[language] if question == "name" else ())]
+            if question in BRIEFLY:
+                others = others[BRIEFLY.index(question) % 2 :: 2]
             for words in others:
                 yield language, question, None, Utterance(words, *next(manner))
 
@@ -229,6 +286,38 @@ def _answers(language: str, question: str) -> list[tuple[str, str]]:
 def _told(utterance: Utterance) -> str:
     noise = "" if utterance.noise_db is None else f", {utterance.noise_db:.0f} dB"
     return f"{utterance.words} ({utterance.voice} at {utterance.rate}{noise})"
+
+
+CROWDS = (
+    (
+        ("en-us+f5", "we have been waiting for the plumber since nine in the morning"),
+        ("en-gb+m1", "if you see my sister tell her that the keys are with the neighbours"),
+        ("es+m8", "dicen que va a llover todo el fin de semana en la costa"),
+    ),
+    (
+        ("en-gb-x-rp+Andrea", "the soup needs a little more salt and perhaps some pepper"),
+        ("es-419+Andrea", "los niños quieren ir al cine pero no quedan entradas"),
+        ("en-us+m8", "he drove all the way to the coast only to find the beach was closed"),
+        ("es+f5", "ayer compramos una mesa nueva para el comedor de mis padres"),
+    ),
+)
+"""who talk at once behind a caller, and what: nobody and nothing of lab/speaking.py, whose babble
+the thresholds were tuned on"""
+
+
+async def talking_at_once(seconds: float) -> list[bytes]:
+    """Several people talking at once, as loud as the babble that a scenario can ask for."""
+    said = [
+        [Utterance(words, voice_file(voice) or voice) for voice, words in one] for one in CROWDS
+    ]
+    made = await synthesise(each for one in said for each in one)
+    length = round(seconds * RATE)
+    mixed = (np.sum([_again(made[each].samples, length) for each in one], axis=0) for one in said)
+    return [_samples(mix * (CROWD_LEVEL / np.sqrt(np.mean(mix**2)))) for mix in mixed]
+
+
+def _again(samples: npt.NDArray[np.int16], length: int) -> npt.NDArray[np.float64]:
+    return np.resize(samples, length).astype(np.float64)
 
 
 async def _noises(half: int) -> dict[str, bytes]:
