@@ -176,14 +176,13 @@ def _speaker(name: str, rng: Dice) -> str:
         f"flutter {rng.randint(0, 9)}",
         f"roughness {rng.randint(0, 6)}",
         f"voicing {rng.randint(20, 170)}",
-        f"consonants {rng.randint(30, 150)} {rng.randint(30, 150)}",
+        f"consonants {rng.randint(10, 150)} {rng.randint(10, 150)}",
         *_formants(size, rng),
     ]
     if rng.come_up(0.2):
         lines.append(f"klatt {rng.randint(1, 4)}")
-    if rng.come_up(0.45):
-        tones = ((hertz, rng.randint(10, 255)) for hertz in (100, 600, 1200, 2000, 3000))
-        lines.append("tone " + " ".join(f"{hertz} {loud}" for hertz, loud in tones))
+    if rng.come_up(0.6):
+        lines.append("tone " + " ".join(f"{hertz} {loud}" for hertz, loud in _tone(rng)))
     if rng.come_up(0.3):
         lines.append(f"intonation {rng.randint(1, 10)}")
     if rng.come_up(0.3):
@@ -207,3 +206,12 @@ def _formants(size: float, rng: Dice) -> Iterable[str]:
         if not low and rng.come_up(0.12):
             frequency, height = rng.choice(((9, 9), (250, 60), (frequency, 0)))
         yield f"formant {number} {frequency:.0f} {height} {rng.randint(60, 190)}"
+
+
+def _tone(rng: Dice) -> Iterable[tuple[int, int]]:
+    """How loud each region is, in Hz and of 255; the higher the weaker in a muffled voice."""
+    hertz = (100, 600, 1200, 2000, 3000)
+    if rng.come_up(0.5):
+        return [(each, rng.randint(10, 255)) for each in hertz]
+    falling = rng.uniform(0.35, 0.95)
+    return [(each, round(255 * falling**place)) for place, each in enumerate(hertz)]

@@ -13,6 +13,7 @@ from grammars.build.debian import Tools
 from grammars.build.kaldi import forward, self_loop
 from grammars.build.lexicon import Lexicon
 from grammars.build.phones import NOISE, SILENCE, Sounds
+from grammars.build.sentences import ALL_DIGITS
 from grammars.build.vocabulary import UNKNOWN
 
 # Costs, in negative natural logarithms.
@@ -38,6 +39,8 @@ class Costs:
     garbage: Garbage = field(default_factory=Garbage)
     # Of every word: below nothing it makes up for what a grammar takes for each word.
     word: float = -2.0
+    # Of a digit: in long rows one more or less is soon made up or left out.
+    digit: float = -2.0
     # How much of how long each sound usually lasts counts.
     lasting: float = 0.5
 
@@ -77,7 +80,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     symbols = _Symbols(sounds)
     symbols.words = {word: n for n, word in enumerate((*sorted(lexicon), UNKNOWN), 1)}
-    spelled = _determinised(_lexicon(lexicon, symbols, costs.word))
+    spelled = _determinised(_lexicon(lexicon, symbols, costs))
     _add_garbage(spelled, symbols, costs.garbage)
     hcl = _Transitions(spelled, symbols, stay, costs).graph()
     hcl.arcsort(sort_type="olabel")
@@ -138,7 +141,7 @@ def _arc(graph: fst.VectorFst, source: int, sound: int, word: int, cost: float, 
     graph.add_arc(source, fst.Arc(sound, word, fst.Weight("tropical", cost), to))
 
 
-def _lexicon(lexicon: Lexicon, symbols: _Symbols, each: float) -> fst.VectorFst:
+def _lexicon(lexicon: Lexicon, symbols: _Symbols, costs: Costs) -> fst.VectorFst:
     """Any words in a row, each followed by a pause or none."""
     graph = fst.VectorFst()
     start, loop, pause, paused = (graph.add_state() for _ in range(4))
@@ -155,11 +158,12 @@ def _lexicon(lexicon: Lexicon, symbols: _Symbols, each: float) -> fst.VectorFst:
         if mark:
             labels.append(symbols.mark(mark + 1))
         source, output = loop, symbols.words[word]
+        whole = PAUSE + cost + (costs.digit if word in ALL_DIGITS else costs.word)
         for place, label in enumerate(labels):
             at_end = place == len(labels) - 1
             if at_end:
-                _arc(graph, source, label, output, PAUSE + each + cost, loop)
-                _arc(graph, source, label, output, PAUSE + each + cost, pause)
+                _arc(graph, source, label, output, whole, loop)
+                _arc(graph, source, label, output, whole, pause)
             else:
                 to = graph.add_state()
                 _arc(graph, source, label, output, 0.0, to)
@@ -216,6 +220,7 @@ class _Place(NamedTuple):
     state: int
     sound: int  # 0 when not by a sound
     unknown: bool
+    just_begun: bool = False  # the sound must last another frame
 
 
 class _Transitions:
@@ -232,6 +237,7 @@ class _Transitions:
         self._staying = [-costs.lasting * math.log(chance) for chance in stay]
         self._leaving = [-costs.lasting * math.log(1 - chance) for chance in stay]
         self._sounds, self._unknown = len(symbols.sounds.names), symbols.words[UNKNOWN]
+        self._long = {symbols.sound(name) for name in symbols.sounds.long}
         self._graph = fst.VectorFst()
         self._made: dict[_Place, int] = {}
         self._waiting: list[_Place] = []
@@ -244,7 +250,10 @@ class _Transitions:
             new = self._made[place]
             if place.sound:
                 cost = self._staying[place.sound - 1] + self._extra(place.unknown)
-                _arc(self._graph, new, self_loop(place.sound - 1), EPSILON, cost, new)
+                to = self._state(place._replace(just_begun=False))
+                _arc(self._graph, new, self_loop(place.sound - 1), EPSILON, cost, to)
+            if place.just_begun:
+                continue
             final = self._spelled.final(place.state)
             if final != fst.Weight.zero("tropical"):
                 self._graph.set_final(new, final)
@@ -261,7 +270,8 @@ class _Transitions:
         elif arc.ilabel > self._sounds:
             to, label = _Place(arc.nextstate, 0, inside), self._sounds + arc.ilabel
         else:
-            to, label = _Place(arc.nextstate, arc.ilabel, inside), forward(arc.ilabel - 1)
+            begun = arc.ilabel in self._long and not inside
+            to, label = _Place(arc.nextstate, arc.ilabel, inside, begun), forward(arc.ilabel - 1)
             cost += self._extra(inside)
         _arc(self._graph, new, label, arc.olabel, cost, self._state(to))
 

@@ -18,6 +18,8 @@ class Sounds:
     """The sounds of a language, silence and noise first."""
 
     names: tuple[str, ...]
+    # Those that last two output frames or more: a shorter one is noise beside a word.
+    long: frozenset[str]
     from_ipa: Mapping[str, tuple[str, ...]]
 
     def number(self, name: str) -> int:
@@ -47,16 +49,18 @@ def _table(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return table
 
 
-def _sounds(own: str, others: Iterable[str]) -> Sounds:
+def _sounds(own: str, long: str, others: Iterable[str]) -> Sounds:
     names = own.split()
     table = {name: (name,) for name in names} | _table(others)
-    return Sounds((SILENCE, NOISE, *names), table)
+    return Sounds((SILENCE, NOISE, *names), frozenset(long.split()), table)
 
 
 _TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 SOUNDS: Mapping[str, Sounds] = {
-    language: _sounds(_TABLES[language]["sounds"], _TABLES[language]["others"])
+    language: _sounds(
+        _TABLES[language]["sounds"], _TABLES[language]["long"], _TABLES[language]["others"]
+    )
     for language in ("en", "es")
 }
 

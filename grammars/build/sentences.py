@@ -12,6 +12,7 @@ DIGITS = {
     "en": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     "es": ("cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"),
 }
+ALL_DIGITS = frozenset((*DIGITS["en"], *DIGITS["es"], "oh", "nought"))
 TWICE = {"en": ("double", "triple"), "es": ("doble", "triple")}
 OPENINGS = {
     "en": (
@@ -80,7 +81,7 @@ class Callers:
             self._full_name: 32,
             self._single_name: 6,
             self._general: 8,
-            self._answer: 18,
+            self._answer: 20,
             self._spelling: 8,
             self._company: 3,
             self._talk: 3,
@@ -103,10 +104,13 @@ class Callers:
         rng, digits, twice = self._rng, DIGITS[self._language], TWICE[self._language]
         words: list[str] = []
         for _ in range(rng.choice((1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10))):
+            if words and rng.come_up(0.12):
+                words.append(words[-1])  # two alike in a row are the hardest to hear
+                continue
             if rng.come_up(0.08):
                 words.append(rng.choice(twice))
             word = rng.choice(digits)
-            words.append("oh" if word == "zero" and rng.come_up(0.4) else word)
+            words.append("oh" if word == "zero" and rng.come_up(0.5) else word)
         return Line(self._said(words, rng.choice((0.0, 0.1, 0.3, 0.8))))
 
     def _number(self) -> Line:
@@ -156,7 +160,7 @@ class Callers:
     def _answer(self) -> Line:
         """An answer that a grammar has, rather a short one."""
         kinds = sorted(self._vocabulary.answers)
-        kind = "yes_no" if self._rng.come_up(0.35) else self._rng.choice(kinds)
+        kind = "yes_no" if self._rng.come_up(0.45) else self._rng.choice(kinds)
         answers = self._vocabulary.answers[kind]
         two = (self._rng.choice(answers), self._rng.choice(answers))
         return Line(self._said(min(two, key=len).split(), 0.05))

@@ -49,7 +49,7 @@ class Recipe:
 
 
 MODEL = "am/final.mdl"
-RECIPES = {"en": Recipe(), "es": Recipe()}
+RECIPES = {"en": Recipe(costs=Costs(digit=-4.0)), "es": Recipe()}
 
 
 def build(

@@ -79,6 +79,13 @@ def telephone_band(wave: Wave, rng: np.random.Generator) -> Wave:
     return np.asarray(signal.lfilter((1.0, tilt), (1.0,), signal.sosfilt(band, wave)), np.float32)
 
 
+def muffled(wave: Wave, rng: np.random.Generator) -> Wave:
+    """As through cloth, or with a mouth beside the telephone: what is high is weak."""
+    corner = rng.uniform(700, 2500)
+    low = signal.butter(1, corner, "low", fs=RATE_HZ, output="sos")
+    return np.asarray(signal.sosfilt(low, wave), np.float32)
+
+
 def _band(low: float, high: float) -> NDArray[np.float64]:
     return _rounded_band(round(low / 10) * 10, round(high / 50) * 50)
 

@@ -31,7 +31,7 @@ _ANY_DAY = dt.date(2000, 1, 1)
 class Strictness:
     """Where the border lies; measured for each model (tests/speech/utterances.py)."""
 
-    worse: float = 2.0
+    worse: float = 3.5
     """how much less the narrow guess may fit than the wide one, however short it is"""
     worse_a_second: float = 2.3
     """and for each second of speech besides"""
@@ -41,6 +41,8 @@ class Strictness:
     """how much less a name at hand may fit than other words, and still be thought of"""
     in_two_minds: float = 1.9
     """an answer is not taken if one of another meaning fits nearly as well: no yes for a no"""
+    last_word: float = 2.0
+    """how much better a number must fit with its last word, which may be the noise of the line"""
     longest_second_a_word: float = 1.6
     """nobody says a word of ours so slowly"""
     voiced_seconds: float = 0.08
@@ -50,9 +52,11 @@ class Strictness:
     better_a_second: float = 8.5
     """how much better a name must fit than sounds that are no words, for each loud second"""
     answer_better_a_second: float = 6.5
-    """the same of an answer: several voices at once reach 6.1, answers in noise begin at 7.3"""
-    command_better_a_second: float = 10.5
-    """and of a command, which may be any of so many sentences: voices reach 9.9, commands 11.8"""
+    """the same of an answer: spellings in noise begin at 6.6"""
+    number_better_a_second: float = 10.0
+    """of a number, whose words are so many and so alike: numbers in noise begin at 11"""
+    command_better_a_second: float = 11.0
+    """and of a command, which may be any of so many sentences"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def judge(
         return _name(expecting, grammars, evidence, today, strictness)
     # Of what is too short for a number, "zero zero" is a command, and "window" is not "one oh".
     order = grammars[::-1] if expecting.shortest else grammars
-    likely = list(_sentences(order, evidence, today, strictness))
+    likely = _likely(expecting, order, evidence, today, strictness)
     if not likely:
         return Unheard.UNCLEAR
     guess, heard = likely[0]
@@ -94,6 +98,27 @@ def judge(
     if heard.grammar == expecting.grammar and len(heard.meaning) < expecting.shortest:
         return Unheard.UNCLEAR
     return heard if _fits(guess, evidence, strictness, heard.grammar) else Unheard.UNCLEAR
+
+
+def _likely(
+    expecting: Expecting,
+    grammars: Sequence[Grammar],
+    evidence: Evidence,
+    today: dt.date,
+    strictness: Strictness,
+) -> list[tuple[Guess, Heard]]:
+    """The guesses that are whole sentences, likeliest first; a number without a doubtful end."""
+    likely = list(_sentences(grammars, evidence, today, strictness))
+    for place, (guess, heard) in enumerate(likely[1:], start=1):
+        best, taken = likely[0]
+        if (
+            taken.grammar == heard.grammar == DIGITS
+            and guess.words == best.words.rpartition(" ")[0]
+            and best.score - guess.score < strictness.last_word
+            and len(heard.meaning) >= expecting.shortest
+        ):
+            return [likely[place], *likely[:place], *likely[place + 1 :]]
+    return likely
 
 
 def _in_two_minds(likely: Sequence[tuple[Guess, Heard]], strictness: Strictness) -> bool:
@@ -172,9 +197,10 @@ def _fits(guess: Guess, evidence: Evidence, strictness: Strictness, grammar: str
     loud = evidence.voicing.loud_seconds if evidence.voicing else evidence.seconds
     if loud > len(guess.words.split()) * strictness.longest_second_a_word:
         return False
-    better = strictness.answer_better_a_second
-    if grammar == COMMAND:
-        better = strictness.command_better_a_second
+    better = {
+        COMMAND: strictness.command_better_a_second,
+        DIGITS: strictness.number_better_a_second,
+    }.get(grammar, strictness.answer_better_a_second)
     if not _is_no_babble(guess, evidence, better):
         return False
     if not evidence.wide:
@@ -196,7 +222,7 @@ def _name(
     if known and known[0].score > max((guess.score for guess in evidence.narrow), default=-inf):
         return _heard_name(known, evidence, strictness)
     commands_first = grammars[::-1]  # "zero zero" is no number here
-    for guess, heard in _sentences(commands_first, evidence, today, strictness):
+    for guess, heard in _likely(expecting, commands_first, evidence, today, strictness):
         is_long = 0 < expecting.shortest <= len(heard.meaning)
         is_number = is_long and guess.score >= best_named
         is_answer = (heard.grammar == COMMAND or is_number) and _is_no_babble(

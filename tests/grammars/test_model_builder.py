@@ -59,7 +59,7 @@ def test_an_invented_speaker_is_the_same_for_a_seed_and_speaks_at_once(tmp_path:
     engine = Espeak(own_data(tmp_path))
     speaker = tmp_path / "espeak-ng-data/voices/!v/en00"
     written, lengths = [], []
-    for seed in (1, 3, 1):
+    for seed in (1, 6, 1):
         engine.invent("en00", Dice(seed))
         written.append(speaker.read_text())
         lengths.append(engine.say("four two", Tone("en-us+en00")).wave.size)
