@@ -47,6 +47,15 @@ def tree() -> Tree:
         return ensure_tree(progress)
 
 
+@pytest.fixture(scope="module")
+def machine_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the modules that use this, one runs at a time: calls are timed, and decoding is heavy."""
+    shared = tmp_path_factory.getbasetemp().parent  # by all workers of a run
+    with (shared / "machine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # pytest-timeout ends what waits too long
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres(tree: Tree) -> Iterator[DatabaseInfo]:
     """A server for the whole run; its database `saldo` has our schema and is copied for tests."""

@@ -18,7 +18,11 @@ from ivr.settings import PROJECT
 from tests.e2e.all_at_once import goes_as_written, no_card_number_is_left, play_all
 from tests.e2e.conftest import a_lab
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("machine_to_itself"),
+]
 
 FILES = sorted((PROJECT / "tests/scenarios/card_by_voice").glob("*.yaml"))
 BY_VOICE = {

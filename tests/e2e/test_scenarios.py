@@ -11,7 +11,11 @@ from ivr.lab.scenario_report import Report
 from ivr.settings import PROJECT
 from tests.e2e.all_at_once import goes_as_written, no_card_number_is_left, play_all
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("machine_to_itself"),
+]
 
 FILES = sorted((PROJECT / "tests/scenarios").glob("*.yaml"))
 AT_ONCE = 10

@@ -21,6 +21,10 @@ BATCH_SECONDS = 0.1
 LOUD = 3000
 
 
+NO_WORDS = Guess(UNKNOWN, -100.0)
+"""how little sounds that are no words fit what is said"""
+
+
 def quiet(seconds: float, level: int = 8) -> bytes:
     """A line on which nobody speaks."""
     return noise(seconds, level)
@@ -87,7 +91,8 @@ class BeepModel:
     def recogniser(self, sentences: Sequence[str] | None, guesses: int) -> BeepRecogniser:
         self.told.append(None if sentences is None else list(sentences))
         assert sentences is None or UNKNOWN in sentences
-        return BeepRecogniser(self.said, self.guesses)
+        no_words = sentences == [UNKNOWN]
+        return BeepRecogniser(self.said, [NO_WORDS] if no_words else self.guesses)
 
 
 class TapedVoice:
