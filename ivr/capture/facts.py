@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +13,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ivr.capture.guard import Facts, LogFile, Subscriber
+from ivr.capture.doctor.running import LogFile, Standing, Subscriber
+from ivr.capture.guard import Facts
 
 ANSWER_SECONDS = 3.0
 SETTLED_SECONDS = 5.0
@@ -20,6 +22,7 @@ SETTLED_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 10.0
 """less than the PBX's 15 s, or a request meets the close"""
 NOT_FOUND = 404
+RUNNING = "Running"
 
 READS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "info": ("/asterisk/info", ("only",)),
@@ -27,6 +30,7 @@ READS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "applications": ("/applications", ()),
     "channels": ("/channels", ()),
     "bridges": ("/bridges", ()),
+    "modules": ("/asterisk/modules", ()),
     "variable": ("/channels/{channelId}/variable", ("variable",)),
 }
 """What is asked, all by GET: path and parameters by the PBX's own names (`/ari/api-docs`)."""
@@ -72,7 +76,7 @@ class FactReader:
 
     async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
         """How things are for this channel and for our own ears on it. Raises FactsMissing."""
-        try:
+        with _understood():
             settled, applications, channels, bridges, *recorded = await asyncio.gather(
                 self._settle(),
                 self._ask("applications"),
@@ -92,10 +96,23 @@ class FactReader:
                 recorded_to=next(filter(None, recorded), ""),
                 ears=frozenset(ears),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise FactsMissing(f"the PBX answered in an unknown way ({error!r})") from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise FactsMissing(f"the PBX did not answer ({type(error).__name__})") from None
+
+    async def standing(self) -> Standing:
+        """How things are whatever call is running. Raises FactsMissing."""
+        with _understood():
+            settled, applications, modules = await asyncio.gather(
+                self._settle(), self._ask("applications"), self._ask("modules")
+            )
+            return Standing(
+                version=settled.version,
+                logs=settled.logs,
+                subscribers=tuple(_subscriber(body) for body in applications),
+                modules=frozenset(
+                    str(body["name"]).removesuffix(".so")
+                    for body in modules
+                    if str(body["status"]) == RUNNING
+                ),
+            )
 
     async def _recorded_to(self, channel_id: str) -> str:
         variable = await self._ask("variable", channel_id, variable="MIXMONITOR_FILENAME")
@@ -119,6 +136,17 @@ class FactReader:
                 return None
             response.raise_for_status()
             return json.loads(await response.text())
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    """Whatever is no answer, or none that Asterisk would give, is a fact that is missing."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise FactsMissing(f"the PBX answered in an unknown way ({error!r})") from None
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise FactsMissing(f"the PBX did not answer ({type(error).__name__})") from None
 
 
 def _subscriber(body: Mapping[str, Any]) -> Subscriber:

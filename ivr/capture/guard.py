@@ -21,31 +21,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-OLDEST_PATCHED = {20: (20, 20, 1), 21: (21, 12, 3), 22: (22, 10, 1), 23: (23, 4, 1)}
-"""The releases of 25 June 2026 that close twenty advisories, some of them in ARI itself."""
-OLDEST = (22, 10, 1)
-LEAKING_LEVELS = frozenset({"DTMF", "DEBUG", "TRACE", "*"})
-EVERY_CHANNEL = "__AST_CHANNEL_ALL_TOPIC"
+from ivr.capture.doctor import running
+from ivr.capture.doctor.finding import Finding, Grade
+from ivr.capture.doctor.running import EVERY_CHANNEL, LogFile, Subscriber
+
 EVERY_ENDPOINT = "__AST_ENDPOINT_ALL_TOPIC"
 SPIES = frozenset({"chanspy", "extenspy"})
 """applications of the dial plan, in lower case, that hear other channels"""
-
-
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """One destination of the PBX's log."""
-
-    name: str
-    levels: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    """A Stasis application and what it is subscribed to."""
-
-    name: str
-    channels: frozenset[str]
-    endpoints: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +57,9 @@ def doubts(facts: Facts) -> list[str]:
     Each is one sentence for the log that says what to change.
     """
     return [
-        *_version(facts.version),
-        *_logs(facts.logs),
+        *_told(running.version(facts.version)),
+        *_told(running.logs(facts.logs)),
+        *_told(running.subscribers(facts.subscribers)),
         *_subscribers(facts),
         *_listeners(facts),
     ]
@@ -87,26 +70,9 @@ def doubts_of_voice(facts: Facts) -> list[str]:
     return [*_spies(facts), *_ears(facts)]
 
 
-def _version(version: str) -> Iterator[str]:
-    numbers = _numbers(version)
-    if numbers is None or numbers < OLDEST_PATCHED.get(numbers[0], OLDEST) or numbers < OLDEST:
-        yield (
-            f"Asterisk {version or 'of unknown version'} has known holes: "
-            "install 22.10.1 (23.4.1) or later"
-        )
-
-
-def _numbers(version: str) -> tuple[int, ...] | None:
-    """(22, 10, 1) of "22.10.1+dfsg"; None for what is no plain release, such as "GIT-master"."""
-    plain = version.partition("+")[0].partition("~")[0].partition("-")[0].split(".")
-    return tuple(map(int, plain)) if all(part.isdecimal() for part in plain) else None
-
-
-def _logs(logs: Iterable[LogFile]) -> Iterator[str]:
-    for log in logs:
-        if leaking := log.levels & LEAKING_LEVELS:
-            levels = ", ".join(sorted(leaking)).lower()
-            yield f"the PBX log {log.name or 'console'} takes {levels}: remove it in logger.conf"
+def _told(findings: Iterable[Finding]) -> Iterator[str]:
+    """Whatever is not plainly ok is a doubt, a warning too."""
+    return (f"{one.found}: {one.change}" for one in findings if one.grade is not Grade.OK)
 
 
 def _subscribers(facts: Facts) -> Iterator[str]:
@@ -114,8 +80,8 @@ def _subscribers(facts: Facts) -> Iterator[str]:
     heard_at = {EVERY_ENDPOINT, endpoint, endpoint.partition("/")[0]} - {""}
     for app in facts.subscribers:
         if EVERY_CHANNEL in app.channels:
-            yield f"application {app.name} is subscribed to all channels: disconnect it"
-        elif heard := app.endpoints & heard_at:
+            continue  # told already
+        if heard := app.endpoints & heard_at:
             yield f"application {app.name} is subscribed to endpoint {min(heard)}: unsubscribe it"
         elif app.name != facts.own_app and facts.channel_id in app.channels:
             yield f"application {app.name} is subscribed to the caller's channel: unsubscribe it"

@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 
 from ivr.billing.captures import CaptureOutcome, CaptureRequest
 from ivr.billing.errors import LedgerUnavailable
+from ivr.capture.doctor.running import LogFile, Subscriber
 from ivr.capture.facts import FactsMissing
-from ivr.capture.guard import Facts, LogFile, Subscriber
+from ivr.capture.guard import Facts
 from ivr.dialogue.endings import LineError
 from ivr.gateways.test_cards import APPROVING
 from ivr.speech.catalogue import Catalogue

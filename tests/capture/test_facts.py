@@ -8,8 +8,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ivr.capture import facts as facts_module
+from ivr.capture.doctor.running import EVERY_CHANNEL
 from ivr.capture.facts import FactReader, FactsMissing
-from ivr.capture.guard import EVERY_CHANNEL, doubts, doubts_of_voice
+from ivr.capture.guard import doubts, doubts_of_voice
 from tests.capture.secure_part import CHANNEL
 
 # What Asterisk 22.10.1 answered on a real call, shortened to what the guard reads.

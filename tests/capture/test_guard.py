@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
+from ivr.capture.doctor.running import EVERY_CHANNEL, LogFile, Subscriber
 from ivr.capture.guard import (
-    EVERY_CHANNEL,
     EVERY_ENDPOINT,
-    LogFile,
-    Subscriber,
     doubts,
     doubts_of_voice,
 )
