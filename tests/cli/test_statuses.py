@@ -17,7 +17,7 @@ from tests.cli.terminal import NOBODY, Typed, every_command
 
 SCENARIO = str(PROJECT / "tests/scenarios/silence.yaml")
 WITH_SETTINGS = (
-    *("serve", "capture", "demo", "lab up", "import x.csv", "db migrate"),
+    *("serve", "capture", "doctor", "demo", "lab up", "import x.csv", "db migrate"),
     *("prompts build", "speech test"),
 )
 
