@@ -50,7 +50,7 @@ def tree() -> Tree:
 
 @pytest.fixture(scope="module")
 def machine_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Of the modules that use this, one runs at a time: dozens of calls, and they are timed."""
+    """Of the modules that use this, one runs at a time: calls are timed, and decoding is heavy."""
     shared = tmp_path_factory.getbasetemp().parent  # by all workers of a run
     with (shared / "machine.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # pytest-timeout ends what waits too long
@@ -108,15 +108,15 @@ async def _with(url: str, work: Callable[[Database], Awaitable[object]]) -> None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest first: whole calls mostly wait, and the rest fills the gaps.
+    """Whole calls first: they mostly wait, and the rest fills the gaps.
 
-    Modules that want the machine to themselves are apart, or their workers would wait.
+    Modules that want the machine to themselves come one after the other, or workers would wait.
     """
-    items.sort(key=_longest_first)
+    items.sort(key=_whole_calls_first)
 
 
-def _longest_first(item: pytest.Item) -> int:
-    places = {"test_scenarios": 0, "test_answers_and": 1, "test_spoken": 3, "test_card_by_voice": 4}
-    if "tests/e2e/" not in item.nodeid and "test_answers_and" not in item.nodeid:
-        return 5
-    return next((place for name, place in places.items() if name in item.nodeid), 2)
+def _whole_calls_first(item: pytest.Item) -> int:
+    if "tests/e2e/" not in item.nodeid:
+        return 4
+    alone = {"test_scenarios": 0, "test_spoken": 2, "test_card_by_voice": 3}
+    return next((place for name, place in alone.items() if name in item.nodeid), 1)

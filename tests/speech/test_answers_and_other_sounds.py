@@ -24,7 +24,8 @@ from ivr.speech.recogniser import VoskModel
 from tests.fakes.ears import RATE, TapedVoice, quiet
 from tests.speech.utterances import HELD_OUT, QUESTIONS, VOICES, Case, cases, talking_at_once
 
-pytestmark = pytest.mark.timeout(600)  # several hundred utterances are spoken and heard first
+# Several hundred utterances are spoken and heard first.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("machine_to_itself")]
 TODAY = dt.date(2026, 11, 25)
 AFTER_SECONDS = 8.0
 """of quiet, longer than any patience"""
