@@ -58,7 +58,7 @@ def ears(settings: Settings, shipped: Path = SHIPPED) -> Ears | None:
             continue
         if language not in known:
             raise SettingsError(f"There are no grammars in {GRAMMARS}/{language}.")
-        folder = shipped / language if named == OURS else Path(named).expanduser()
+        folder = model_folder(language, named, shipped)
         setting = f"[speech] models.{language}"
         prove(folder, setting)
         model = VoskModel(folder, setting)
@@ -66,6 +66,11 @@ def ears(settings: Settings, shipped: Path = SHIPPED) -> Ears | None:
         check(language, tongue, strictly=named == OURS)
         tongues[language] = tongue
     return Ears(tongues, callers=settings.speech.callers) if tongues else None
+
+
+def model_folder(language: str, named: str, shipped: Path = SHIPPED) -> Path:
+    """Where the model lies that [speech] models names for a language."""
+    return shipped / language if named == OURS else Path(named).expanduser()
 
 
 def is_shipped(named: str) -> bool:

@@ -20,6 +20,7 @@ PR_SET_DUMPABLE = 4
 MCL_CURRENT_FUTURE_ONFAULT = 7
 """everything, now and later, as it is first used: thread stacks are not made whole in advance"""
 PRIVATE_FILES = 0o077
+NO_CORE, NO_DEBUGGER, NO_SWAP = "no core dumps", "no debugger", "no swap"
 PARENT_VARIABLE = "SALDO_CAPTURE_PARENT"
 """Set by `saldo serve`, to its own process id, for the child it starts."""
 
@@ -28,14 +29,18 @@ def harden() -> None:
     """Do what this machine allows; what it does not allow is logged once and is no error."""
     os.umask(PRIVATE_FILES)
     asyncio.get_running_loop().set_debug(False)  # debug mode logs what tasks return
-    measures: dict[str, Callable[[], None]] = {
-        "no core dumps": _no_core,
-        "no debugger": lambda: _prctl(PR_SET_DUMPABLE, 0),
-        "no swap": _lock_memory,
-    }
-    missing = [name for name, measure in measures.items() if not _done(measure)]
-    if missing:
+    if missing := not_allowed():
         log.warning("hardening_incomplete", not_allowed=missing)
+
+
+def not_allowed() -> list[str]:
+    """Take every measure for this process; those that this machine does not allow."""
+    measures: dict[str, Callable[[], None]] = {
+        NO_CORE: _no_core,
+        NO_DEBUGGER: lambda: _prctl(PR_SET_DUMPABLE, 0),
+        NO_SWAP: _lock_memory,
+    }
+    return [name for name, measure in measures.items() if not _done(measure)]
 
 
 def die_with_parent() -> bool:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ivr.billing.errors import BillingError
-from ivr.cli import call, capture, db, demo, imports, lab, prompts, serve, speech
+from ivr.cli import call, capture, db, demo, doctor, imports, lab, prompts, serve, speech
 from ivr.cli.options import PLAIN
 from ivr.lab.errors import LabError
 from ivr.lab.packages_apt import PackagesError
@@ -15,6 +15,7 @@ from ivr.lab.processes import ProcessError
 from ivr.lab.scenario_file import ScenarioError
 from ivr.settings import SettingsError
 from ivr.speech.errors import HearingError, SpeechError
+from ivr.telephony.configuration import ConfigurationError
 from ivr.web.errors import CannotListen
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(capture.capture)
+app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.command()(call.call)
 app.command("import")(imports.import_files)
@@ -37,9 +39,10 @@ app.add_typer(speech.app, name="speech")
 
 USER_ERRORS = (
     *(BillingError, LabError, PackagesError, ProcessError, SettingsError),
-    *(SpeechError, HearingError, CannotListen),
+    *(SpeechError, HearingError, CannotListen, ConfigurationError),
 )
 """Mistakes and states a user can do something about: one line, no traceback."""
+WRONG_USES = (SettingsError, ScenarioError, ConfigurationError)
 DONE, FAILED, USED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -59,7 +62,7 @@ def _status() -> int:
         return INTERRUPTED
     except USER_ERRORS as error:
         print(f"saldo: {error}", file=sys.stderr)
-        return USED_WRONGLY if isinstance(error, (SettingsError, ScenarioError)) else FAILED
+        return USED_WRONGLY if isinstance(error, WRONG_USES) else FAILED
 
 
 def _usage(error: typer.TyperException) -> str:

@@ -118,6 +118,18 @@ class Ami:
                 self._disconnect()
             await asyncio.sleep(pause())
 
+    async def check(self) -> None:
+        """Connect, ask, and leave again, without `run()`.
+
+        Raises:
+            PbxUnreachable, BadCredentials: what is wrong, in one sentence.
+        """
+        try:
+            await self._connect()
+            await self.ping()
+        finally:
+            self._disconnect()
+
     async def ping(self) -> None:
         """Return when the PBX answered.
 

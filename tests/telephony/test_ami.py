@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from ivr.telephony import ami as module
 from ivr.telephony.ami import Ami
-from ivr.telephony.errors import PbxUnreachable, Refused
+from ivr.telephony.errors import BadCredentials, PbxUnreachable, Refused
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 ACCEPTED = "Response: Success\r\nActionID: {id}\r\nMessage: Authentication accepted\r\n\r\n"
@@ -240,3 +240,18 @@ async def test_a_line_break_cannot_smuggle_an_action_in(peer: Peer, queue: str) 
 def test_a_line_break_in_the_secret_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="line break"):
         Ami("127.0.0.1", 5038, "saldo", "a\r\nAction: Originate")
+
+
+async def test_a_check_logs_in_asks_and_leaves_again(peer: Peer) -> None:
+    await Ami("127.0.0.1", peer.port, "saldo", "s3").check()
+    assert [action["Action"] for action in peer.actions] == ["Login", "Ping"]
+
+
+async def test_a_check_tells_a_wrong_secret_from_a_pbx_that_is_away(
+    peer: Peer, unused_tcp_port: int
+) -> None:
+    peer.answers["Login"] = REJECTED
+    with pytest.raises(BadCredentials):
+        await Ami("127.0.0.1", peer.port, "saldo", "wrong").check()
+    with pytest.raises(PbxUnreachable):
+        await Ami("127.0.0.1", unused_tcp_port, "saldo", "s3").check()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from ivr.capture.doctor import calls, let_in, written_down
+from ivr.capture.doctor.certificates import certificates
 from ivr.capture.doctor.finding import Check, Finding, Problem, unseen
 from ivr.telephony.configuration import (
     Configuration,
@@ -27,8 +29,9 @@ MAY_BE_MISSING = frozenset({"hep.conf"})
 """without the file it is off"""
 
 
-def rules(ours: Collection[str]) -> Mapping[str, tuple[Rule, ...]]:
+def rules(ours: Collection[str], now: datetime) -> Mapping[str, tuple[Rule, ...]]:
     """The checks of each file; `ours` are the users of ARI that saldo has."""
+    ending = partial(certificates, now=now)
     return {
         "logger.conf": (written_down.log_levels, written_down.log_verbose),
         "asterisk.conf": (
@@ -42,7 +45,7 @@ def rules(ours: Collection[str]) -> Mapping[str, tuple[Rule, ...]]:
         "manager.conf": (
             *(let_in.manager_rights, let_in.manager_events, let_in.manager_acl),
             *(let_in.manager_bind, let_in.manager_web, let_in.manager_secrets),
-            written_down.manager_variables,
+            *(written_down.manager_variables, ending),
         ),
         "ari.conf": (
             *(let_in.ari_passwords, let_in.ari_plain, let_in.ari_acl),
@@ -51,11 +54,11 @@ def rules(ours: Collection[str]) -> Mapping[str, tuple[Rule, ...]]:
         ),
         "http.conf": (
             *(let_in.http_bind, let_in.http_tls, let_in.http_pages),
-            *(let_in.http_sessions, let_in.media_acl),
+            *(let_in.http_sessions, let_in.media_acl, ending),
         ),
         "pjsip.conf": (
             *(written_down.sip_log, calls.keys_in_signalling, calls.direct_media),
-            *(calls.strangers, calls.trunk_encryption, calls.transfers),
+            *(calls.strangers, calls.trunk_encryption, calls.transfers, ending),
         ),
         "features.conf": (calls.key_features,),
         "extensions.conf": (
@@ -66,7 +69,7 @@ def rules(ours: Collection[str]) -> Mapping[str, tuple[Rule, ...]]:
     }
 
 
-def look_through(folder: Path, ours: Collection[str]) -> list[Finding]:
+def look_through(folder: Path, ours: Collection[str], now: datetime | None = None) -> list[Finding]:
     """Every finding about the files of this folder; what cannot be read is never ok.
 
     Raises:
@@ -76,7 +79,8 @@ def look_through(folder: Path, ours: Collection[str]) -> list[Finding]:
         raise ConfigurationMissing(
             f"there is no asterisk.conf in {folder}: name the PBX's configuration folder"
         )
-    found = (_looked_at(folder, name, checks) for name, checks in rules(ours).items())
+    checked = rules(ours, now or datetime.now(UTC))
+    found = (_looked_at(folder, name, checks) for name, checks in checked.items())
     return list(chain.from_iterable(found))
 
 

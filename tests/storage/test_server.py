@@ -1,0 +1,32 @@
+"""What the server says of itself, as `saldo doctor` asks it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ivr.billing.errors import LedgerUnavailable
+from ivr.capture.doctor.finding import Grade
+from ivr.capture.doctor.ledger import SETTINGS, look_at
+from ivr.storage.pool import Database
+from ivr.storage.server import server
+
+
+async def test_the_server_shows_every_setting_that_the_doctor_judges(database: Database) -> None:
+    found = await server(database, [*SETTINGS, "no_such_setting"])
+    assert set(found.settings) == set(SETTINGS)
+    assert found.address == ""  # the lab's has a socket only
+    assert abs(found.clock - datetime.now(UTC)) < timedelta(seconds=30)
+
+
+async def test_the_labs_database_writes_no_values_down(database: Database) -> None:
+    found = look_at(await server(database, SETTINGS), datetime.now(UTC), "url")
+    assert {one.grade for one in found} <= {Grade.OK, Grade.WARNING}
+
+
+async def test_a_server_that_is_away_is_told(unused_tcp_port: int) -> None:
+    away = await Database.open(f"postgresql://saldo@127.0.0.1:{unused_tcp_port}/saldo", size=1)
+    with pytest.raises(LedgerUnavailable):
+        await server(away, SETTINGS)
+    await away.close()
