@@ -52,9 +52,9 @@ class Strictness:
     better_a_second: float = 8.5
     """how much better a name must fit than sounds that are no words, for each loud second"""
     answer_better_a_second: float = 6.5
-    """the same of an answer: spellings in noise begin at 6.6"""
+    """the same of an answer; with 7.0 spellings in noise are refused"""
     number_better_a_second: float = 10.0
-    """of a number, whose words are so many and so alike: numbers in noise begin at 11"""
+    """of a number, whose words are so many and so alike; with 15 Spanish ones in noise are refused"""
     command_better_a_second: float = 11.0
     """and of a command, which may be any of so many sentences"""
 
