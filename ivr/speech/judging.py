@@ -54,7 +54,7 @@ class Strictness:
     answer_better_a_second: float = 6.5
     """the same of an answer; with 7.0 spellings in noise are refused"""
     number_better_a_second: float = 10.0
-    """of a number, whose words are so many and so alike; with 15 Spanish ones in noise are refused"""
+    """of a number, whose words are so many; with 15 Spanish ones in noise are refused"""
     command_better_a_second: float = 11.0
     """and of a command, which may be any of so many sentences"""
 
