@@ -44,13 +44,11 @@ _LONGEST_LEGAL = max(map(len, _LEGAL_WORDS))
 _OF_A_LEGAL_FORM = frozenset(word for legal in _LEGAL_WORDS for word in legal)
 _PREFIXES = frozenset(("mc", "o", "d", "l"))  # joined to what follows, wherever they stand
 _LATER_PREFIXES = frozenset(("mac", "fitz"))  # "Mac" alone can be a first name
-LEAD_INS = tuple(
-    tuple(text.split())
-    for text in (
-        "my name is", "the name is", "this is", "it is", "it's", "i am", "i'm", "the company is",
-        "me llamo", "mi nombre es", "soy", "se llama", "la empresa es", "a nombre de", "es",
-    )
+INTRODUCTIONS = (
+    "my name is", "the name is", "this is", "it is", "it's", "i am", "i'm", "the company is",
+    "me llamo", "mi nombre es", "soy", "se llama", "la empresa es", "a nombre de", "es",
 )  # fmt: skip
+"""what people say before a name, in all languages"""
 
 
 def fold(text: str) -> str:
@@ -221,10 +219,10 @@ def heard_forms(text: str) -> tuple[tuple[str, ...], ...]:
 def without_introduction(text: str) -> tuple[str, ...]:
     """The words of a name that was said, without "my name is" and the like before it."""
     words = written_words(text.replace("[unk]", " "))
-    for lead in LEAD_INS:
-        plain = tuple(word.replace("'", "") for word in lead)
-        if words[: len(lead)] == plain and len(words) > len(lead):
-            return words[len(lead) :]
+    for introduction in INTRODUCTIONS:
+        plain = tuple(introduction.replace("'", "").split())
+        if words[: len(plain)] == plain and len(words) > len(plain):
+            return words[len(plain) :]
     return words
 
 

@@ -16,6 +16,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from ivr.billing.names import INTRODUCTIONS
 from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, Expecting
 from ivr.speech.errors import EarsBusyError, GrammarError, ModelError
 from ivr.speech.grammar import UNKNOWN, Grammar, Grammars, one_of
@@ -232,11 +233,15 @@ class Ears:
         return Decoding(self, strictness, meter, narrow, wide, babble, named=named, is_name=is_name)
 
     def _names_heard(self, language: str, names: tuple[str, ...]) -> list[str]:
-        """Those of them whose every word the model knows; made out once for call after call."""
+        """Those of them whose every word the model knows, and what is said before a name.
+
+        Made out once for call after call.
+        """
         before, heard = self._at_hand.get(language, ((), []))
         if before is not names:
             model = self._tongues[language].model
-            heard = [name for name in names if all(map(model.knows, name.split()))]
+            said = (*names, *INTRODUCTIONS) if names else ()
+            heard = [words for words in said if all(map(model.knows, words.split()))]
             self._at_hand[language] = names, heard
         return heard
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from ivr.billing.names import LONGEST_NAME_WORDS, PARTICLES, without_introduction
+from ivr.billing.names import INTRODUCTIONS, LONGEST_NAME_WORDS, PARTICLES, without_introduction
 from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, SPELLING, Expecting, Heard, Unheard
 from ivr.speech.grammar import Grammar
 from ivr.speech.meanings import meaning
@@ -249,8 +249,13 @@ def _known_names(at_hand: Sequence[str], evidence: Evidence, strictness: Strictn
     return [
         guess
         for guess in evidence.named
-        if guess.words in names and _fits(guess, evidence, strictness, NAME)
+        if _introduced(guess.words) & names and _fits(guess, evidence, strictness, NAME)
     ]
+
+
+def _introduced(words: str) -> set[str]:
+    """The names that these words can be: with "my name is" and the like before it, or without."""
+    return {words, *(words.removeprefix(f"{lead} ") for lead in INTRODUCTIONS)}
 
 
 def _heard_name(known: Sequence[Guess], evidence: Evidence, strictness: Strictness) -> Heard:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from ivr.billing.names import INTRODUCTIONS
 from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
 from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue, check, unknown_words
@@ -134,7 +135,7 @@ async def test_names_at_hand_are_listened_for_by_themselves() -> None:
     model = BeepModel("james smith", guesses=guesses, unknown=["xylophone"])
     names = ("james smith", "james xylophone")
     await hear(quiet(1) + words(2) + quiet(3), model, Expecting(NAME, at_hand=names))
-    assert model.told[-1] == ["james smith", UNKNOWN]
+    assert model.told[-1] == ["james smith", *INTRODUCTIONS, UNKNOWN]
 
 
 OFFERED = Expecting("option", among=("James Smith", "Jane Smith", "Hans Ørsted"))

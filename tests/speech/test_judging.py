@@ -122,6 +122,14 @@ def test_a_name_at_hand_wins_over_words_that_fit_a_little_better() -> None:
     )
 
 
+def test_a_name_at_hand_is_known_with_an_introduction_too() -> None:
+    named = [("my name is sophie dodge", 31.0)]
+    wide = [("my name is sophie none", 31.5)]
+    heard = judged(AT_HAND, [(UNKNOWN, 5.0)], wide, babble=10.0, named=named)
+    assert isinstance(heard, Heard)
+    assert heard.meaning == "my name is sophie dodge"
+
+
 def test_a_name_at_hand_that_fits_much_worse_is_only_thought_of() -> None:
     named = [("debra norton", 25.0), ("sophie dodge", 20.0)]
     heard = judged(AT_HAND, [(UNKNOWN, 5.0)], [("devon olson", 31.0)], babble=10.0, named=named)
