@@ -86,7 +86,8 @@ def keyed(keys: str, held: float = 0.1, pause: float = 0.1, level: float = 5000.
     for key in keys:
         row, column = divmod(KEYS.index(key), len(COLUMNS_HZ))
         pair = (ROWS_HZ[row], COLUMNS_HZ[column])
-        parts += [level * sum(np.sin(2 * np.pi * hz * instants) for hz in pair), silence]
+        low, high = (level * np.sin(2 * np.pi * hz * instants) for hz in pair)
+        parts += [low + high, silence]
     return np.concatenate([np.zeros(0), *parts]).astype(np.int16)
 
 
