@@ -29,7 +29,7 @@ from ivr.capture.hearing import CardEars, Eyes, Overheard
 from ivr.capture.tokenising import Connector
 from ivr.dialogue.endings import HungUp, LineError
 from ivr.log import about_call
-from ivr.telephony.line import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
 from ivr.telephony.router import places_of
 
 log = structlog.get_logger(__name__)

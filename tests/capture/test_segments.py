@@ -18,7 +18,7 @@ from ivr.capture.segments import (
 )
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import LineError
-from ivr.telephony.line import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
 from tests.capture.secure_part import (
     CODE,
     EXPIRY,

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from ivr.dialogue.endings import HungUp, SecurePartAway
-from ivr.telephony import line as module
+from ivr.telephony import lending
 from ivr.telephony.ari import Ari
 from ivr.telephony.line import AsteriskLine
 from ivr.telephony.places import SecurePart
@@ -22,10 +22,9 @@ APP = "saldo-capture"
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look after a lent caller every few milliseconds."""
-    monkeypatch.setattr(module, "DEPARTURE_SECONDS", 0.05)
-    monkeypatch.setattr(module, "LOOK_AFTER_SECONDS", 0.05)
-    monkeypatch.setattr(module, "FETCH_BACK_SECONDS", 0.2)
-    monkeypatch.setattr(module, "ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(lending, "LOOK_AFTER_SECONDS", 0.05)
+    monkeypatch.setattr(lending, "FETCH_BACK_SECONDS", 0.2)
+    monkeypatch.setattr(lending, "ALIVE_SECONDS", 0.1)
 
 
 async def enter(line: AsteriskLine) -> str:
@@ -191,7 +190,7 @@ async def test_a_caller_nobody_gives_back_is_fetched_back(
 async def test_a_secure_process_that_never_gives_a_sign_does_not_keep_the_caller(
     ari: Ari, pbx: FakeAsterisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_SIGN_SECONDS", 0.2)
+    monkeypatch.setattr(lending, "FIRST_SIGN_SECONDS", 0.2)
     capture = await ari.listen(APP)
     async with office(ari, desk := Desk(enter)):
         await pbx.call("1")
