@@ -1,8 +1,8 @@
-"""The PBX's manager interface (AMI): who waits in a queue. panoramisk, made safe.
+"""The PBX's manager interface (AMI): who waits in a queue, and channels outside our application.
 
-What panoramisk 1.4 does by itself and may not do here: it sends a line break inside a value as an
-action of its own; repeats unanswered actions after a reconnect; never notices a peer that has gone
-silent; and reconnects at a fixed pace even after close().
+panoramisk does the work. What its version 1.4 does by itself and may not do here: it sends a line
+break inside a value as an action of its own; repeats unanswered actions after a reconnect; never
+notices a peer that has gone silent; and reconnects at a fixed pace even after close().
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import structlog
@@ -35,6 +36,15 @@ REFUSED_STATUS = 400
 _silent = logging.getLogger(f"{__name__}.panoramisk")
 _silent.addHandler(logging.NullHandler())
 _silent.propagate = False  # panoramisk logs whole actions, secrets included
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where in the dial plan a channel is to go."""
+
+    channel: str
+    """the PBX's name of it"""
+    extension: str
 
 
 class _Protocol(AMIProtocol):  # type: ignore[misc]  # panoramisk has no types
@@ -153,6 +163,34 @@ class Ami:
             if message.get("Queue") == queue and logged_in.isdecimal():
                 return int(logged_in)
         return None
+
+    async def set_variable(self, channel: str, name: str, value: str) -> None:
+        """Set a variable of a channel, wherever the channel is.
+
+        `channel` is the PBX's name of it, such as PJSIP/trunk-00000001. Raises PbxUnreachable, and
+        Refused when there is no such channel.
+        """
+        await self._act({"Action": "Setvar", "Channel": channel, "Variable": name, "Value": value})
+
+    async def redirect(self, context: str, first: Destination, second: Destination) -> None:
+        """Take two channels out of whatever they do and start each at its place in the dial plan.
+
+        Both at once: the first one to go would else end the bridge, and with it the other's call.
+        Raises PbxUnreachable, and Refused when a channel is gone or not answered.
+        """
+        await self._act(
+            {
+                "Action": "Redirect",
+                "Channel": first.channel,
+                "Context": context,
+                "Exten": first.extension,
+                "Priority": "1",
+                "ExtraChannel": second.channel,
+                "ExtraContext": context,
+                "ExtraExten": second.extension,
+                "ExtraPriority": "1",
+            }
+        )
 
     async def _connect(self) -> None:
         manager = _Manager(**self._config)

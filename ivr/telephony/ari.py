@@ -54,6 +54,18 @@ class Application:
         return cls(str(body.get("name", "")), frozenset(map(str, body.get("channel_ids", ()))))
 
 
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Channels that hear each other."""
+
+    id: str
+    channel_ids: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> Bridge:
+        return cls(str(body.get("id", "")), tuple(map(str, body.get("channels", ()))))
+
+
 class Ari:
     """A client of one PBX. Use as `async with Ari(...) as ari`; safe for any number of calls.
 
@@ -222,9 +234,9 @@ class Ari:
         url = f"{self._root.removesuffix('/ari')}/media/{quote(media_id, safe='')}"
         return await self._websocket(url, protocols=("media",))
 
-    async def bridges(self) -> list[str]:
-        """The ids of every bridge of the PBX."""
-        return [str(body.get("id", "")) for body in await self._call("bridges") or ()]
+    async def bridges(self) -> list[Bridge]:
+        """Every bridge of the PBX, also those that are none of ours."""
+        return [Bridge.from_json(body) for body in await self._call("bridges") or ()]
 
     async def create_bridge(self, bridge_id: str) -> None:
         """A bridge that lets what is put into it hear each other."""

@@ -14,6 +14,20 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class DialPlanPlace:
+    """Where in the dial plan a channel is."""
+
+    context: str
+    extension: str
+    application: str
+    """such as "Queue"; of a leg that was called by one, "AppQueue" or "AppDial\""""
+
+    @classmethod
+    def from_json(cls, body: Json) -> DialPlanPlace:
+        return cls(_text(body, "context"), _text(body, "exten"), _text(body, "app_name"))
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One leg of a call as the PBX sees it."""
 
@@ -26,17 +40,25 @@ class Channel:
     caller_number: str
     in_stasis: bool
     """an application has it; else the dial plan"""
+    caller_name: str = ""
+    since: str = ""
+    """when it was made, as the PBX writes it: ISO 8601"""
+    place: DialPlanPlace = field(default_factory=lambda: DialPlanPlace("", "", ""))
 
     @classmethod
     def from_json(cls, body: Json) -> Channel:
         caller = _section(body, "caller")
+        place = DialPlanPlace.from_json(_section(body, "dialplan"))
         return cls(
             id=_text(body, "id"),
             name=_text(body, "name"),
             state=_text(body, "state"),
             protocol_id=_text(body, "protocol_id"),
             caller_number=_text(caller, "number"),
-            in_stasis=_text(_section(body, "dialplan"), "app_name") == "Stasis",
+            in_stasis=place.application == "Stasis",
+            caller_name=_text(caller, "name"),
+            since=_text(body, "creationtime"),
+            place=place,
         )
 
 

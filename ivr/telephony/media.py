@@ -228,7 +228,7 @@ async def sweep(ari: Ari, app: str) -> int:
         re.escape(f"{PREFIX}{app}-") + "[^-]+-[smb]"
     )  # not "saldo-capture" for "saldo"
     channels = [channel.id for channel in await ari.channels() if own.fullmatch(channel.id)]
-    bridges = [bridge for bridge in await ari.bridges() if own.fullmatch(bridge)]
+    bridges = [bridge.id for bridge in await ari.bridges() if own.fullmatch(bridge.id)]
     for channel_id in channels:
         await _gone(ari.hang_up(channel_id))
     for bridge in bridges:

@@ -78,7 +78,8 @@ class FakeMediaPbx(FakeAsterisk):
         return socket
 
     async def _list_bridges(self, _: web.Request) -> web.Response:
-        return web.json_response([{"id": bridge} for bridge in self.bridges])
+        bridges = self.bridges.items()
+        return web.json_response([{"id": each, "channels": inside} for each, inside in bridges])
 
     async def _create_bridge(self, request: web.Request) -> web.Response:
         await self._first("create_bridge", request.query["type"])

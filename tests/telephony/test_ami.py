@@ -10,13 +10,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.telephony import ami as module
-from ivr.telephony.ami import Ami
+from ivr.telephony.ami import Ami, Destination
 from ivr.telephony.errors import BadCredentials, PbxUnreachable, Refused
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 ACCEPTED = "Response: Success\r\nActionID: {id}\r\nMessage: Authentication accepted\r\n\r\n"
 REJECTED = "Response: Error\r\nActionID: {id}\r\nMessage: Authentication failed\r\n\r\n"
 PONG = "Response: Success\r\nActionID: {id}\r\nPing: Pong\r\nTimestamp: 1795365781.104262\r\n\r\n"
+DONE = "Response: Success\r\nActionID: {id}\r\nMessage: Redirect successful\r\n\r\n"
 DENIED = "Response: Error\r\nActionID: {id}\r\nMessage: Permission denied\r\n\r\n"
 LIST_BEGINS = (
     "Response: Success\r\nActionID: {id}\r\nEventList: start\r\n"
@@ -39,6 +40,8 @@ class Peer:
             "Login": ACCEPTED,
             "Ping": PONG,
             "QueueSummary": LIST_BEGINS + SUMMARY + LIST_ENDS,
+            "Setvar": DONE,
+            "Redirect": DONE,
         }
         self.actions: list[dict[str, str]] = []
         self.connections = 0
@@ -255,3 +258,39 @@ async def test_a_check_tells_a_wrong_secret_from_a_pbx_that_is_away(
         await Ami("127.0.0.1", peer.port, "saldo", "wrong").check()
     with pytest.raises(PbxUnreachable):
         await Ami("127.0.0.1", unused_tcp_port, "saldo", "s3").check()
+
+
+async def test_two_channels_are_taken_out_of_their_call_at_once(peer: Peer) -> None:
+    async with connected(peer) as ami:
+        await ami.set_variable("PJSIP/trunk-00000001", "SALDO_CAPTURE", "c1")
+        first = Destination("PJSIP/trunk-00000001", "caller")
+        await ami.redirect("saldo-assist", first, Destination("PJSIP/agent-00000002", "agent"))
+    variable, redirect = ({**action, "ActionID": ""} for action in peer.actions[1:])
+    assert variable == {
+        "Action": "Setvar",
+        "ActionID": "",
+        "Channel": "PJSIP/trunk-00000001",
+        "Variable": "SALDO_CAPTURE",
+        "Value": "c1",
+    }
+    assert redirect == {
+        "Action": "Redirect",
+        "ActionID": "",
+        "Channel": "PJSIP/trunk-00000001",
+        "Context": "saldo-assist",
+        "Exten": "caller",
+        "Priority": "1",
+        "ExtraChannel": "PJSIP/agent-00000002",
+        "ExtraContext": "saldo-assist",
+        "ExtraExten": "agent",
+        "ExtraPriority": "1",
+    }
+
+
+async def test_a_channel_that_is_gone_is_not_redirected_and_that_is_told(peer: Peer) -> None:
+    peer.answers["Redirect"] = DENIED
+    async with connected(peer) as ami:
+        with pytest.raises(Refused):
+            await ami.redirect(
+                "saldo-assist", Destination("a", "caller"), Destination("b", "agent")
+            )

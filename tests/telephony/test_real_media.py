@@ -118,7 +118,7 @@ async def left_over(ari: Ari) -> list[str]:
     """Channels and bridges that are not calls and are still there after a moment."""
     for _ in range(50):
         channels = [channel.id for channel in await ari.channels() if is_ear(channel.id)]
-        left = channels + await ari.bridges()
+        left = channels + [bridge.id for bridge in await ari.bridges()]
         if not left:
             break
         await asyncio.sleep(0.02)
