@@ -15,6 +15,7 @@ from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.collecting import NO_ANSWER, collect
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.payments import Paid
 from ivr.billing.ports import Captures
 from ivr.dialogue.answering import answer
 from ivr.dialogue.endings import (
@@ -75,6 +76,7 @@ class Call:
         """once identified"""
         self.settled: CallOutcome | None = None
         """what the call came to already, whatever happens next"""
+        self.receipts: list[Paid] = []
         self.cards_declined = 0
         self.failures: list[Exception] = []
         """errors of ours that ended or spoilt the call; for the app to log, each with its trace"""
@@ -95,6 +97,22 @@ class Call:
             and self._misheard < MISHEARD
             and self._ears.understands(self.language)
         )
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether an agent passed the caller on and waits to get them back."""
+        return bool(self.line.hints.get("back"))
+
+    async def leave_word(self, **words: str) -> None:
+        """Let the agent who waits for the caller know; if none does, nothing. Raises HungUp."""
+        if not self.goes_back:
+            return
+        try:
+            await self.line.leave_word(words)
+        except HungUp:
+            raise
+        except Exception as error:  # noqa: BLE001 - a courtesy, which must cost neither the caller nor a payment anything
+            self.failures.append(error)
 
     async def rest(self) -> None:
         """Take the ears off the line: whenever nothing can be answered by voice, and in the end."""
@@ -273,7 +291,6 @@ class Call:
         if aside is Aside.AGENT:
             raise WantsAgent("asked for")
         if aside is Aside.GOODBYE:
-            await self.say("goodbye_paid" if self.settled is CallOutcome.PAID else "goodbye")
             raise Over(self.settled or CallOutcome.HUNG_UP)
         if aside is Aside.HELP:
             return (phrase("help"), *question.phrases)

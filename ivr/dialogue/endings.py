@@ -5,7 +5,7 @@ Ending                  raised anywhere, caught in one place (dialogue/running.p
 ├── WantsAgent          the caller asked for a person, or we gave up: `reason` says which
 │   └── TooManyTries    three tries at one question, or at one identification
 ├── CannotGoOn          our side cannot do what was promised: `reason` says what
-└── Over                nothing is left to say
+└── Over                nothing is left to say but goodbye
 WentBack                the caller wants the question before: caught by the flow that asked it
 LineError
 ├── SecurePartAway      the secure process cannot take the caller, or did not give them back
@@ -49,7 +49,7 @@ class CannotGoOn(Ending):
 
 
 class Over(Ending):
-    """Nothing is left to say."""
+    """Nothing is left to say but goodbye."""
 
     def __init__(self, outcome: CallOutcome) -> None:
         super().__init__(outcome)

@@ -50,7 +50,10 @@ class Line(Handset, Protocol):
 
     @property
     def hints(self) -> Mapping[str, str]:
-        """What the contact centre passed on: account, invoice, language, handoff, amount."""
+        """What was passed on with the call: account, invoice, language, handoff, amount.
+
+        `back` is there when an agent waits for the caller: `transfer_to_agent` leads to that agent.
+        """
         ...
 
     async def answer(self) -> None:
@@ -69,8 +72,15 @@ class Line(Handset, Protocol):
         """
         ...
 
+    async def leave_word(self, words: Mapping[str, str]) -> None:
+        """Let whoever takes the call next know: result, paid, confirmation.
+
+        It stays with the call whatever becomes of us. No card digit and no name belong in it.
+        """
+        ...
+
     async def transfer_to_agent(self) -> None:
-        """Hand the caller to the agent queue; the conversation is over.
+        """Hand the caller to the agent who waits for them, or to the queue: it is over for us.
 
         Raises:
             NobodyAvailable: no agent is logged in; the caller is still ours.

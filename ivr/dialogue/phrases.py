@@ -25,6 +25,7 @@ PhraseId = Literal[
     "not_understood",
     "too_many_tries",
     "transferring",
+    "back_to_agent",
     "no_agent",
     "technical_problem",
     "hold_on",

@@ -41,7 +41,7 @@ async def _converse(call: Call, flow: Flow) -> CallOutcome:
     except HungUp:
         raise
     except Over as over:
-        return await _hang_up(call, over.outcome)
+        return await _part(call, over.outcome)
     except WantsAgent as wish:
         return await _give_to_a_person(call, wish)
     except CannotGoOn as ending:
@@ -52,15 +52,23 @@ async def _converse(call: Call, flow: Flow) -> CallOutcome:
         call.note(f"failed: {type(error).__name__}")
         call.failures.append(error)
         return await _apologise(call)
-    return await _hang_up(call, CallOutcome.NOT_PAID)
+    return await _part(call, CallOutcome.NOT_PAID)
+
+
+async def _part(call: Call, outcome: CallOutcome) -> CallOutcome:
+    """Say goodbye and hang up; a caller whom an agent waits for goes back to the agent."""
+    call.settled = call.settled or outcome
+    if call.goes_back:
+        return await _transfer(call, outcome, outcome)
+    await _say_anyway(call, "goodbye_paid" if call.settled is CallOutcome.PAID else "goodbye")
+    return await _hang_up(call, outcome)
 
 
 async def _give_to_a_person(call: Call, wish: WantsAgent) -> CallOutcome:
     call.note(f"agent: {wish.reason}")
     if isinstance(wish, TooManyTries):
         if call.settled:  # paid and then silent: that caller is done, not lost
-            await _say_anyway(call, "goodbye_paid")
-            return await _hang_up(call, call.settled)
+            return await _part(call, call.settled)
         await _say_anyway(call, "too_many_tries")
     return await _transfer(call, CallOutcome.AGENT, CallOutcome.NOT_PAID)
 
@@ -71,8 +79,9 @@ async def _apologise(call: Call) -> CallOutcome:
 
 
 async def _transfer(call: Call, reached: CallOutcome, otherwise: CallOutcome) -> CallOutcome:
-    await _say_anyway(call, "transferring")
+    await _say_anyway(call, "back_to_agent" if call.goes_back else "transferring")
     await call.rest()
+    await call.leave_word(result=_in_words(call.settled or reached))
     try:
         await call.line.transfer_to_agent()
     except HungUp:
@@ -87,6 +96,11 @@ async def _transfer(call: Call, reached: CallOutcome, otherwise: CallOutcome) ->
     await _say_anyway(call, "no_agent")
     await _say_anyway(call, "goodbye")
     return await _hang_up(call, otherwise)
+
+
+def _in_words(outcome: CallOutcome) -> CallOutcome:
+    """For an agent who has the caller on the line again, who said goodbye to us only."""
+    return CallOutcome.NOT_PAID if outcome is CallOutcome.HUNG_UP else outcome
 
 
 async def _say_anyway(call: Call, phrase_id: PhraseId) -> None:

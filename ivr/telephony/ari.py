@@ -168,6 +168,11 @@ class Ari:
         query = {"app": app, "appArgs": ",".join(args)}
         await self._on_channel("move", channel_id, query=query)
 
+    async def set_variable(self, channel_id: str, name: str, value: str) -> None:
+        """Set a variable of the channel, for the dial plan; done at once, whatever is playing."""
+        query = {"variable": name, "value": value}
+        await self._on_channel("set_variable", channel_id, query=query)
+
     async def continue_in_dialplan(self, channel_id: str, context: str, extension: str) -> None:
         """Give the channel back to the dial plan, at priority 1 of that extension."""
         query = {"context": context, "extension": extension, "priority": "1"}

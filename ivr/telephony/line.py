@@ -40,8 +40,10 @@ log = structlog.get_logger(__name__)
 
 DEPARTURE_SECONDS = 5.0
 """a move or a continue is done within 3 ms when nothing is playing"""
-HINTS = frozenset({"account", "invoice", "language", "handoff", "amount"})
+HINTS = frozenset({"account", "invoice", "language", "handoff", "amount", "back"})
 """what the contact centre may pass on, by the dial plan's names"""
+WORD = "SALDO_"
+"""begins the channel variables in which word is left: SALDO_RESULT, SALDO_PAID, …"""
 
 
 class AsteriskLine:
@@ -129,11 +131,21 @@ class AsteriskLine:
             raise SecurePartAway("no secure part is set up: see [capture] in saldo.toml")
         await self._lending.stay(self._secure, capture_id)
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether an agent waits for the caller; the dial plan's [agents] knows where."""
+        return "back" in self._hints
+
+    async def leave_word(self, words: Mapping[str, str]) -> None:
+        for name, value in words.items():
+            variable = f"{WORD}{name.upper()}"
+            await self._presence.ask_pbx(self._ari.set_variable(self.channel_id, variable, value))
+
     async def transfer_to_agent(self) -> None:
         if self._agents is None:
             raise NobodyAvailable("no agent queue is set up: see [agents] in saldo.toml")
         self._presence.must_be_there()
-        if await self._nobody_waits_in(self._agents.queue):
+        if not self.goes_back and await self._nobody_waits_in(self._agents.queue):
             raise NobodyAvailable(f"nobody is logged in to the queue {self._agents.queue!r}")
         agents = self._agents
         await self._depart(

@@ -27,6 +27,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "continue": Operation(
         "POST", "/channels/{channelId}/continue", ("context", "extension", "priority")
     ),
+    "set_variable": Operation("POST", "/channels/{channelId}/variable", ("variable", "value")),
     "play": Operation("POST", "/channels/{channelId}/play/{playbackId}", ("media",)),
     "playback": Operation("GET", "/playbacks/{playbackId}"),
     "stop_playback": Operation("DELETE", "/playbacks/{playbackId}"),

@@ -1,7 +1,7 @@
 """Every channel that enters our application: a new call, a caller who comes back, or a mistake.
 
 The dial plan's side of the contract (asterisk-config/extensions.conf); values may be empty:
-`Stasis(<app>,inbound,<dialled>,account=,invoice=,language=,handoff=,amount=,sip=<SIP Call-ID>)`.
+`Stasis(<app>,inbound,<dialled>,account=,invoice=,language=,handoff=,amount=,back=,sip=<Call-ID>)`.
 `saldo capture` gives callers back with `returned,<capture id>,<result>`.
 """
 
@@ -49,10 +49,10 @@ class Router:
 
     `entrances` names what is run for a channel by its first argument: `{"inbound": take_call}` in
     `saldo serve`, `{"collect": …}` in `saldo capture`. When it returns and the caller is still
-    there, the call is hung up: no channel is left behind. `on_orphan` is run for a channel nobody
-    here talks to (left over by a daemon that died, or a new call while draining); without it such
-    callers go to the agents. Run `run()` in a task group; the calls'
-    tasks live in `tasks`.
+    there, the call is hung up, or goes back to the agent who waits: no channel is left behind.
+    `on_orphan` is run for a channel nobody here talks to (left over by a daemon that died, or a new
+    call while draining); without it such callers go to the agents. Run `run()` in a task group; the
+    calls' tasks live in `tasks`.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class Router:
         if line.has_left:
             return
         task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if line.goes_back or (task is not None and task.cancelling()):
             await self._release(line.channel_id)
         else:
             try:

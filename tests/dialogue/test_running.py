@@ -50,7 +50,8 @@ async def ended(flow: Flow, line: FakeLine, voice: FakeVoice | None = None) -> t
     ("ending", "phrases", "outcome"),
     [
         (HungUp(), [], "hung-up"),
-        (Over(CallOutcome.NOTHING_OWED), [], "nothing-owed"),
+        (Over(CallOutcome.NOTHING_OWED), ["goodbye"], "nothing-owed"),
+        (Over(CallOutcome.PAID), ["goodbye_paid"], "paid"),
         (WantsAgent("asked for"), ["transferring"], "agent"),
         (TooManyTries(), ["too_many_tries", "transferring"], "agent"),
         (CannotGoOn("gateway away"), ["technical_problem", "transferring"], "failed"),
@@ -172,7 +173,8 @@ async def asked(script: Script, keys: str = "") -> tuple[FakeLine, str]:
         call.note(f"answer {answer}")
 
     call, _ = await ended(flow, line)
-    return line, call.trail[-2].split(" ", 1)[1]
+    steps = [step.split(" ", 1)[1] for step in call.trail]
+    return line, next((step for step in steps if step.startswith("answer ")), "")
 
 
 async def test_a_question_is_asked_three_times_in_all() -> None:
@@ -201,7 +203,7 @@ async def test_the_third_try_still_counts() -> None:
 async def test_keys_mashed_ahead_cost_one_try_only() -> None:
     line, step = await asked([("pay_one_or_leave", "2")], keys="777777")
     assert step == "answer False"
-    assert line.phrases == ["not_understood", "pay_one_or_leave"]
+    assert line.phrases == ["not_understood", "pay_one_or_leave", "goodbye"]
 
 
 async def test_repeating_a_question_for_ever_ends_with_a_person() -> None:
@@ -225,7 +227,7 @@ async def test_quick_work_needs_no_words() -> None:
 
     line = FakeLine()
     await ended(flow, line)
-    assert line.phrases == []
+    assert line.phrases == ["goodbye"]
 
 
 async def test_a_phrase_that_fills_is_finished_before_anything_else_is_said() -> None:
@@ -239,6 +241,7 @@ async def test_a_phrase_that_fills_is_finished_before_anything_else_is_said() ->
     assert [(each.at, each.said.phrase) for each in line.heard] == [
         (1.0, "hold_on"),
         (4.0, "nothing_owed"),
+        (7.0, "goodbye"),
     ]
 
 

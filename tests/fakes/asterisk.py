@@ -76,6 +76,7 @@ class FakeAsterisk:
                 web.post("/ari/channels/{id}/play/{playback}", self._play),
                 web.post("/ari/channels/{id}/move", self._move),
                 web.post("/ari/channels/{id}/continue", self._continue),
+                web.post("/ari/channels/{id}/variable", self._set_variable),
                 web.get("/ari/playbacks/{id}", self._get_playback),
                 web.delete("/ari/playbacks/{id}", self._stop),
                 web.get("/ari/applications", self._list_applications),
@@ -289,6 +290,12 @@ class FakeAsterisk:
         await self._first("continue", channel.id, query["context"], query["extension"])
         app, channel.app = channel.app, ""
         await self.tell(app, "StasisEnd", channel)
+        return web.Response(status=204)
+
+    async def _set_variable(self, request: web.Request) -> web.Response:
+        channel = self._in_stasis(request)
+        query = request.query
+        await self._first("set_variable", channel.id, f"{query['variable']}={query['value']}")
         return web.Response(status=204)
 
     async def _list_applications(self, _: web.Request) -> web.Response:

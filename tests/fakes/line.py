@@ -84,8 +84,12 @@ class FakeLine:
         self.gone = False
         self.transferred = False
         self.hung_up_by_us = False
+        self.words: dict[str, str] = {}
+        """what was left for whoever takes the call next"""
         self.agents: Exception | None = None
         """what a transfer raises; None when an agent answers"""
+        self.word_lost: Exception | None = None
+        """what leaving word raises"""
         self.secure_part: Callable[[UUID], Awaitable[None]] | None = None
         self._keys: deque[str] = deque()
         self._stirred = asyncio.Event()
@@ -188,6 +192,12 @@ class FakeLine:
             raise LineError("this test has no secure part")
         await self.secure_part(capture_id)
         self.check()
+
+    async def leave_word(self, words: Mapping[str, str]) -> None:
+        self.check()
+        if self.word_lost:
+            raise self.word_lost
+        self.words |= words
 
     async def transfer_to_agent(self) -> None:
         self.check()

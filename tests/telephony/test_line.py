@@ -303,6 +303,38 @@ async def test_agents_or_no_idea_of_agents_lets_the_caller_through(
         assert "continue 1 agents queue" in pbx.done
 
 
+async def test_a_caller_whom_an_agent_waits_for_goes_back_although_the_queue_is_empty(
+    ari: Ari, pbx: FakeAsterisk
+) -> None:
+    async def talk(line: AsteriskLine) -> None:
+        await line.leave_word({"paid": "42.50 EUR", "result": "paid"})
+        await line.transfer_to_agent()
+
+    async with office(ari, desk := Desk(talk), queues=Queue(0)):
+        await pbx.call("1", "inbound", "pay", "back=201")
+        await desk.ending()
+        await settled()
+        assert pbx.done[-3:] == [
+            "set_variable 1 SALDO_PAID=42.50 EUR",
+            "set_variable 1 SALDO_RESULT=paid",
+            "continue 1 agents queue",
+        ]
+
+
+async def test_word_for_a_caller_who_has_gone_is_a_hang_up(ari: Ari, pbx: FakeAsterisk) -> None:
+    async def gone() -> None:
+        pbx.channels.pop("1")
+
+    async def talk(line: AsteriskLine) -> None:
+        pbx.before["answer"] = gone
+        await line.answer()
+        await line.leave_word({"result": "paid"})
+
+    async with office(ari, desk := Desk(talk)):
+        await pbx.call("1", "inbound", "pay", "back=201")
+        assert await desk.ending() is HungUp
+
+
 async def test_a_caller_can_be_given_to_another_application(ari: Ari, pbx: FakeAsterisk) -> None:
     async def talk(line: AsteriskLine) -> bool:
         await line.play(SOUNDS)

@@ -60,6 +60,18 @@ async def test_a_conversation_that_fails_hangs_up_and_disturbs_no_other(
         assert router.is_connected
 
 
+async def test_a_conversation_that_fails_brings_a_caller_back_whom_an_agent_waits_for(
+    ari: Ari, pbx: FakeAsterisk
+) -> None:
+    async def fails(_: AsteriskLine) -> None:
+        raise RuntimeError("a fault of ours")
+
+    async with office(ari, Desk(fails)):
+        await pbx.call("1", "inbound", "pay", "back=201")
+        await settled()
+        assert pbx.done[-1] == "continue 1 agents queue"
+
+
 async def test_a_channel_with_arguments_nobody_knows_goes_to_the_agents(
     ari: Ari, pbx: FakeAsterisk
 ) -> None:

@@ -19,7 +19,7 @@ from ivr.dialogue.questions import SpokenName, greeting
 
 
 async def inbound(call: Call, desk: Desk) -> None:
-    """The whole call, from the welcome to the goodbye; ends with Over or another ending."""
+    """The whole call from the welcome on; ends with Over or another ending."""
     begun: str | SpokenName = await call.offer(greeting(phrase("welcome")), otherwise="")
     customer = await identify(call, desk, begun)
     await speak_their_language(call, customer)
@@ -56,7 +56,7 @@ async def settle_up(call: Call, desk: Desk, customer: Customer) -> None:
             await pay_invoices(call, desk, customer, chosen)
     if not offered:
         await nothing_to_offer(call, desk, customer)
-    await farewell(call, CallOutcome.NOT_PAID if left else CallOutcome.NOTHING_OWED)
+    raise Over(CallOutcome.NOT_PAID if left else CallOutcome.NOTHING_OWED)
 
 
 async def still_to_offer(
@@ -78,11 +78,4 @@ async def nothing_to_offer(call: Call, desk: Desk, customer: Customer) -> None:
         await call.say("nothing_owed")
         return
     await call.say("confirming_do_not_pay_again")
-    await farewell(call, CallOutcome.CONFIRMING)
-
-
-async def farewell(call: Call, otherwise: CallOutcome) -> None:
-    """Say goodbye and end the call."""
-    call.settled = call.settled or otherwise
-    await call.say("goodbye_paid" if call.settled is CallOutcome.PAID else "goodbye")
-    raise Over(call.settled)
+    raise Over(CallOutcome.CONFIRMING)

@@ -112,11 +112,21 @@ async def charge(call: Call, desk: Desk, attempt: Attempt, card: CardOnHand) -> 
         result = await desk.paying.pay(attempt, card)
         call.note(f"charge {type(result).__name__}")
         if isinstance(result, Paid):
-            call.settled = CallOutcome.PAID
+            await note_payment(call, result)
         elif isinstance(result, Unknown):
             call.settled = CallOutcome.CONFIRMING
     call.line.forget_keys()  # pressed while waiting; the result must not be hushed by them
     return result
+
+
+async def note_payment(call: Call, paid: Paid) -> None:
+    """Settle the call, and let an agent who waits for the caller know, even if we die now."""
+    call.settled = CallOutcome.PAID
+    call.receipts.append(paid)
+    await call.leave_word(
+        paid=" + ".join(str(each.amount) for each in call.receipts),
+        confirmation=" + ".join(each.confirmation for each in call.receipts),
+    )
 
 
 async def tell(call: Call, result: PayResult) -> None:
@@ -126,7 +136,6 @@ async def tell(call: Call, result: PayResult) -> None:
             await say_receipt(call, result)
         case Unknown():
             await call.say("confirming_do_not_pay_again")
-            await call.say("goodbye")
             raise Over(CallOutcome.CONFIRMING)
         case NotCharged():
             raise CannotGoOn("the charge could not be made")
@@ -134,7 +143,6 @@ async def tell(call: Call, result: PayResult) -> None:
             await call.say("already_paid")
         case BeingPaid():
             await call.say("other_call_in_progress")
-            await call.say("goodbye")
             raise Over(CallOutcome.NOT_PAID)
 
 

@@ -80,6 +80,9 @@ class SimulatedLine:
     async def enter_secure_part(self, capture_id: UUID) -> None:
         raise LineError(f"benches take no cards ({capture_id})")
 
+    async def leave_word(self, words: Mapping[str, str]) -> None:
+        return
+
     async def transfer_to_agent(self) -> None:
         raise NobodyAvailable
 
