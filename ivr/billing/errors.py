@@ -9,6 +9,13 @@ BillingError
 ├── AmountOutOfRange        less than the smallest or more than what is due
 ├── AttemptNotFound         no attempt of that id
 ├── TransitionRefused       an attempt cannot go from its state to that one
+├── CaptureError            a capture with an agent cannot be had, or not changed like that
+│   ├── TalkNotFound        no such channel, or it is not in a talk of two
+│   ├── TalkUnreachable     the PBX or the secure process is away: nothing was changed
+│   ├── NotPayable          these invoices cannot be paid together, or not at all
+│   ├── KeyUsedBefore       the same Idempotency-Key came with another request
+│   ├── CaptureNotFound     no capture of that id
+│   └── NotNow              the capture is over, or not that far
 └── GatewayError
     ├── GatewayNotReached   the request certainly did not arrive: nothing was charged
     ├── OutcomeUnknown      the request may have arrived: never charge again or deny it
@@ -50,6 +57,34 @@ class AttemptNotFound(BillingError):
 
 class TransitionRefused(BillingError):
     """An attempt cannot go from its state to that one."""
+
+
+class CaptureError(BillingError):
+    """A capture with an agent cannot be had, or not changed like that; the text says why."""
+
+
+class TalkNotFound(CaptureError):
+    """No such channel, or it is not in a talk of two."""
+
+
+class TalkUnreachable(CaptureError):
+    """The PBX or the secure process is away: nothing was changed."""
+
+
+class NotPayable(CaptureError):
+    """These invoices cannot be paid together, or not at all."""
+
+
+class KeyUsedBefore(CaptureError):
+    """The same Idempotency-Key came with another request."""
+
+
+class CaptureNotFound(CaptureError):
+    """No capture of that id."""
+
+
+class NotNow(CaptureError):
+    """The capture is over, or not that far."""
 
 
 class GatewayError(BillingError):

@@ -5,12 +5,13 @@ The fakes beside the tests and the real ones in storage/ and gateways/ run the s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from ivr.billing.assisted_captures import AssistedCapture, FieldProgress, Talk
 from ivr.billing.calls import CallArrived, CallEnded
-from ivr.billing.captures import CaptureOutcome, CaptureRequest
+from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureRequest
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import Invoice
 from ivr.billing.matches import Decision, Hypothesis, Named
@@ -22,6 +23,10 @@ class Directory(Protocol):
     """Customers by what they key. Every method raises LedgerUnavailable."""
 
     async def by_account_number(self, account_number: str) -> Customer | None: ...
+
+    async def by_external_id(self, external_id: str) -> Customer | None:
+        """By the biller's own key."""
+        ...
 
 
 class Names(Protocol):
@@ -57,6 +62,10 @@ class Invoices(Protocol):
 
     async def unpaid(self, customer_id: int) -> list[Invoice]:
         """Open invoices with something due and not held by an unknown outcome, oldest first."""
+        ...
+
+    async def by_number(self, numbers: Sequence[str]) -> list[Invoice]:
+        """These invoices, paid or not; numbers that nobody has are left out."""
         ...
 
     async def in_doubt(self, customer_id: int) -> bool:
@@ -145,6 +154,73 @@ class Captures(Protocol):
 
     async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
         """serve: how it ended; None while it is open."""
+        ...
+
+
+class AssistedCaptures(Protocol):
+    """Captures with an agent, beside Captures. Every method raises LedgerUnavailable."""
+
+    async def open(self, capture: AssistedCapture) -> bool:
+        """Keep it and its request; False, and nothing is changed, if its key is taken."""
+        ...
+
+    async def find(self, capture_id: UUID) -> AssistedCapture | None: ...
+
+    async def of_key(self, key: str) -> AssistedCapture | None: ...
+
+    async def keep_fields(
+        self, capture_id: UUID, fields: Mapping[CaptureField, FieldProgress]
+    ) -> None: ...
+
+    async def forget_token(self, capture_id: UUID) -> None:
+        """No charge will take the token any more."""
+        ...
+
+    async def unfinished(self, daemon: str, ended_seconds_ago: float) -> list[AssistedCapture]:
+        """Those of this daemon that are open, or ended no longer ago than that and uncharged."""
+        ...
+
+
+class Talks(Protocol):
+    """The talks of agents with callers at the PBX. Methods that wait raise TalkUnreachable."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether messages of the secure process reach us now."""
+        ...
+
+    async def going_on(self) -> list[Talk]:
+        """Every talk of two that a card could be asked for in, longest first."""
+        ...
+
+    async def find(self, channel: str, agent_channel: str) -> Talk:
+        """The talk of this caller, by ids or names of channels. Raises TalkNotFound.
+
+        `agent_channel` may be empty: whoever else is there.
+        """
+        ...
+
+    async def lend(self, talk: Talk, capture_id: UUID) -> None:
+        """Let both into the secure part; the talk goes on there. Raises TalkNotFound.
+
+        Returns also when it is not known whether they went: then no sign of life will come.
+        """
+        ...
+
+    async def tell(self, capture_id: UUID, action: str, field: CaptureField | None = None) -> None:
+        """Command the secure process: ask (for a field), complete or cancel."""
+        ...
+
+    async def is_held(self, talk: Talk) -> bool:
+        """Whether one of both channels is still in an application, and not in the dial plan."""
+        ...
+
+    async def is_secure_part_away(self) -> bool:
+        """Whether the secure process is known to be dead."""
+        ...
+
+    async def give_back(self, talk: Talk) -> None:
+        """Let both talk on without any of our processes; one who is left alone goes on alone."""
         ...
 
 

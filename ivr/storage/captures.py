@@ -38,7 +38,7 @@ class PostgresCaptures:
 
     async def request(self, capture_id: UUID) -> CaptureRequest | None:
         row = await self._database.row("capture_request", capture_id)
-        return _request(row) if row else None
+        return read_request(row, "fields") if row else None
 
     async def close(self, capture_id: UUID, outcome: CaptureOutcome) -> None:
         card = outcome.card
@@ -55,21 +55,23 @@ class PostgresCaptures:
 
     async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
         row = await self._database.row("capture_outcome", capture_id)
-        return _outcome(row) if row else None
+        return read_outcome(row) if row else None
 
 
-def _request(row: Record) -> CaptureRequest:
+def read_request(row: Record, fields: str) -> CaptureRequest:
+    """A row of a query that selects a capture; its fields are in the column of that name."""
     return CaptureRequest(
         id=row["id"],
         call_id=row["call_id"],
         language=row["language"],
-        fields=tuple(CaptureField(field) for field in row["fields"]),
+        fields=tuple(CaptureField(field) for field in row[fields]),
         brands=tuple(row["brands"]),
         slow=row["slow"],
     )
 
 
-def _outcome(row: Record) -> CaptureOutcome:
+def read_outcome(row: Record) -> CaptureOutcome:
+    """A row of a query that selects a capture that is over."""
     card = None
     if row["last4"] is not None:
         card = CardOnHand(row["brand"], row["last4"], row["expires"], row["token"] or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ivr.billing.customers import Customer
 from ivr.storage import rows
 from ivr.storage.pool import Database
-from ivr.storage.rows import Page, page
+from ivr.storage.rows import Page, page, storable
 
 
 class PostgresDirectory:
@@ -16,6 +16,10 @@ class PostgresDirectory:
 
     async def by_account_number(self, account_number: str) -> Customer | None:
         row = await self._database.row("customer_by_account_number", account_number)
+        return rows.customer(row) if row else None
+
+    async def by_external_id(self, external_id: str) -> Customer | None:
+        row = await self._database.row("customer_by_external_id", storable(external_id))
         return rows.customer(row) if row else None
 
     async def recent(self, before: int | None = None, limit: int = 50) -> Page[Customer]:

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from ivr.billing.assisted_captures import AssistedCapture
 from ivr.billing.calls import CallArrived, CallEnded
 from ivr.billing.captures import CaptureOutcome, CaptureRequest
 from ivr.billing.customers import (
@@ -43,6 +44,7 @@ class FakeCompany:
     """kinds, in order"""
     captures: dict[UUID, CaptureRequest] = field(default_factory=dict)
     outcomes: dict[UUID, CaptureOutcome] = field(default_factory=dict)
+    assisted: dict[UUID, AssistedCapture] = field(default_factory=dict)
     calls: dict[str, CallArrived] = field(default_factory=dict)
     ended: dict[str, CallEnded] = field(default_factory=dict)
     away: bool = False

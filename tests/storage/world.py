@@ -11,7 +11,8 @@ from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.payments import Attempt, AttemptState, CardOnHand, allocate
-from ivr.billing.ports import Calls, Captures, Directory, Invoices, Ledger
+from ivr.billing.ports import AssistedCaptures, Calls, Captures, Directory, Invoices, Ledger
+from ivr.storage.assisted_captures import PostgresAssistedCaptures
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.customers import PostgresDirectory
@@ -21,6 +22,7 @@ from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
 from ivr.storage.services import PostgresServices
 from tests.fakes.storage import (
+    FakeAssistedCaptures,
     FakeCalls,
     FakeCaptures,
     FakeCompany,
@@ -59,6 +61,9 @@ class World(Protocol):
 
     @property
     def captures(self) -> Captures: ...
+
+    @property
+    def assisted(self) -> AssistedCaptures: ...
 
     @property
     def calls(self) -> Calls: ...
@@ -115,6 +120,7 @@ class FakeWorld:
         self.invoices = FakeInvoices(self.company)
         self.ledger = FakeLedger(self.company)
         self.captures = FakeCaptures(self.company)
+        self.assisted = FakeAssistedCaptures(self.company)
         self.calls = FakeCalls(self.company)
 
     async def customer(self) -> Customer:
@@ -159,6 +165,7 @@ class PostgresWorld:
         self.invoices = PostgresInvoices(database)
         self.ledger = PostgresLedger(database)
         self.captures = PostgresCaptures(database)
+        self.assisted = PostgresAssistedCaptures(database)
         self.calls = PostgresCalls(database)
 
     async def ask(self, question: str, *values: object) -> object:

@@ -6,6 +6,12 @@ SELECT id, account_number, kind, name, language, postal_code
 FROM customers
 WHERE account_number = $1::text
 
+-- name: customer_by_external_id
+-- The one customer that the biller calls so.
+SELECT id, account_number, kind, name, language, postal_code
+FROM customers
+WHERE external_id = $1::text
+
 -- name: recent_customers
 -- One page of customers, newest first, before the cursor $1.
 SELECT id, account_number, kind, name, language, postal_code

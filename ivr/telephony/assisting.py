@@ -1,0 +1,259 @@
+"""The talks of agents with callers, at the PBX: found, lent to the secure process, given back.
+
+Such a talk belongs to the dial plan (Queue, Dial, Bridge), not to an application of ours. ARI can
+set no variable on its channels and move none of them, so both are sent into the secure part by AMI.
+The dial plan's side of this is `[saldo-assist]` in asterisk-config/extensions.conf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+import structlog
+
+from ivr.billing.assisted_captures import FieldProgress, FieldState, Leg, Talk
+from ivr.billing.captures import CaptureField, ErrorType
+from ivr.billing.errors import TalkNotFound, TalkUnreachable
+from ivr.telephony.ami import Destination
+from ivr.telephony.ari import Ari, Bridge
+from ivr.telephony.errors import ChannelGone, PbxUnreachable, Refused, TelephonyError
+from ivr.telephony.events import Channel, ChannelUserevent
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.places import Agents, SecurePart
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+CAPTURE_COMMAND = "SaldoCaptureCommand"
+"""user event for the secure process: variables `capture`, `action`, and `field` for "ask\""""
+CAPTURE_PROGRESS = "SaldoCaptureProgress"
+"""user event of the secure process: variables `capture`, `field`, `state`, `masked`, `attempt`,
+`error_type` (empty when nothing is wrong)"""
+
+CONTEXT = "saldo-assist"
+CALLER, AGENT = "caller", "agent"
+"""extensions that lead into the secure part"""
+TALKING, WAITING = "talk", "wait"
+"""extensions where the caller fetches the agent, and the agent is to be fetched"""
+CAPTURE_VARIABLE, PARTNER_VARIABLE = "SALDO_CAPTURE", "SALDO_PARTNER"
+CALLED = frozenset({"AppQueue", "AppDial", "AppDial2"})
+"""what the PBX says a leg is doing that was called by Queue or Dial: an agent's"""
+TWO = 2
+
+
+class Manager(Protocol):
+    """What the manager interface does for us (ami.Ami)."""
+
+    async def set_variable(self, channel: str, name: str, value: str) -> None: ...
+
+    async def redirect(self, context: str, first: Destination, second: Destination) -> None: ...
+
+
+class Hear(Protocol):
+    """Is told what the secure process tells (billing.assisting.Assisting.heard)."""
+
+    def __call__(
+        self,
+        capture_id: UUID,
+        about: CaptureField | None = None,
+        progress: FieldProgress | None = None,
+        *,
+        is_ended: bool = False,
+    ) -> None: ...
+
+
+class AsteriskTalks:
+    """`billing.ports.Talks`. `is_connected` tells whether events of our application arrive."""
+
+    def __init__(
+        self,
+        ari: Ari,
+        manager: Manager,
+        secure: SecurePart,
+        agents: Agents,
+        *,
+        is_connected: Callable[[], bool],
+    ) -> None:
+        self._ari = ari
+        self._manager = manager
+        self._secure = secure
+        self._agents = agents
+        self._is_connected = is_connected
+
+    @property
+    def hears(self) -> bool:
+        return self._is_connected()
+
+    async def going_on(self) -> list[Talk]:
+        channels, bridges = await self._look()
+        return sorted(
+            (
+                _talk(*(channels[one] for one in bridge.channel_ids))
+                for bridge in bridges
+                if _is_talk(bridge, channels)
+            ),
+            key=lambda talk: talk.since,
+        )
+
+    async def find(self, channel: str, agent_channel: str) -> Talk:
+        channels, bridges = await self._look()
+        caller = _channel(channel, channels)
+        bridge = next((one for one in bridges if caller.id in one.channel_ids), None)
+        if caller.in_stasis:
+            raise TalkNotFound("this call is with saldo or with another application now")
+        if bridge is None or not _is_talk(bridge, channels):
+            raise TalkNotFound("this call is not a talk of two: nobody else, or more, are in it")
+        (agent,) = (channels[one] for one in bridge.channel_ids if one != caller.id)
+        if agent_channel and agent_channel not in (agent.id, agent.name):
+            raise TalkNotFound("the agent's channel is not in the caller's talk")
+        return Talk(_leg(caller), _leg(agent), caller.since)
+
+    async def lend(self, talk: Talk, capture_id: UUID) -> None:
+        caller, agent = talk.caller.channel, talk.agent.channel
+        try:
+            for channel, partner in ((caller, agent), (agent, caller)):
+                await self._manager.set_variable(channel, CAPTURE_VARIABLE, str(capture_id))
+                await self._manager.set_variable(channel, PARTNER_VARIABLE, partner)
+        except Refused:
+            raise TalkNotFound("one of both has just hung up") from None
+        except PbxUnreachable as error:
+            raise TalkUnreachable(str(error)) from None
+        try:
+            await self._manager.redirect(
+                CONTEXT, Destination(caller, CALLER), Destination(agent, AGENT)
+            )
+        except Refused:
+            raise TalkNotFound("one of both has just hung up") from None
+        except PbxUnreachable as error:  # it may have been done: signs of life will tell
+            log.warning("redirect_unanswered", why=str(error))
+
+    async def tell(self, capture_id: UUID, action: str, field: CaptureField | None = None) -> None:
+        about = {"field": field.value} if field else {}
+        variables = {"capture": str(capture_id), "action": action, **about}
+        await _reached(self._ari.user_event(CAPTURE_COMMAND, self._secure.app, variables))
+
+    async def is_held(self, talk: Talk) -> bool:
+        return any(
+            channel is not None and channel.in_stasis
+            for channel in (await self._find(talk.caller), await self._find(talk.agent))
+        )
+
+    async def is_secure_part_away(self) -> bool:
+        if not self._secure.is_alive():
+            return True
+        return await _reached(self._ari.application(self._secure.app)) is None
+
+    async def give_back(self, talk: Talk) -> None:
+        caller, agent = await self._find(talk.caller), await self._find(talk.agent)
+        log.warning("talk_given_back", caller=caller is not None, agent=agent is not None)
+        if caller is None and agent is not None:
+            await self._ask(agent, self._ari.hang_up)
+        if agent is not None and caller is not None:  # first who is to be fetched
+            await self._continue(agent, CONTEXT, WAITING)
+        if caller is not None and agent is not None:
+            await self._continue(caller, CONTEXT, TALKING)
+        elif caller is not None:
+            await self._continue(caller, self._agents.context, self._agents.extension)
+
+    # --- how
+
+    async def _look(self) -> tuple[dict[str, Channel], list[Bridge]]:
+        channels = await _reached(self._ari.channels())
+        return {one.id: one for one in channels}, await _reached(self._ari.bridges())
+
+    async def _find(self, leg: Leg) -> Channel | None:
+        """The channel as it is now; None when it is no more."""
+        try:
+            return await self._ari.channel(leg.channel_id)
+        except ChannelGone:
+            return None
+        except TelephonyError as error:
+            raise TalkUnreachable(str(error)) from None
+
+    async def _continue(self, channel: Channel, context: str, extension: str) -> None:
+        if channel.in_stasis:
+            await self._ask(
+                channel, lambda id_: self._ari.continue_in_dialplan(id_, context, extension)
+            )
+
+    async def _ask(self, channel: Channel, order: Callable[[str], Awaitable[None]]) -> None:
+        """Carry out an order; a channel that is gone or not held any more needs none."""
+        try:
+            await order(channel.id)
+        except (ChannelGone, Refused):
+            return
+        except TelephonyError as error:
+            raise TalkUnreachable(str(error)) from None
+
+
+def told(event: ChannelUserevent, hear: Hear) -> None:
+    """Pass on what the secure process tells of a capture; anything else is no concern of ours."""
+    capture_id = _uuid(event.variables.get("capture", ""))
+    if capture_id is None:
+        return
+    if event.name == CAPTURE_ALIVE:
+        hear(capture_id)
+    elif event.name == CAPTURE_ENDED:
+        hear(capture_id, is_ended=True)
+    elif event.name == CAPTURE_PROGRESS:
+        try:
+            about, progress = _progress(event.variables)
+        except (KeyError, ValueError):
+            log.warning("progress_not_understood", capture=str(capture_id))
+        else:
+            hear(capture_id, about, progress)
+
+
+def _progress(variables: Mapping[str, str]) -> tuple[CaptureField, FieldProgress]:
+    error = variables.get("error_type", "")
+    return CaptureField(variables["field"]), FieldProgress(
+        FieldState(variables["state"]),
+        variables.get("masked", ""),
+        int(variables.get("attempt") or 0),
+        ErrorType(error) if error else None,
+    )
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _is_talk(bridge: Bridge, channels: Mapping[str, Channel]) -> bool:
+    """Two legs that hear each other and belong to the dial plan."""
+    legs = [channels.get(one) for one in bridge.channel_ids]
+    return len(legs) == TWO and all(leg is not None and not leg.in_stasis for leg in legs)
+
+
+def _talk(one: Channel, other: Channel) -> Talk:
+    """Who of both is the agent: whom Queue or Dial called; else who came later."""
+    caller, agent = sorted((one, other), key=lambda leg: (_is_agents(leg), leg.since, leg.id))
+    return Talk(_leg(caller), _leg(agent), caller.since)
+
+
+def _is_agents(channel: Channel) -> bool:
+    if channel.place.context == CONTEXT:
+        return channel.place.extension in (AGENT, WAITING)
+    return channel.place.application in CALLED
+
+
+def _leg(channel: Channel) -> Leg:
+    return Leg(channel.id, channel.name, channel.caller_number, channel.caller_name)
+
+
+def _channel(wanted: str, channels: Mapping[str, Channel]) -> Channel:
+    for channel in channels.values():
+        if wanted in (channel.id, channel.name):
+            return channel
+    raise TalkNotFound("the PBX has no such channel")
+
+
+async def _reached(answer: Awaitable[T]) -> T:
+    try:
+        return await answer
+    except TelephonyError as error:
+        raise TalkUnreachable(str(error)) from None
