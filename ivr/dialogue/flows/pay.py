@@ -112,17 +112,18 @@ async def charge(call: Call, desk: Desk, attempt: Attempt, card: CardOnHand) -> 
         result = await desk.paying.pay(attempt, card)
         call.note(f"charge {type(result).__name__}")
         if isinstance(result, Paid):
-            await note_payment(call, result)
+            call.settled = CallOutcome.PAID
+            call.receipts.append(result)
         elif isinstance(result, Unknown):
             call.settled = CallOutcome.CONFIRMING
+    if isinstance(result, Paid):
+        await leave_receipts(call)
     call.line.forget_keys()  # pressed while waiting; the result must not be hushed by them
     return result
 
 
-async def note_payment(call: Call, paid: Paid) -> None:
-    """Settle the call, and let an agent who waits for the caller know, even if we die now."""
-    call.settled = CallOutcome.PAID
-    call.receipts.append(paid)
+async def leave_receipts(call: Call) -> None:
+    """Let an agent who waits for the caller know what was paid, even if we die from now on."""
     await call.leave_word(
         paid=" + ".join(str(each.amount) for each in call.receipts),
         confirmation=" + ".join(each.confirmation for each in call.receipts),
