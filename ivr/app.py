@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ivr import parts
+from ivr.assisting import Assisted, agents
 from ivr.billing.calls import CallEnded, CallOutcome
 from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.billing.paying import Paying
@@ -50,9 +51,10 @@ from ivr.storage.pool import Database
 from ivr.storage.services import PostgresServices
 from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
+from ivr.telephony.assisting import told
 from ivr.telephony.errors import ApplicationTaken, BadCredentials
 from ivr.telephony.line import AsteriskLine
-from ivr.telephony.places import Agents, SecurePart
+from ivr.telephony.places import SecurePart
 from ivr.telephony.router import INBOUND, Router
 from ivr.web import api
 from ivr.web.server import WebServer, listen
@@ -125,6 +127,7 @@ class Calls:
         limit_seconds: float,
     ) -> None:
         self.metrics = metrics
+        self.paying = desk.paying
         self._limit_seconds = limit_seconds
         self._records = records
         self._voice = voice
@@ -208,31 +211,33 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
         child = Child("capture", config) if settings.capture.spawn else None
+        secure = SecurePart(
+            settings.capture.app,
+            settings.capture.limit_seconds + CAPTURE_GRACE_SECONDS,
+            is_alive=child.is_alive if child else lambda: True,
+        )
         router = Router(
             ari,
             asterisk.app,
             {INBOUND: calls.take_call},
             tasks,
             node=socket.gethostname(),
-            agents=Agents(
-                settings.agents.context, settings.agents.extension, settings.agents.queue
-            ),
-            secure=SecurePart(
-                settings.capture.app,
-                settings.capture.limit_seconds + CAPTURE_GRACE_SECONDS,
-                is_alive=child.is_alive if child else lambda: True,
-            ),
+            agents=agents(settings),
+            secure=secure,
             queues=ami,
+            on_message=lambda event: told(event, assisted.assisting.heard),
         )
+        assisted = Assisted.of(settings, database, calls.paying, ari, ami, router, secure)
         await hearing.connect(ari, router.stream)
         migrated = asyncio.Event()
-        web = WebServer(_api(settings, calls.metrics, database, router, ari), listening)
+        web = WebServer(_api(settings, calls.metrics, database, router, ari, assisted), listening)
         background = [
             tasks.create_task(work, name=name)
             for name, work in {
                 "events": router.run(),
                 "manager": ami.run(),
                 "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
+                "assisted": assisted.resume(migrated, router.stream.connected),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **({"capture": child.run()} if child else {}),
             }.items()
@@ -241,7 +246,8 @@ async def _serve(
         log.info("serving", app=asterisk.app, api=settings.web.port)
         await stopping.wait()
         log.info("stopping", calls=router.calls)
-        await router.drain(settings.calls.drain_seconds)
+        limit = settings.calls.drain_seconds
+        await asyncio.gather(router.drain(limit), assisted.stop(limit))
         web.stop()
         await serving
         for task in background:
@@ -309,7 +315,12 @@ def _ami(settings: Settings) -> Ami:
 
 
 def _api(
-    settings: Settings, metrics: Metrics, database: Database, router: Router, ari: Ari
+    settings: Settings,
+    metrics: Metrics,
+    database: Database,
+    router: Router,
+    ari: Ari,
+    assisted: Assisted,
 ) -> FastAPI:
     async def postgres() -> bool:
         try:
@@ -335,6 +346,7 @@ def _api(
         checks={"database": postgres, "asterisk": asterisk, "capture": capture},
         metrics=metrics.registry,
         api_key=settings.web.api_key.get_secret_value(),
+        assisting=assisted.assisting,
     )
     return api.build(sources)
 

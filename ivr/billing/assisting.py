@@ -34,7 +34,7 @@ from ivr.billing.errors import (
 from ivr.billing.invoices import Invoice, by_currency
 from ivr.billing.payments import Attempt
 from ivr.billing.ports import AssistedCaptures, Directory, Invoices, Talks
-from ivr.billing.watching import Watched, Watching
+from ivr.billing.watching import CANCEL_SECONDS, RETURN_SECONDS, Watched, Watching
 
 T = TypeVar("T")
 
@@ -68,6 +68,7 @@ class Assisting:
     language: str
     """of the company"""
     _running: dict[UUID, Watched] = field(default_factory=dict, init=False)
+    _is_stopping: bool = field(default=False, init=False)
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     # --- what an agent wants
@@ -175,18 +176,23 @@ class Assisting:
         return len(left)
 
     async def stop(self, limit_seconds: float) -> None:
-        """Cancel what is open, and return when all of it is over, or after the limit."""
+        """Begin no more; return when all are over. Those that are not by the limit are canceled."""
+        self._is_stopping = True
+        await self._all_over(limit_seconds)
         for capture_id in list(self._running):
             await self.cancel(capture_id)
+        await self._all_over(CANCEL_SECONDS + RETURN_SECONDS)
+        for watched in self._running.values():
+            watched.end()  # whoever is shown it learns that we are going
+
+    # --- how
+
+    async def _all_over(self, limit_seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_seconds):
                 for watched in list(self._running.values()):
                     while not watched.is_over:
                         await watched.changed.wait()
-        for watched in self._running.values():
-            watched.end()  # whoever is shown it learns that we are going
-
-    # --- how
 
     async def _begin(self, wanted: Wanted) -> AssistedCapture:
         async with self._one_by_one:
@@ -215,6 +221,8 @@ class Assisting:
         return watched.now if watched else before
 
     async def _free_talk(self, wanted: Wanted) -> Talk:
+        if self._is_stopping:
+            raise TalkUnreachable("saldo is being stopped: try again in a minute")
         if await self.talks.is_secure_part_away():
             raise TalkUnreachable("the secure process is not running: no card can be taken now")
         return await self.talks.find(wanted.channel, wanted.agent_channel)

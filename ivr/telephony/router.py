@@ -51,8 +51,8 @@ class Router:
     `saldo serve`, `{"collect": …}` in `saldo capture`. When it returns and the caller is still
     there, the call is hung up, or goes back to the agent who waits: no channel is left behind.
     `on_orphan` is run for a channel nobody here talks to (left over by a daemon that died, or a new
-    call while draining); without it such callers go to the agents. Run `run()` in a task group; the
-    calls' tasks live in `tasks`.
+    call while draining); without it such callers go to the agents. `on_message` hears, beside the
+    lines, what other programs tell. Run `run()` in a task group; the calls' tasks live in `tasks`.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Router:
         secure: SecurePart | None = None,
         queues: Queues | None = None,
         on_orphan: Callable[[str], Coroutine[Any, Any, None]] | None = None,
+        on_message: Callable[[ChannelUserevent], None] = lambda _: None,
     ) -> None:
         self._ari = ari
         self._app = app
@@ -77,6 +78,7 @@ class Router:
         self._secure = secure
         self._queues = queues
         self._on_orphan = on_orphan or self._release
+        self._on_message = on_message
         self._lines: dict[str, AsteriskLine] = {}
         self._calls: dict[AsteriskLine, asyncio.Task[None]] = {}
         self._is_draining = False
@@ -131,6 +133,7 @@ class Router:
         elif isinstance(event, ChannelUserevent):
             for line in list(self._lines.values()):
                 line.take(event)
+            self._on_message(event)
 
     def _take_channel(self, event: StasisStart) -> None:
         if is_ear(event.channel_id):  # no call; and whoever wanted to hear with it has gone

@@ -1,15 +1,15 @@
-"""REST `/v1`, health checks and metrics; reading only, until the issues that add writing."""
+"""REST `/v1`, the agent page, health checks and metrics."""
 
-import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from ivr.web import agent_page, captures
 from ivr.web.errors import add_handlers, problem
+from ivr.web.keys import holders_of
 from ivr.web.rows import to_json
 
 
@@ -40,6 +40,8 @@ class Sources:
     """name of a back end → whether it answers now"""
     metrics: CollectorRegistry
     api_key: str
+    assisting: captures.Assisting
+    """captures with an agent (billing.assisting.Assisting)"""
 
 
 def build(sources: Sources) -> FastAPI:
@@ -47,6 +49,8 @@ def build(sources: Sources) -> FastAPI:
     app = FastAPI(title="Saldo", version="1", docs_url=None, redoc_url=None)
     add_handlers(app)
     app.include_router(_health(sources))
+    app.include_router(captures.routes(sources.assisting, sources.api_key))
+    app.include_router(agent_page.routes())
     app.include_router(_v1(sources))
     return app
 
@@ -74,16 +78,7 @@ def _health(sources: Sources) -> APIRouter:
 
 
 def _v1(sources: Sources) -> APIRouter:
-    bearer = HTTPBearer(auto_error=False)
-
-    def allowed(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> None:
-        key = given.credentials if given else ""
-        if not sources.api_key or not hmac.compare_digest(key.encode(), sources.api_key.encode()):
-            raise HTTPException(401, "A valid API key is needed: Authorization: Bearer …")
-
-    router = APIRouter(prefix="/v1", dependencies=[Depends(allowed)])
+    router = APIRouter(prefix="/v1", dependencies=[Depends(holders_of(sources.api_key))])
 
     @router.get("/{noun}", summary="One page, newest first; `next` is the cursor of the page after")
     async def page(

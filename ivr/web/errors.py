@@ -9,10 +9,29 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.errors import (
+    CaptureError,
+    CaptureNotFound,
+    KeyUsedBefore,
+    LedgerUnavailable,
+    NotNow,
+    NotPayable,
+    TalkNotFound,
+    TalkUnreachable,
+)
 
 PROBLEM = "application/problem+json"
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+
+REFUSALS: dict[type[CaptureError], tuple[int, str]] = {
+    TalkNotFound: (404, "No such talk"),
+    CaptureNotFound: (404, "No such capture"),
+    KeyUsedBefore: (409, "The Idempotency-Key was used before"),
+    NotNow: (409, "Not now"),
+    NotPayable: (422, "These invoices cannot be paid"),
+    TalkUnreachable: (503, "The PBX or the secure process is away"),
+}
 
 
 class CannotListen(Exception):
@@ -47,12 +66,19 @@ async def _ledger(_: Request, __: Exception) -> JSONResponse:
     return problem(503, "The database is away", "Nothing was changed; try again in a few seconds")
 
 
+async def _capture(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CaptureError)  # noqa: S101 - registered for this type only
+    status, title = REFUSALS[type(error)]
+    return problem(status, title, str(error))
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of the API as a problem."""
     handlers: dict[type[Exception], Handler] = {
         StarletteHTTPException: _http,
         RequestValidationError: _validation,
         LedgerUnavailable: _ledger,
+        CaptureError: _capture,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

@@ -15,6 +15,7 @@ from ivr.billing.customers import CustomerKind
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.money import Money
 from ivr.web.api import Sources, build
+from tests.billing.assistance import Assistance
 
 KEY = "k" * 32
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -80,6 +81,7 @@ async def client(back_end: BackEnd) -> AsyncIterator[httpx.AsyncClient]:
             checks={"database": back_end.check},
             metrics=metrics,
             api_key=KEY,
+            assisting=Assistance().assisting,
         )
     )
     transport = httpx.ASGITransport(app=app)
