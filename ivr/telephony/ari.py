@@ -121,7 +121,7 @@ class Ari(Transport):
         await self._on_channel("move", channel_id, query=query)
 
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
-        """Set a variable of the channel, for the dial plan; done at once, whatever is playing."""
+        """Set a variable of the channel, for the dial plan; only after a running playback's end."""
         query = {"variable": name, "value": value}
         await self._on_channel("set_variable", channel_id, query=query)
 

@@ -137,6 +137,7 @@ class AsteriskLine:
         return "back" in self._hints
 
     async def leave_word(self, words: Mapping[str, str]) -> None:
+        await self._playbacks.silence()
         for name, value in words.items():
             variable = f"{WORD}{name.upper()}"
             await self._presence.ask_pbx(self._ari.set_variable(self.channel_id, variable, value))

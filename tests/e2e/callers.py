@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,12 +59,14 @@ class House:
 
 
 @asynccontextmanager
-async def calling(lab: Lab, caller: str = "+447700900199") -> AsyncIterator[Phone]:
-    """A caller who has just been answered."""
+async def calling(
+    lab: Lab, caller: str = "+447700900199", headers: Mapping[str, str] | None = None
+) -> AsyncIterator[Phone]:
+    """A caller who has just been answered; with such SIP headers."""
     tree = await asyncio.to_thread(ensure_tree, SilentProgress())
     book = Phrasebook.load(Catalogue.load(PROJECT / "audio-prompts"), Path(lab.sounds))
     async with Phone(tree, book) as phone:
-        await phone.dial(lab.pay, caller)
+        await phone.dial(lab.pay, caller, headers)
         yield phone
 
 

@@ -120,9 +120,32 @@ def test_what_leaks_digits_or_lets_strangers_in_is_not_loaded() -> None:
     assert [line for line in loaded if forbidden.search(line)] == []
 
 
+def _dial_plan() -> dict[str, list[str]]:
+    """What each context says and takes in, comments left out."""
+    contexts: dict[str, list[str]] = {}
+    for line in (*_config(SITE), *_config("extensions.conf")):
+        if heading := re.match(r"\[([\w-]+)\](?:\(([\w-]+)\))?", line):
+            contexts[heading[1]] = list(contexts.get(heading[2] or "", []))
+            lines = contexts[heading[1]]
+        elif line and not line.startswith("#"):
+            lines.append(line)
+    return contexts
+
+
 def test_a_caller_can_reach_no_way_out() -> None:
-    text = "\n".join(_config("extensions.conf"))
-    assert not re.search(r"\bDial\(|\bSystem\(|\binclude\s*=>", text)
+    contexts = _dial_plan()
+    text = "\n".join(line for lines in contexts.values() for line in lines)
+    assert not re.search(r"\bSystem\(|\binclude\s*=>", text)
+    dials = [(name, line) for name, lines in contexts.items() for line in lines if "Dial(" in line]
+    assert [name for name, _ in dials] == ["saldo-return"]
+    assert dials[0][1].startswith("exten => ring,1,Dial(${ARG1},")
+
+
+def test_nobody_may_get_a_caller_back_until_the_company_names_them() -> None:
+    contexts = _dial_plan()
+    assert contexts["saldo-back"] == ["exten => i,1,Goto(agents,queue,wait)"]
+    text = "\n".join(line for lines in contexts.values() for line in lines)
+    assert "saldo-return,ring" not in text
 
 
 async def _within(limit: float, holds: Callable[[], Awaitable[bool]]) -> bool:
@@ -285,7 +308,7 @@ async def test_what_a_caller_writes_in_headers_arrives_as_plain_words(
         *known, sip = event["args"]
         assert known == [
             *("inbound", "pay", "account=10-42HangupEXTEN", "invoice="),
-            *("language=es", "handoff=", "amount=42.50"),
+            *("language=es", "handoff=", "amount=42.50", "back="),
         ]
         assert re.fullmatch(r"sip=[\w.@-]+", sip)  # the caller's own Call-ID
         channel = event["channel"]
