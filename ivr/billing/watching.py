@@ -83,7 +83,8 @@ class Watched:
 
     def cancel(self) -> None:
         """Somebody wants it to end."""
-        self.canceled_at = self.canceled_at or clock()
+        if self.canceled_at is None:
+            self.canceled_at = clock()
 
     def end(self) -> None:
         """Nothing will change any more."""
@@ -151,7 +152,8 @@ class Watching:
             watched.last_sign = max(watched.last_sign, clock())  # the silence is on our side
         if clock() - watched.last_sign > SILENT_SECONDS:
             return True
-        if watched.canceled_at and clock() - watched.canceled_at > CANCEL_SECONDS:
+        canceled_at = watched.canceled_at
+        if canceled_at is not None and clock() - canceled_at > CANCEL_SECONDS:
             return True
         try:
             if await self.talks.is_secure_part_away():
@@ -171,7 +173,7 @@ class Watching:
 
     async def _close(self, watched: Watched) -> CaptureOutcome:
         """Write that it is over; what was written before stays."""
-        outcome = CANCELED if watched.canceled_at else BROKEN
+        outcome = BROKEN if watched.canceled_at is None else CANCELED
         try:
             await self.captures.close(watched.now.id, outcome)
             return await self.captures.outcome(watched.now.id) or outcome
