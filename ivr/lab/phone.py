@@ -15,17 +15,18 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from ivr.lab import dialpad
+from ivr.lab.dialpad import KEYS, KeyWay
 from ivr.lab.hearing import Hearing
 from ivr.lab.packages import Tree
 from ivr.lab.phrasebook import Phrasebook
 from ivr.lab.processes import LOOPBACK
-from ivr.lab.sip_headers import HeaderRelay
+from ivr.lab.sip_headers import HeaderRelay, as_it_is
 from ivr.lab.softphone import PhoneError, Softphone
 from ivr.lab.speaking import Speech
 
-__all__ = ["KEYS", "NotAnswered", "Phone", "PhoneError", "Press", "Said"]
+__all__ = ["KEYS", "KeyWay", "NotAnswered", "Phone", "PhoneError", "Press", "Said"]
 
-KEYS = "0123456789*#"
 LIMIT_SECONDS = 900.0
 """the longest call"""
 ANSWER_SECONDS = 30.0
@@ -65,14 +66,21 @@ class Said:
 class Phone:
     """One telephone for one call. Use it with `async with`: it always hangs up and cleans up.
 
-    Times are those of the event loop's clock. Keys are RFC 4733 events, held for 180 ms each, 240
-    ms from one to the next; neither the keys nor anything the softphone prints is kept.
+    Times are those of the event loop's clock. `keys` is how it sends them: RFC 4733 events are held
+    for 180 ms each, tones for 120, both 240 ms from one to the next. Neither the keys nor anything
+    the softphone prints is kept.
     """
 
     def __init__(
-        self, tree: Tree, phrasebook: Phrasebook, limit_seconds: float = LIMIT_SECONDS
+        self,
+        tree: Tree,
+        phrasebook: Phrasebook,
+        limit_seconds: float = LIMIT_SECONDS,
+        keys: KeyWay = KeyWay.RFC4733,
     ) -> None:
         self.heard = Hearing(phrasebook)
+        self._keys = keys
+        self._background = np.zeros(0, np.int16)
         self.closed = asyncio.Event()
         """set when the call is over; `reason` says how"""
         self.reason = ""
@@ -123,7 +131,7 @@ class Phone:
         sent = dict(headers or {})
         if caller is None:
             sent["Privacy"] = "id"
-        await self._softphone.start(_account(caller))
+        await self._softphone.start(_account(caller) + dialpad.account_parameter(self._keys))
         self._tasks.append(asyncio.create_task(self._listening()))
         self._tasks.append(asyncio.create_task(self._recognising()))
         answer = await self._softphone.command("dial", await self._through_relay(uri, sent))
@@ -143,10 +151,14 @@ class Phone:
 
         Returns when the last one is up. Raises PhoneError, also when the call is over.
         """
+        if set(keys) - set(KEYS):
+            raise PhoneError(f"a telephone has no such key: use only {KEYS}")
+        if self._keys is KeyWay.INBAND:
+            tones = dialpad.sound_of(keys, gap, self._background)
+            sent = await self.say(Speech(tones, self._background))
+            return Press(sent.began, sent.ended)
         began = ended = self._clock()
         for key in keys:
-            if key not in KEYS:
-                raise PhoneError(f"a telephone has no such key: use only {KEYS}")
             ended = await self._press(key)
             if gap:
                 await asyncio.sleep(gap)
@@ -157,6 +169,7 @@ class Phone:
 
         Raises PhoneError, also when the call is over.
         """
+        self._background = speech.background
         await self._softphone.send(speech.samples.tobytes(), speech.background.tobytes())
         began, before = self._clock(), self._frames_sent()
         frames = -(-speech.samples.nbytes // _FRAME_BYTES)
@@ -184,10 +197,12 @@ class Phone:
         found = _SIP_URI.fullmatch(uri)
         if found is None:
             raise NotAnswered(f"{uri} is no SIP address such as sip:pay@127.0.0.1:5060")
-        if not headers:
+        in_the_voice = self._keys is KeyWay.INBAND
+        if not headers and not in_the_voice:
             return uri
         host = await asyncio.to_thread(_address, found["host"])
-        self._relay = await HeaderRelay.open((host, int(found["port"] or 5060)), headers)
+        change = dialpad.without_telephone_event if in_the_voice else as_it_is
+        self._relay = await HeaderRelay.open((host, int(found["port"] or 5060)), headers, change)
         return f"sip:{found['user']}@{LOOPBACK}:{self._relay.port}"
 
     async def _press(self, key: str) -> float:

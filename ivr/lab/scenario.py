@@ -98,7 +98,7 @@ async def play(
     tree = await asyncio.to_thread(ensure_tree, SilentProgress())
     if said is None:
         said = await synthesise(utterances(scenario))
-    async with Phone(tree, book) as phone:
+    async with Phone(tree, book, keys=scenario.keys) as phone:
         playing = Playing(scenario, phone, watch or (lambda _: None), said, transcriber, reader)
         await playing.run(_address(lab, to or scenario.to))
         report = playing.report()

@@ -12,8 +12,8 @@ import yaml
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.payments import AttemptState
+from ivr.lab.dialpad import KEYS, KeyWay
 from ivr.lab.errors import LabError
-from ivr.lab.phone import KEYS
 from ivr.lab.phrasebook import plain_id
 from ivr.lab.sip_headers import is_header
 from ivr.lab.speaking import (
@@ -126,6 +126,8 @@ class Scenario:
     to: str = "pay"
     """an extension or a SIP address"""
     headers: tuple[tuple[str, str], ...] = ()
+    keys: KeyWay = KeyWay.RFC4733
+    """how the caller's telephone sends its keys"""
 
 
 def load(file: Path) -> Scenario:
@@ -157,7 +159,7 @@ class _Reader:
         self._file = file
 
     def scenario(self, root: yaml.Node) -> Scenario:
-        known = ("name", "from", "to", "headers", "steps", "expect")
+        known = ("name", "from", "to", "headers", "keys", "steps", "expect")
         keys = self._mapping(root, known, needed=("name", "steps"))
         headers = keys.get("headers")
         return Scenario(
@@ -167,6 +169,7 @@ class _Reader:
             caller=self._caller(keys["from"]) if "from" in keys else None,
             to=self._text(keys["to"]) if "to" in keys else "pay",
             headers=tuple(self._headers(headers)) if headers else (),
+            keys=self._way(keys["keys"]) if "keys" in keys else KeyWay.RFC4733,
         )
 
     def _wrong(self, node: yaml.Node, complaint: str) -> ScenarioError:
@@ -266,6 +269,9 @@ class _Reader:
             # What was written is not shown: it may be a card.
             raise self._wrong(node, 'write keys 0-9, * and # in quotes, such as "1042#"')
         return keys
+
+    def _way(self, node: yaml.Node) -> KeyWay:
+        return KeyWay(self._one_of(node, tuple(KeyWay)))
 
     def _says(self, node: yaml.Node) -> Says:
         if isinstance(node, yaml.ScalarNode):

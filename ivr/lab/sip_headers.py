@@ -1,15 +1,24 @@
-"""Adds headers to a softphone's first request, as a contact centre's trunk would."""
+"""Changes a softphone's first request as a trunk would: more headers, another offer of media."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self, cast
 
 from ivr.lab.processes import LOOPBACK
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+
+
+Change = Callable[[bytes], bytes]
+"""what is made of a whole SIP message"""
+
+
+def as_it_is(message: bytes) -> bytes:
+    """No change."""
+    return message
 
 
 def is_header(name: str, value: str) -> bool:
@@ -18,25 +27,31 @@ def is_header(name: str, value: str) -> bool:
 
 
 class HeaderRelay(asyncio.DatagramProtocol):
-    """Passes SIP between a phone and a PBX on loopback; INVITEs get the headers.
+    """Passes SIP between a phone and a PBX on loopback; INVITEs get the headers and the change.
 
-    The softphone has no way to send headers of one's own, so it dials `port` instead of the PBX.
+    The softphone has no way to send headers or an offer of one's own, so it dials `port` instead of
+    the PBX.
     Only the first exchange comes through here: later ones follow the Contact of either side.
     """
 
-    def __init__(self, pbx: tuple[str, int], headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, pbx: tuple[str, int], headers: Mapping[str, str], change: Change = as_it_is
+    ) -> None:
         self._pbx = pbx
+        self._change = change
         self._extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
         self._phone: tuple[str, int] | None = None
         self._transport: asyncio.DatagramTransport | None = None
         self._closed = asyncio.Event()
 
     @classmethod
-    async def open(cls, pbx: tuple[str, int], headers: Mapping[str, str]) -> Self:
+    async def open(
+        cls, pbx: tuple[str, int], headers: Mapping[str, str], change: Change = as_it_is
+    ) -> Self:
         """Listen on a free loopback port; `close` it after the call."""
         loop = asyncio.get_running_loop()
         _, relay = await loop.create_datagram_endpoint(
-            lambda: cls(pbx, headers), local_addr=(LOOPBACK, 0)
+            lambda: cls(pbx, headers, change), local_addr=(LOOPBACK, 0)
         )
         return relay
 
@@ -67,5 +82,6 @@ class HeaderRelay(asyncio.DatagramProtocol):
             return
         self._phone = addr
         first, end, rest = data.partition(b"\r\n")
-        extra = self._extra if first.startswith(b"INVITE ") else b""
-        self._transport.sendto(first + end + extra + rest, self._pbx)
+        if first.startswith(b"INVITE "):
+            data = self._change(first + end + self._extra + rest)
+        self._transport.sendto(data, self._pbx)

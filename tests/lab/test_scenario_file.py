@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ivr.lab.dialpad import KeyWay
 from ivr.lab.phrasebook import Phrasebook
 from ivr.lab.scenario_file import (
     Expected,
@@ -48,6 +49,7 @@ name: pays one invoice by card
 from: "+34600111222"
 to: pay
 headers: {X-Saldo-Account: "1042"}
+keys: inband
 steps:
   - hears: ask_card_number.attempt2
   - hears: {phrase: error.invalid-date, within: 2.5, strict: true, language: es}
@@ -74,6 +76,7 @@ expect:
         caller="+34600111222",
         to="pay",
         headers=(("X-Saldo-Account", "1042"),),
+        keys=KeyWay.INBAND,
         steps=(
             Hears("ask_card_number_attempt2"),
             Hears("error_invalid_date", 2.5, strict=True, language="es"),
@@ -97,6 +100,10 @@ expect:
     )
 
 
+def test_keys_travel_beside_the_voice_unless_a_file_says_otherwise() -> None:
+    assert parse("name: x\nsteps: []\n", "call.yaml").keys is KeyWay.RFC4733
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_scenario_of_ours_is_well_written(file: Path, phrasebook: Phrasebook) -> None:
     scenario = load(file)
@@ -116,6 +123,10 @@ def test_each_scenario_that_pays_has_invoices_of_its_own() -> None:
     ("text", "says"),
     [
         ("name: x\nsteps: []\ncolour: red\n", "call.yaml, line 3: 'colour' is not known here"),
+        (
+            "name: x\nkeys: pulse\nsteps: []\n",
+            "'pulse' is not known here; use rfc4733, info, inband",
+        ),
         (steps("  - dances: 1\n"), "line 3: 'dances' is not known here"),
         (steps("  - press: 1\n    waits: 2\n"), "line 3: a step is one of"),
         (steps("  - hears: {phrase: paid, soon: 1}\n"), "line 3: 'soon' is not known here"),

@@ -60,7 +60,7 @@ FEATURES = ("atxfer", "parkcall", "atxferabort", "atxfercomplete", "atxferthreew
 KEYS_IN_SIGNALLING = Check(
     "dtmf-mode",
     "keys in SIP INFO stand in every log of signalling; in-band they are tones in each recording",
-    "set dtmf_mode = rfc4733 for each endpoint in pjsip.conf",
+    "set dtmf_mode = auto for each endpoint in pjsip.conf: tones only from who has no other way",
 )
 DIRECT_MEDIA = Check(
     "direct-media",
@@ -259,7 +259,7 @@ def _key_modes(pjsip: Configuration) -> Iterator[Problem]:
         mode = endpoint.text("dtmf_mode", "rfc4733").lower()
         if mode in {"info", "auto_info"}:
             yield Problem(f"{endpoint.name} takes keys by {mode} ({endpoint.where})")
-        elif mode in {"inband", "auto"}:
+        elif mode == "inband":
             yield slight(f"{endpoint.name} takes keys {mode} ({endpoint.where})")
 
 
