@@ -26,6 +26,11 @@ class FakeChannel:
     playing: list[str] = field(default_factory=list)
     packets: int = 1
     """of sound that came from the caller"""
+    doing: str = "Playback"
+    """its application of the dial plan, while the dial plan has it"""
+    context: str = ""
+    extension: str = ""
+    since: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -34,7 +39,12 @@ class FakeChannel:
             "state": self.state,
             "protocol_id": f"sip-{self.id}",
             "caller": {"name": "", "number": self.number},
-            "dialplan": {"app_name": "Stasis" if self.app else "Playback"},
+            "creationtime": self.since,
+            "dialplan": {
+                "context": self.context,
+                "exten": self.extension,
+                "app_name": "Stasis" if self.app else self.doing,
+            },
         }
 
 
