@@ -34,6 +34,7 @@ from ivr.hearing import (
     warn_of_synthetic_ears,
 )
 from ivr.log import about_call
+from ivr.recordings import Recorder
 from ivr.settings import Settings
 from ivr.speech.name_sounds import NameSounds
 from ivr.speech.tts import Tts
@@ -203,6 +204,7 @@ async def _serve(
     database = await Database.open(settings.database.url, size=settings.database.pool)
     stack.push_async_callback(database.close)
     hearing = await _hearing(settings, stack)
+    recorder = Recorder(settings)
     calls = _calls(settings, stack, database, hearing)
     asterisk = settings.asterisk
     ari = await stack.enter_async_context(
@@ -219,7 +221,7 @@ async def _serve(
         router = Router(
             ari,
             asterisk.app,
-            {INBOUND: calls.take_call},
+            {INBOUND: recorder.recorded(calls.take_call)},
             tasks,
             node=socket.gethostname(),
             agents=agents(settings),
@@ -229,6 +231,7 @@ async def _serve(
         )
         assisted = Assisted.of(settings, database, calls.paying, ari, ami, router, secure)
         await hearing.connect(ari, router.stream)
+        recorder.connect(ari, router.stream, ami, settings.capture.app)
         migrated = asyncio.Event()
         web = WebServer(_api(settings, calls.metrics, database, router, ari, assisted), listening)
         background = [
@@ -239,6 +242,7 @@ async def _serve(
                 "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
                 "assisted": assisted.resume(migrated, router.stream.connected),
                 "names": keep_names_findable(database, nicknames(), migrated),
+                **recorder.work(),
                 **({"capture": child.run()} if child else {}),
             }.items()
         ]
@@ -248,6 +252,7 @@ async def _serve(
         log.info("stopping", calls=router.calls)
         limit = settings.calls.drain_seconds
         await asyncio.gather(router.drain(limit), assisted.stop(limit))
+        await recorder.finish()
         web.stop()
         await serving
         for task in background:

@@ -13,6 +13,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+KEY_LENGTH = 32
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -104,6 +105,17 @@ class Speech(Section):
     and every answer is taken up so much later"""
 
 
+class Recordings(Section):
+    """Calls recorded, with a flat tone where a card is asked for; see recordings.md."""
+
+    on: bool = False
+    folder: Path = PROJECT / "var/recordings"
+    key: SecretStr = SecretStr("")
+    """signs every recording's manifest, and whoever checks one needs it: 32 characters or more"""
+    keep_days: float = Field(0, ge=0)
+    """after so many days a recording is deleted; 0: never"""
+
+
 class Web(Section):
     """REST and health checks."""
 
@@ -159,6 +171,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     braintree: Braintree = Braintree()
     speech: Speech = Speech()
+    recordings: Recordings = Recordings()
     web: Web = Web()
     calls: Calls = Calls()
     agents: Agents = Agents()
@@ -171,6 +184,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "[capture] voice is on, and no language has a speech model: "
                 "name one in [speech] models, or turn it off"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _recordings_need_a_key(self) -> Self:
+        if self.recordings.on and len(self.recordings.key.get_secret_value()) < KEY_LENGTH:
+            raise ValueError(
+                f"[recordings] is on, and its key has fewer than {KEY_LENGTH} characters: "
+                "make one with `openssl rand -hex 32`"
             )
         return self
 

@@ -15,6 +15,7 @@ import aiohttp
 
 from ivr.capture.doctor.running import LogFile, Standing, Subscriber
 from ivr.capture.guard import Facts
+from ivr.telephony.muting import FILENAME, MARK
 
 ANSWER_SECONDS = 3.0
 SETTLED_SECONDS = 5.0
@@ -77,12 +78,13 @@ class FactReader:
     async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
         """How things are for this channel and for our own ears on it. Raises FactsMissing."""
         with _understood():
-            settled, applications, channels, bridges, *recorded = await asyncio.gather(
+            settled, applications, channels, bridges, muting, files = await asyncio.gather(
                 self._settle(),
                 self._ask("applications"),
                 self._ask("channels"),
                 self._ask("bridges"),
-                *map(self._recorded_to, (channel_id, *ears)),
+                self._variable(channel_id, MARK),
+                asyncio.gather(*(self._variable(one, FILENAME) for one in (channel_id, *ears))),
             )
             return Facts(
                 channel_id=channel_id,
@@ -93,8 +95,10 @@ class FactReader:
                 channel_names={str(body["id"]): str(body["name"]) for body in channels},
                 running={str(body["id"]): str(body["dialplan"]["app_name"]) for body in channels},
                 bridges={str(body["id"]): _texts(body["channels"]) for body in bridges},
-                recorded_to=next(filter(None, recorded), ""),
+                recorded_to=files[0],
+                muting=muting,
                 ears=frozenset(ears),
+                ears_recorded_to=next(filter(None, files[1:]), ""),
             )
 
     async def standing(self) -> Standing:
@@ -114,8 +118,8 @@ class FactReader:
                 ),
             )
 
-    async def _recorded_to(self, channel_id: str) -> str:
-        variable = await self._ask("variable", channel_id, variable="MIXMONITOR_FILENAME")
+    async def _variable(self, channel_id: str, name: str) -> str:
+        variable = await self._ask("variable", channel_id, variable=name)
         return str(variable["value"]) if variable else ""
 
     async def _settle(self) -> Settled:

@@ -9,7 +9,9 @@ What the PBX shows of each was measured on Asterisk 22.10.1:
 - a bridge's subscriber hears no digits, but a caller in a bridge is heard by others;
 - a snoop is a channel named "Snoop/<channel id>-…";
 - a channel that ARI records cannot be moved to us before its recording has ended;
-- MixMonitor leaves the channel variable MIXMONITOR_FILENAME, also after it was stopped;
+- MixMonitor leaves the channel variable MIXMONITOR_FILENAME, also after it was stopped; the PBX
+  never says whether it is muted, so what counts is what `saldo serve` noted when it muted all that
+  recorded the channel, as long as the file named is still the one of then (telephony/muting.py);
 - ChanSpy leaves nothing on the channel it listens to; the spy is a channel in that application.
 
 What is said cannot be muted as keys are, so for a voice more must be known: the last one, which
@@ -24,6 +26,7 @@ from dataclasses import dataclass
 from ivr.capture.doctor import running
 from ivr.capture.doctor.finding import Finding, Grade
 from ivr.capture.doctor.running import EVERY_CHANNEL, LogFile, Subscriber
+from ivr.telephony.muting import is_muted
 
 EVERY_ENDPOINT = "__AST_ENDPOINT_ALL_TOPIC"
 SPIES = frozenset({"chanspy", "extenspy"})
@@ -46,9 +49,13 @@ class Facts:
     bridges: dict[str, frozenset[str]]
     """id → ids of the channels in every bridge"""
     recorded_to: str
-    """the MIXMONITOR_FILENAME of the channel or of our ears; empty if none has one"""
+    """the MIXMONITOR_FILENAME of the channel; empty if it has none"""
+    muting: str = ""
+    """its SALDO_MIXMONITOR: what was muted of that"""
     ears: frozenset[str] = frozenset()
     """ids of what we put up ourselves to hear the caller: snoop, media channel, bridge"""
+    ears_recorded_to: str = ""
+    """a MIXMONITOR_FILENAME of our ears"""
 
 
 def doubts(facts: Facts) -> list[str]:
@@ -94,8 +101,13 @@ def _listeners(facts: Facts) -> Iterator[str]:
         yield "the caller's channel is being snooped on: hang up the snoop"
     if any(facts.channel_id in channels for channels in facts.bridges.values()):
         yield "the caller's channel is in a bridge: others hear it"
-    if facts.recorded_to:
-        yield "the caller's channel has a MixMonitor: stop it, and clear MIXMONITOR_FILENAME"
+    if facts.recorded_to and not is_muted(facts.muting, facts.recorded_to):
+        yield (
+            "the caller's channel has a MixMonitor that is not known to be muted: let `saldo "
+            "serve` reach the manager interface, or stop it and clear MIXMONITOR_FILENAME"
+        )
+    if facts.ears_recorded_to:
+        yield "our own ear has a MixMonitor: stop it"
 
 
 def _spies(facts: Facts) -> Iterator[str]:

@@ -7,7 +7,19 @@ import sys
 import typer
 
 from ivr.billing.errors import BillingError
-from ivr.cli import call, capture, db, demo, doctor, imports, lab, prompts, serve, speech
+from ivr.cli import (
+    call,
+    capture,
+    db,
+    demo,
+    doctor,
+    imports,
+    lab,
+    prompts,
+    recordings,
+    serve,
+    speech,
+)
 from ivr.cli.options import PLAIN
 from ivr.lab.errors import LabError
 from ivr.lab.packages_apt import PackagesError
@@ -36,6 +48,7 @@ app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(speech.app, name="speech")
+app.add_typer(recordings.app, name="recordings")
 
 USER_ERRORS = (
     *(BillingError, LabError, PackagesError, ProcessError, SettingsError),

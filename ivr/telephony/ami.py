@@ -32,6 +32,8 @@ NEVER_SECONDS = 10**8
 LONGEST_MESSAGE_BYTES = 1 << 20
 END_OF_MESSAGE = b"\r\n\r\n"
 REFUSED_STATUS = 400
+NOTHING_LISTENS = "Cannot set mute flag"
+"""what the PBX says when nothing at all listens to the channel"""
 
 _silent = logging.getLogger(f"{__name__}.panoramisk")
 _silent.addHandler(logging.NullHandler())
@@ -164,6 +166,27 @@ class Ami:
                 return int(logged_in)
         return None
 
+    async def mute_recordings(self, channel: str, *, muted: bool) -> None:
+        """Mute or un-mute, both ways, every MixMonitor of a channel; harmless when it has none.
+
+        `channel` is the PBX's name or id of it. Raises PbxUnreachable, and Refused when there is no
+        such channel or our user may not do that.
+        """
+        action = {"Action": "MixMonitorMute", "Channel": channel, "Direction": "both"}
+        try:
+            await self._act({**action, "State": "1" if muted else "0"})
+        except Refused as error:
+            if NOTHING_LISTENS not in str(error):
+                raise
+
+    async def variable(self, channel: str, name: str) -> str:
+        """A variable of a channel, wherever the channel is; empty when it has none of that name.
+
+        Raises PbxUnreachable, and Refused when there is no such channel.
+        """
+        answer = await self._act({"Action": "Getvar", "Channel": channel, "Variable": name})
+        return str(next(iter(answer)).get("Value", ""))
+
     async def set_variable(self, channel: str, name: str, value: str) -> None:
         """Set a variable of a channel, wherever the channel is.
 
@@ -250,7 +273,10 @@ class Ami:
             raise PbxUnreachable(f"the PBX did not answer the manager action {clean['Action']}")
         messages = answer.result() if isinstance(answer.result(), list) else [answer.result()]
         if not messages[0].success:
-            raise Refused(REFUSED_STATUS, f"the PBX refused the manager action {clean['Action']}")
+            raise Refused(
+                REFUSED_STATUS,
+                f"the PBX refused the manager action {clean['Action']}: {messages[0].message}",
+            )
         return messages
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import aiohttp
@@ -120,6 +120,17 @@ class Ari(Transport):
         query = {"app": app, "appArgs": ",".join(args)}
         await self._on_channel("move", channel_id, query=query)
 
+    async def variable(self, channel_id: str, name: str) -> str:
+        """A variable of the channel; empty when it has none of that name.
+
+        Also when there is no such channel: the PBX answers both in the same way.
+        """
+        try:
+            body = await self._call("variable", channelId=channel_id, query={"variable": name})
+        except NothingThere:
+            return ""
+        return str(body.get("value", "")) if isinstance(body, dict) else ""
+
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
         """Set a variable of the channel, for the dial plan; only after a running playback's end."""
         query = {"variable": name, "value": value}
@@ -155,11 +166,41 @@ class Ari(Transport):
             return False
         return True
 
+    # --- what a channel hears and says, in a bridge (telephony/bridges.py)
+
+    async def mute(self, channel_id: str) -> None:
+        """Nobody hears the channel any more; its keys are still told, in-band ones too."""
+        await self._on_channel("mute", channel_id, query={"direction": "in"})
+
+    async def unmute(self, channel_id: str) -> None:
+        """The channel is heard again; harmless when it is."""
+        await self._on_channel("unmute", channel_id, query={"direction": "in"})
+
+    async def start_silence(self, channel_id: str) -> None:
+        """Send the channel silence in place of what it would hear."""
+        await self._on_channel("start_silence", channel_id)
+
+    async def stop_silence(self, channel_id: str) -> None:
+        """The channel hears again."""
+        await self._on_channel("stop_silence", channel_id)
+
     # --- the caller's voice (telephony/media.py)
 
-    async def snoop(self, channel_id: str, snoop_id: str, app: str, args: Sequence[str]) -> None:
-        """A second channel, in `app`, that hears what the caller says and nothing else."""
-        query = {"app": app, "appArgs": ",".join(args), "spy": "in"}
+    async def snoop(
+        self,
+        channel_id: str,
+        snoop_id: str,
+        app: str,
+        args: Sequence[str],
+        *,
+        spy: str = "in",
+        whisper: str = "none",
+    ) -> None:
+        """A second channel, in `app`, that hears what the caller says, with `spy` "both" all.
+
+        With `whisper` "out", what is played to it is mixed into what the caller hears.
+        """
+        query = {"app": app, "appArgs": ",".join(args), "spy": spy, "whisper": whisper}
         await self._on_channel("snoop", channel_id, snoopId=snoop_id, query=query)
 
     async def external_media(self, channel_id: str, app: str, audio_format: str) -> str:
@@ -195,19 +236,56 @@ class Ari(Transport):
         """Every bridge of the PBX, also those that are none of ours."""
         return [Bridge.from_json(body) for body in await self._call("bridges") or ()]
 
-    async def create_bridge(self, bridge_id: str) -> None:
-        """A bridge that lets what is put into it hear each other."""
-        await self._call("create_bridge", bridgeId=bridge_id, query={"type": "mixing"})
+    async def create_bridge(self, bridge_id: str, kind: str = "mixing") -> None:
+        """A bridge that lets what is put into it hear each other; see bridges.py for kinds."""
+        await self._call("create_bridge", bridgeId=bridge_id, query={"type": kind})
 
-    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
-        """Put channels that are in our application into the bridge."""
-        query = {"channel": ",".join(channel_ids)}
+    async def add_to_bridge(
+        self, bridge_id: str, channel_ids: Sequence[str], *, absorb_keys: bool = False
+    ) -> None:
+        """Put channels that are in our application into the bridge.
+
+        Absorbed keys reach the application alone, in a bridge that shows keys (bridges.py).
+        """
+        absorb = {"absorbDTMF": "true"} if absorb_keys else {}
+        query = {"channel": ",".join(channel_ids), **absorb}
         await self._call("add_to_bridge", bridgeId=bridge_id, query=query)
 
     async def destroy_bridge(self, bridge_id: str) -> None:
         """Take the bridge down; harmless when it is gone. Its channels stay."""
         try:
             await self._call("destroy_bridge", bridgeId=bridge_id)
+        except NothingThere:
+            return
+
+    # --- recordings: telephony/recording.py
+
+    async def record(self, channel_id: str, name: str) -> None:
+        """Record what the channel hears as WAV, 16 bits at 8 kHz, until it is no more."""
+        query = {"name": name, "format": "wav", "ifExists": "fail"}
+        await self._on_channel("record", channel_id, query=query)
+
+    async def is_recording(self, name: str) -> bool:
+        """Whether that recording is still being made."""
+        try:
+            await self._call("live_recording", recordingName=name)
+        except NothingThere:
+            return False
+        return True
+
+    async def recordings(self) -> list[str]:
+        """The names of what lies recorded at the PBX, also of what is still being made."""
+        return [str(body.get("name", "")) for body in await self._call("recordings") or ()]
+
+    async def fetch_recording(self, name: str, into: BinaryIO, limit_seconds: float) -> None:
+        """Write a recording's file into an open one. Raises NothingThere, and OSError of that."""
+        async for block in self._blocks("recording_file", limit_seconds, recordingName=name):
+            into.write(block)
+
+    async def delete_recording(self, name: str) -> None:
+        """Remove a recording from the PBX; harmless when it is gone."""
+        try:
+            await self._call("delete_recording", recordingName=name)
         except NothingThere:
             return
 

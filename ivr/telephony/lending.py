@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -32,6 +33,18 @@ CAPTURE_ALIVE = "SaldoCaptureAlive"
 """user event of the secure process, variable `capture`, at least every 5 s"""
 
 
+class Witness(Protocol):
+    """Whoever hears a caller here, and may not hear them in the secure part."""
+
+    async def leave(self) -> None:
+        """Hear nothing any more when this returns. Raises SecurePartAway: that cannot be."""
+        ...
+
+    async def back(self, *, here: bool) -> None:
+        """The stay is over; `here`: the caller is with us again. Raises nothing."""
+        ...
+
+
 class Lending:
     """The stays of one caller in the secure part; `app` is ours, where they come back to.
 
@@ -54,6 +67,8 @@ class Lending:
         self._call_id = call_id
         self._presence = presence
         self._prepare = prepare
+        self.witnesses: list[Witness] = []
+        """all leave before each stay; called back after it, if the caller surely is"""
         self._capture: UUID | None = None
         self._last_sign = 0.0
         """when the secure process was last known to be well; until its first sign, a little later
@@ -64,11 +79,14 @@ class Lending:
         self._presence.must_be_there()
         if not secure.is_alive() or not await self._is_there(secure.app):
             raise SecurePartAway(f"nobody is connected to the PBX as {secure.app!r}")
-        await self._lend(secure, capture_id)
         try:
+            for witness in self.witnesses:
+                await witness.leave()
+            await self._lend(secure, capture_id)
             await self._stay_with(secure, capture_id)
         finally:
             self._capture = None
+            await self._call_back(secure.app)
 
     def take(self, event: ChannelUserevent) -> None:
         """Be told of a message; those of other stays are none of ours."""
@@ -85,6 +103,21 @@ class Lending:
             return await self._ari.application(app) is not None
         except TelephonyError as error:
             raise SecurePartAway(str(error)) from None
+
+    async def _call_back(self, app: str) -> None:
+        if not self.witnesses:
+            return
+        here = self._presence.place is Place.HERE and await self._is_out_of(app)
+        for witness in self.witnesses:
+            await witness.back(here=here)
+
+    async def _is_out_of(self, app: str) -> bool:
+        """Not so when nobody can say: a caller who could not be fetched back counts as here."""
+        try:
+            application = await self._ari.application(app)
+        except TelephonyError:
+            return False
+        return application is None or self._channel_id not in application.channel_ids
 
     async def _lend(self, secure: SecurePart, capture_id: UUID) -> None:
         await self._prepare()

@@ -30,7 +30,7 @@ from ivr.telephony.events import (
     StasisEnd,
     StasisStart,
 )
-from ivr.telephony.lending import Lending
+from ivr.telephony.lending import Lending, Witness
 from ivr.telephony.places import Agents, Place, Queues, SecurePart
 from ivr.telephony.playback import AsteriskPlayback, Playbacks
 from ivr.telephony.presence import Presence
@@ -148,11 +148,13 @@ class AsteriskLine:
         self._presence.must_be_there()
         if not self.goes_back and await self._nobody_waits_in(self._agents.queue):
             raise NobodyAvailable(f"nobody is logged in to the queue {self._agents.queue!r}")
-        agents = self._agents
+        await self.continue_at(self._agents.context, self._agents.extension)
+
+    async def continue_at(self, context: str, extension: str) -> None:
+        """Give the caller back to the dial plan, at priority 1 of that extension, for good."""
+        self._presence.must_be_there()
         await self._depart(
-            lambda: self._ari.continue_in_dialplan(
-                self.channel_id, agents.context, agents.extension
-            )
+            lambda: self._ari.continue_in_dialplan(self.channel_id, context, extension)
         )
 
     async def move_to(self, app: str, args: Sequence[str]) -> None:
@@ -176,6 +178,10 @@ class AsteriskLine:
             pass
         finally:
             self._presence.leave()
+
+    def heard_by(self, witness: Witness) -> None:
+        """Have them leave before the caller enters the secure part, and come back after it."""
+        self._lending.witnesses.append(witness)
 
     # --- what the router does
 

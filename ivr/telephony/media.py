@@ -202,21 +202,31 @@ class CallersVoice:
             self._ari.hang_up(self._media),
             self._ari.destroy_bridge(self._bridge),
         ):
-            await _gone(what)
-        # The PBX says yes before it has done it; the secure part refuses a channel with a snoop.
-        await _gone(self._until_off(self._snoop))
+            await gone(what)
+        await until_off(self._ari, self._snoop)
         if self._websocket is not None:
             await self._websocket.close()
         for channel_id in self._entered:
             self._stream.close(channel_id)
 
-    async def _until_off(self, channel_id: str) -> None:
-        """Return, by ChannelGone, when the channel is no more, and at the latest after a second."""
-        until = asyncio.get_running_loop().time() + OFF_SECONDS
+
+async def until_off(ari: Ari, channel_id: str) -> bool:
+    """Return when a channel that was hung up is no more; False when it is there after a second.
+
+    The PBX says yes before it has done it; the secure part refuses a channel with a snoop.
+    """
+    until = asyncio.get_running_loop().time() + OFF_SECONDS
+    try:
         while asyncio.get_running_loop().time() < until:
-            await self._ari.channel(channel_id)
+            await ari.channel(channel_id)
             await asyncio.sleep(OFF_PAUSE_SECONDS)
+    except ChannelGone:
+        return True
+    except TelephonyError as error:
+        log.warning("voice_not_taken_down", why=str(error))
+    else:
         log.warning("voice_still_there", channel=channel_id)
+    return False
 
 
 async def sweep(ari: Ari, app: str) -> int:
@@ -225,18 +235,19 @@ async def sweep(ari: Ari, app: str) -> int:
     For the start of a daemon, before calls are taken: it would take those of running calls too.
     """
     own = re.compile(
-        re.escape(f"{PREFIX}{app}-") + "[^-]+-[smb]"
+        re.escape(f"{PREFIX}{app}-") + "[^-]+-[smbrw]"
     )  # not "saldo-capture" for "saldo"
     channels = [channel.id for channel in await ari.channels() if own.fullmatch(channel.id)]
     bridges = [bridge.id for bridge in await ari.bridges() if own.fullmatch(bridge.id)]
     for channel_id in channels:
-        await _gone(ari.hang_up(channel_id))
+        await gone(ari.hang_up(channel_id))
     for bridge in bridges:
-        await _gone(ari.destroy_bridge(bridge))
+        await gone(ari.destroy_bridge(bridge))
     return len(channels) + len(bridges)
 
 
-async def _gone(removal: Awaitable[None]) -> None:
+async def gone(removal: Awaitable[None]) -> None:
+    """Carry out a removal; what is gone already is as good."""
     try:
         await removal
     except (ChannelGone, NothingThere):

@@ -35,7 +35,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "application": Operation("GET", "/applications/{applicationName}"),
     "user_event": Operation("POST", "/events/user/{eventName}", ("application", "variables")),
     "events": Operation("GET", "/events", ("app",)),
-    "snoop": Operation("POST", "/channels/{channelId}/snoop/{snoopId}", ("app", "appArgs", "spy")),
+    "mute": Operation("POST", "/channels/{channelId}/mute", ("direction",)),
+    "unmute": Operation("DELETE", "/channels/{channelId}/mute", ("direction",)),
+    "start_silence": Operation("POST", "/channels/{channelId}/silence"),
+    "stop_silence": Operation("DELETE", "/channels/{channelId}/silence"),
+    "snoop": Operation(
+        "POST", "/channels/{channelId}/snoop/{snoopId}", ("app", "appArgs", "spy", "whisper")
+    ),
     "external_media": Operation(
         "POST",
         "/channels/externalMedia",
@@ -44,8 +50,14 @@ OPERATIONS: Mapping[str, Operation] = {
             *("connection_type", "format", "transport_data"),
         ),
     ),
+    "variable": Operation("GET", "/channels/{channelId}/variable", ("variable",)),
+    "record": Operation("POST", "/channels/{channelId}/record", ("name", "format", "ifExists")),
+    "live_recording": Operation("GET", "/recordings/live/{recordingName}"),
+    "recordings": Operation("GET", "/recordings/stored"),
+    "recording_file": Operation("GET", "/recordings/stored/{recordingName}/file"),
+    "delete_recording": Operation("DELETE", "/recordings/stored/{recordingName}"),
     "bridges": Operation("GET", "/bridges"),
     "create_bridge": Operation("POST", "/bridges/{bridgeId}", ("type",)),
-    "add_to_bridge": Operation("POST", "/bridges/{bridgeId}/addChannel", ("channel",)),
+    "add_to_bridge": Operation("POST", "/bridges/{bridgeId}/addChannel", ("channel", "absorbDTMF")),
     "destroy_bridge": Operation("DELETE", "/bridges/{bridgeId}"),
 }

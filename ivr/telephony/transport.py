@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self
 from urllib.parse import quote
@@ -32,6 +32,7 @@ KEEP_ALIVE_SECONDS = 10.0
 HEARTBEAT_SECONDS = 10.0
 NEVER_SENT_RETRIES = 2
 NEVER_SENT_PAUSE_SECONDS = 0.1
+BLOCK_BYTES = 1 << 16
 NOT_FOUND = 404
 UNAUTHORISED = (401, 403)
 
@@ -86,9 +87,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         **path: str,
     ) -> Any:
-        operation = OPERATIONS[name]
-        parts = {key: quote(value, safe="") for key, value in path.items()}
-        url = self._root + operation.path.format(**parts)
+        operation, url = OPERATIONS[name], self._url(name, path)
         tries = NEVER_SENT_RETRIES
         while True:
             try:
@@ -105,6 +104,22 @@ class Transport:
                 ) from None
             except aiohttp.ClientError as error:
                 raise AnswerLate(self._cannot_reach(error)) from None
+
+    async def _blocks(self, name: str, limit_seconds: float, **path: str) -> AsyncIterator[bytes]:
+        """The file that the PBX answers with, block by block."""
+        limit = aiohttp.ClientTimeout(total=limit_seconds, sock_read=self._answer_seconds)
+        try:
+            async with self._open().get(self._url(name, path), timeout=limit) as response:
+                if not response.ok:
+                    self._refuse(response.status, name, await response.text())
+                async for block in response.content.iter_chunked(BLOCK_BYTES):
+                    yield block
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PbxUnreachable(self._cannot_reach(error)) from None
+
+    def _url(self, name: str, path: Mapping[str, str]) -> str:
+        parts = {key: quote(value, safe="") for key, value in path.items()}
+        return self._root + OPERATIONS[name].path.format(**parts)
 
     async def _websocket(self, url: str, **more: Any) -> aiohttp.ClientWebSocketResponse:
         try:

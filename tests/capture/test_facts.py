@@ -47,6 +47,8 @@ class FakePbx:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.variables: dict[str, str] = {}
+        """of the channel, by name; others are answered by path"""
         self.answers: dict[str, Any] = {
             "/ari/asterisk/info": INFO,
             "/ari/asterisk/logging": LOGS,
@@ -58,6 +60,9 @@ class FakePbx:
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)
         assert request.headers["Authorization"].startswith("Basic ")
+        variable = self.variables.get(request.query.get("variable", ""))
+        if variable is not None:
+            return web.json_response({"value": variable})
         answer = self.answers.get(request.path)
         if answer is None:
             body = {"message": "Provided variable was not found"}
@@ -99,6 +104,17 @@ async def test_a_mixmonitor_is_found(pbx: tuple[FakePbx, FactReader]) -> None:
     assert "MixMonitor" in doubts(await reader.read(CHANNEL))[0]
 
 
+async def test_a_mixmonitor_that_is_known_to_be_muted_is_no_doubt(
+    pbx: tuple[FakePbx, FactReader],
+) -> None:
+    fake, reader = pbx
+    fake.answers[f"/ari/channels/{CHANNEL}/variable"] = {"value": "/spool/monitor/x.wav"}
+    fake.variables["SALDO_MIXMONITOR"] = "muted saldo /spool/monitor/x.wav"
+    assert doubts(await reader.read(CHANNEL)) == []
+    fake.variables["SALDO_MIXMONITOR"] = "muted saldo /spool/monitor/before.wav"
+    assert "MixMonitor" in doubts(await reader.read(CHANNEL))[0]
+
+
 async def test_a_mixmonitor_on_our_own_ear_is_found(pbx: tuple[FakePbx, FactReader]) -> None:
     fake, reader = pbx
     fake.answers["/ari/channels/ear-s/variable"] = {"value": "/spool/monitor/x.wav"}
@@ -118,13 +134,13 @@ async def test_subscribers_are_asked_every_time_and_the_version_only_now_and_the
 ) -> None:
     fake, reader = pbx
     await reader.read(CHANNEL)
-    assert len(fake.asked) == 6
+    assert len(fake.asked) == 7
     await reader.read(CHANNEL)
-    assert "/ari/applications" in fake.asked[6:]
-    assert len(fake.asked) == 10
+    assert "/ari/applications" in fake.asked[7:]
+    assert len(fake.asked) == 12
     monkeypatch.setattr(facts_module, "SETTLED_SECONDS", 0.0)
     await reader.read(CHANNEL)
-    assert len(fake.asked) == 16
+    assert len(fake.asked) == 19
 
 
 @pytest.mark.parametrize(

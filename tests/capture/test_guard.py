@@ -45,6 +45,11 @@ def test_a_quiet_pbx_leaves_no_doubt() -> None:
         (named(**{"9.9": f"Snoop/{CHANNEL}-00000000"}), "snooped"),
         ({"bridges": {"b": frozenset({CHANNEL})}}, "in a bridge"),
         ({"recorded_to": "/monitor/x.wav"}, "MixMonitor"),
+        ({"recorded_to": "/x.wav", "muting": "muted saldo /y.wav"}, "not known to be muted"),
+        ({"recorded_to": "/x.wav", "muting": "muting saldo /x.wav"}, "not known to be muted"),
+        ({"recorded_to": "/x.wav", "muting": "unmuting saldo"}, "not known to be muted"),
+        ({"recorded_to": "/x.wav", "muting": "muted"}, "not known to be muted"),
+        ({"ears_recorded_to": "/x.wav", "muting": "muted saldo /x.wav"}, "our own ear has a"),
         ({"channel_names": {}}, "does not list"),
     ],
 )
@@ -61,6 +66,7 @@ def test_whoever_could_see_or_hear_is_named(doubtful: dict[str, Any], said: str)
         named(**{"9.9": "Snoop/2.2-00000000"}),
         {"logs": (LogFile("", frozenset({"NOTICE", "WARNING", "ERROR", "VERBOSE"})),)},
         {"logs": ()},
+        {"recorded_to": "/my calls/x.wav", "muting": "muted saldo /my calls/x.wav"},
     ],
 )
 def test_what_concerns_others_is_no_doubt(harmless: dict[str, Any]) -> None:

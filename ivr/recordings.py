@@ -1,0 +1,70 @@
+"""What hears a call besides the conversation: our recording, if wanted, and the PBX's own."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from ivr.settings import Settings
+from ivr.storage.recordings import RecordingFolder
+from ivr.telephony.ami import Ami
+from ivr.telephony.ari import Ari
+from ivr.telephony.line import AsteriskLine
+from ivr.telephony.muting import Muting
+from ivr.telephony.recording import Recording, Recordings
+from ivr.telephony.router import OnCall
+from ivr.telephony.stream import EventStream
+
+
+class Recorder:
+    """Records calls where [recordings] is on; mutes the PBX's recordings for the secure part.
+
+    Raises RecordingNotKept when recordings are wanted and can be kept nowhere.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        own = settings.recordings
+        self._shelf = (
+            RecordingFolder(own.folder, own.key.get_secret_value(), own.keep_days)
+            if own.on
+            else None
+        )
+        self._recordings: Recordings | None = None
+        self._muting: Muting | None = None
+
+    def connect(self, ari: Ari, stream: EventStream, ami: Ami, secure_app: str) -> None:
+        """From now on calls come from there."""
+        self._muting = Muting(ari, ami, stream.app, secure_app)
+        if self._shelf is not None:
+            self._recordings = Recordings(ari, stream, self._shelf)
+
+    def work(self) -> dict[str, Coroutine[Any, Any, None]]:
+        """What runs as long as the daemon, by name."""
+        named = {"muting": self._muting, "recordings": self._recordings}
+        return {name: one.run() for name, one in named.items() if one is not None}
+
+    def recorded(self, take_call: OnCall) -> OnCall:
+        """The same, with its recording from beginning to end, the secure part left out."""
+
+        async def take(line: AsteriskLine) -> None:
+            if self._muting is not None:
+                line.heard_by(self._muting.of(line.channel_id))
+            if self._recordings is None:
+                await take_call(line)
+            else:
+                await self._record(self._recordings.of(line.arrived), line, take_call)
+
+        return take
+
+    async def _record(self, recording: Recording, line: AsteriskLine, take_call: OnCall) -> None:
+        line.heard_by(recording)
+        recording.begin()
+        try:
+            await take_call(line)
+        finally:
+            await recording.end()
+
+    async def finish(self) -> None:
+        """Return when the recordings of calls that are over are kept, or it takes too long."""
+        if self._recordings is not None:
+            await self._recordings.finish()
