@@ -33,8 +33,9 @@ CANCEL_SECONDS = 5.0
 """after that a capture that was to be canceled is ended without the secure process"""
 ESCAPED_LOOKS = 3
 """so many times both channels were seen outside: nobody takes a card any more"""
-RETURN_SECONDS = 10.0
-"""how long the secure process has to give both ends back after the outcome"""
+RETURN_SECONDS = 20.0
+"""how long the secure process has to give both ends back after the outcome: it waits for the last
+key, which the agent would hear outside"""
 RETURN_TRIES = 30
 
 BROKEN = CaptureOutcome(CaptureResult.INTERNAL_ERROR, error_type=ErrorType.INTERNAL_ERROR)
@@ -196,7 +197,7 @@ class Watching:
         for _ in range(RETURN_TRIES):
             with contextlib.suppress(TalkUnreachable):
                 while await self.talks.is_held(watched.now.talk):
-                    if clock() >= until:
+                    if clock() >= until or await self.talks.is_secure_part_away():
                         await self.talks.give_back(watched.now.talk)
                     await asyncio.sleep(LOOK_SECONDS)
                 return

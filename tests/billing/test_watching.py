@@ -124,6 +124,19 @@ def test_two_who_are_kept_after_the_outcome_are_given_back_and_it_is_paid_meanwh
     in_virtual_time(work())
 
 
+def test_a_secure_process_that_dies_after_the_outcome_is_not_waited_for() -> None:
+    async def work() -> None:
+        desk = Assistance()
+        capture_id = await desk.begun()
+        await desk.captures.close(capture_id, CaptureOutcome(CaptureResult.CANCELED))
+        desk.talks.is_dead = True
+        await desk.over(capture_id)
+        assert now() < A_MOMENT
+        assert desk.talks.given_back == [TALK]
+
+    in_virtual_time(work())
+
+
 def test_both_gone_without_an_outcome_is_an_end() -> None:
     async def work() -> None:
         desk = Assistance()

@@ -27,6 +27,7 @@ const STATUSES = {
   canceled: "Canceled. The talk goes on.",
   failed: "It did not work. The talk goes on.",
 };
+const WHOLE = "Every field is good. The caller is asked to confirm the card by 1; then it can be completed.";
 const RESULTS = {
   "too-many-failed-attempts": "Too many tries failed. The talk goes on.",
   "payment-connector-error": "The payment gateway could not be reached. The talk goes on.",
@@ -247,7 +248,8 @@ function showCapture(capture) {
   shown = capture;
   const isOpen = capture.status === "open";
   put($("capture-title"), `Card of ${who(capture.caller)}`);
-  put($("status"), RESULTS[capture.result] || STATUSES[capture.status]);
+  const isWhole = isOpen && capture.required.length === 0;
+  put($("status"), isWhole ? WHOLE : RESULTS[capture.result] || STATUSES[capture.status]);
   $("status").className = capture.status === "failed" ? "bad" : "";
   Object.entries(capture.fields).forEach(([name, field], place) => {
     showField(name, field, place + 1, isOpen);
@@ -258,8 +260,8 @@ function showCapture(capture) {
     put($("card"), `${card.brand}, ending ${card.last4}, expires ${card.expires.slice(0, 2)}/${card.expires.slice(2)}`);
   }
   showPayment(payment);
-  $("complete").hidden = $("cancel").hidden = OVER.includes(capture.status);
-  $("complete").disabled = !isOpen || capture.required.length > 0;
+  $("complete").hidden = $("cancel").hidden = $("shortcuts").hidden = OVER.includes(capture.status);
+  $("complete").disabled = !isWhole;
   $("done").hidden = !isOver(capture);
   if (isOver(capture) && document.activeElement === document.body) $("done").focus();
 }
