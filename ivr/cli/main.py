@@ -15,6 +15,7 @@ from ivr.cli import (
     doctor,
     imports,
     lab,
+    pbx,
     prompts,
     recordings,
     serve,
@@ -46,6 +47,7 @@ app.command()(call.call)
 app.command("import")(imports.import_files)
 app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")
+app.add_typer(pbx.app, name="pbx")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(speech.app, name="speech")
 app.add_typer(recordings.app, name="recordings")

@@ -6,14 +6,13 @@ import hashlib
 import http.client
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.lab import processes
 from ivr.lab.packages import Tree
-from ivr.lab.pbx_config import SITE, write_config
 from ivr.lab.processes import LOOPBACK, ProcessError, ProcessId
+from ivr.telephony.installing import SITE, SOURCE, Secrets, Values, write_config
 
 SIP_PORT = 5060
 LABS = 20
@@ -129,10 +128,10 @@ def _recorded(folder: Path) -> PbxInfo | None:
         return None
 
 
-def _passwords(before: PbxInfo | None) -> tuple[str, str, str]:
+def _passwords(before: PbxInfo | None) -> Secrets:
     if before:
-        return before.ari_password, before.capture_password, before.ami_password
-    return secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(16)
+        return Secrets(before.ari_password, before.capture_password, before.ami_password)
+    return Secrets.fresh()
 
 
 def _ports_of(before: PbxInfo) -> _Ports | None:
@@ -163,9 +162,7 @@ def _choose_ports() -> _Ports:
     )
 
 
-def _launch(
-    home: Path, tree: Tree, sounds: Path, ports: _Ports, passwords: tuple[str, str, str]
-) -> PbxInfo:
+def _launch(home: Path, tree: Tree, sounds: Path, ports: _Ports, passwords: Secrets) -> PbxInfo:
     run = _run_folder(home)
     info = PbxInfo(
         process=ProcessId(0, 0),
@@ -175,13 +172,13 @@ def _launch(
         rtp_last=ports.rtp_first + RTP_PORTS - 1,
         ari_url=f"http://{LOOPBACK}:{ports.ari}/ari",
         ari_user="saldo",
-        ari_password=passwords[0],
+        ari_password=passwords.ari,
         capture_user="saldo-capture",
-        capture_password=passwords[1],
+        capture_password=passwords.capture,
         ami_host=LOOPBACK,
         ami_port=ports.ami,
         ami_user="saldo",
-        ami_password=passwords[2],
+        ami_password=passwords.ami,
         config=home / "etc",
         logs=home / "log",
         recordings=home / "spool" / "recording",
@@ -191,10 +188,11 @@ def _launch(
     folders = _folders(home, run, tree)
     for name in ("log", "spool", "spool/recording", "lib/keys", "cache"):
         (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_config(
-        info.config,
-        {SITE: _site(info, ports, sounds), "asterisk.conf": {"directories": folders}},
-    )
+    for left in info.config.glob("*.conf"):
+        left.unlink()  # of an earlier version
+    site = {**_site(info, ports, sounds), **passwords.site()}
+    values: dict[str, Values] = {SITE: site, "asterisk.conf": {"directories": folders}}
+    write_config(info.config, values, sources=(SOURCE, SOURCE / "lab"))
     process = processes.start(
         [tree.program("asterisk"), "-C", info.config / "asterisk.conf", "-f"],
         log=info.logs / "output.log",
@@ -237,10 +235,7 @@ def _folders(home: Path, run: Path, tree: Tree) -> dict[str, str]:
 def _site(info: PbxInfo, ports: _Ports, sounds: Path) -> dict[str, dict[str, str]]:
     return {
         "site-http": {"bindaddr": LOOPBACK, "bindport": str(ports.ari)},
-        "site-ari-saldo": {"password": info.ari_password},
-        "site-ari-capture": {"password": info.capture_password},
         "site-manager": {"bindaddr": LOOPBACK, "port": str(ports.ami)},
-        "site-manager-saldo": {"secret": info.ami_password},
         "site-transport": {"bind": info.sip},
         "site-trunk": {"match": LOOPBACK},
         "site-rtp": {"rtpstart": str(info.rtp_first), "rtpend": str(info.rtp_last)},

@@ -11,11 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from ivr.lab import pbx, pbx_config, processes
+from ivr.lab import pbx, processes
 from ivr.lab.packages import Tree
 from ivr.lab.pbx import PbxInfo
-from ivr.lab.pbx_config import SITE, SOURCE, with_values
-from ivr.lab.processes import ProcessError
+from ivr.telephony.installing import SITE, SOURCE
 
 SCENARIO = """<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="a call with headers">
@@ -73,22 +72,6 @@ Content-Length: 0
 def _config(name: str) -> list[str]:
     text = (SOURCE / name).read_text(encoding="utf-8")
     return [line.partition(";")[0].strip() for line in text.splitlines()]
-
-
-def test_only_the_named_value_of_the_named_section_changes() -> None:
-    text = "[a]\nport = 1  ; why\n[b](!)\nport = 2\n"
-    assert with_values(text, {"b": {"port": "7"}}) == "[a]\nport = 1  ; why\n[b](!)\nport = 7\n"
-    assert with_values(text, {"a": {"port": "7"}}) == "[a]\nport = 7  ; why\n[b](!)\nport = 2\n"
-
-
-def test_a_setting_that_went_away_is_told() -> None:
-    with pytest.raises(ProcessError, match=r"no longer has the setting host in \[a\]"):
-        with_values("[a]\nport = 1\n", {"a": {"host": "x"}})
-
-
-def test_a_folder_name_that_asterisk_cannot_take_is_told() -> None:
-    with pytest.raises(ProcessError, match="SALDO_LAB_DIR"):
-        with_values("[a]\nsounds = 1\n", {"a": {"sounds": "/srv/one;two"}})
 
 
 def test_every_section_of_the_site_file_is_taken_in_by_some_file() -> None:
@@ -347,8 +330,3 @@ async def test_the_manager_tells_the_queue_and_no_keys(tree: Tree, lab: Path) ->
     assert "Response: Success\r\nPing: Pong" in text
     assert "Event: QueueMember" in text
     assert "Permission denied" in text
-
-
-def test_a_file_that_went_away_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ProcessError, match=r"has no nothing\.conf"):
-        pbx_config.write_config(tmp_path, {"nothing.conf": {}})
