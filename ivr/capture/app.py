@@ -6,20 +6,24 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 
 import structlog
 
 from ivr import hearing
 from ivr import parts as parts_of
 from ivr.billing.captures import CaptureResult
+from ivr.billing.ports import Captures
 from ivr.capture import hardening
 from ivr.capture.facts import FactReader
-from ivr.capture.fields import anything
+from ivr.capture.fields import Prompts, anything
 from ivr.capture.hearing import CardEars, Eyes, GuardedEars
 from ivr.capture.secret import SecretDigits
 from ivr.capture.segments import RETURNED, Segments, today
-from ivr.capture.tokenising import Tokenising
+from ivr.capture.talks import Talks
+from ivr.capture.telling import Tell
+from ivr.capture.tokenising import Connector, Tokenising
 from ivr.gateways.test_cards import is_test_card
 from ivr.settings import Settings
 from ivr.speech.ears import Ears
@@ -27,16 +31,19 @@ from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.pool import Database
+from ivr.telephony import bridges
 from ivr.telephony.ari import Ari
+from ivr.telephony.bridges import TalkBridge
 from ivr.telephony.errors import ApplicationTaken, BadCredentials, ChannelGone, TelephonyError
 from ivr.telephony.media import CallersVoice, sweep
 from ivr.telephony.places import Agents
 from ivr.telephony.router import Router
 from ivr.telephony.stream import EventStream
+from ivr.telephony.whisper import Whisper
 
 log = structlog.get_logger(__name__)
 
-COLLECT = "collect"
+COLLECT, ASSIST = "collect", "assist"
 POOL = 4
 """connections: a segment asks twice, for milliseconds"""
 
@@ -83,20 +90,27 @@ async def _serve(settings: Settings, parts: AsyncExitStack, stopping: asyncio.Ev
         Ari(asterisk.url, own.user, own.password.get_secret_value())
     )
     understanding = await _understanding(settings, parts)
-    segments = await _segments(settings, parts, ari)
+    means = await _means(settings, parts, ari)
+    segments = Segments(**means, serve_app=asterisk.app)
+
+    def aside(channel_id: str) -> Whisper:
+        return Whisper(ari, router.stream, channel_id)
+
+    talks = Talks(**means, bridge=partial(TalkBridge, ari), aside=aside)
     agents = Agents(settings.agents.context, settings.agents.extension, settings.agents.queue)
     async with asyncio.TaskGroup() as tasks:
         router = Router(
             ari,
             own.app,
-            {COLLECT: segments.take},
+            {COLLECT: segments.take, ASSIST: talks.take},
             tasks,
             agents=agents,
             on_orphan=_returner(ari, asterisk.app),
+            on_message=lambda event: talks.command(event.name, event.variables),
         )
         if understanding is not None:
             segments.ears = _ears(understanding, ari, router.stream, segments.eyes)
-            await _sweep(ari, own.app)
+        await _sweep(ari, own.app)
         listening = tasks.create_task(router.run(), name="events")
         hardening.settle_memory()
         log.info("capture_ready", app=own.app, by_voice=understanding is not None)
@@ -140,7 +154,18 @@ async def _sweep(ari: Ari, app: str) -> None:
         log.warning("voices_not_swept", why=str(error))
 
 
-async def _segments(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Segments:
+class Means(TypedDict):
+    """What it takes to take a card, with an agent or without."""
+
+    captures: Captures
+    eyes: Eyes
+    prompts: Prompts
+    connector: Connector
+    tell: Tell
+    limit_seconds: float
+
+
+async def _means(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Means:
     asterisk, own = settings.asterisk, settings.capture
     url = settings.database.capture_url or settings.database.url
     database = await Database.open(url, size=POOL, application="saldo-capture")
@@ -155,13 +180,12 @@ async def _segments(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Segm
 
     tts = Tts(workers=1)  # a worker starts when first needed, which is never
     parts.push_async_callback(tts.aclose)
-    return Segments(
+    return Means(
         captures=PostgresCaptures(database),
         eyes=eyes,
         prompts=FixedVoice(parts_of.voice(settings, tts)),
         connector=Tokenising(gateway, only_test_cards if gateway.test_mode else anything),
         tell=tell,
-        serve_app=asterisk.app,
         limit_seconds=own.limit_seconds,
     )
 
@@ -171,6 +195,9 @@ def _returner(ari: Ari, serve_app: str) -> Callable[[str], Coroutine[Any, Any, N
 
     async def give_back(channel_id: str) -> None:
         try:
+            if await bridges.give_back(ari, channel_id):
+                log.warning("talk_given_back", channel=channel_id)
+                return
             back = (RETURNED, "", str(CaptureResult.INTERNAL_ERROR))
             await ari.move(channel_id, serve_app, back)
             log.warning("caller_given_back", channel=channel_id, why="nobody here talks with them")

@@ -112,6 +112,10 @@ class Asking:
     """whether it may be said"""
     was_misheard: bool = False
     """whether the try before was said, and not made out"""
+    first_key_seconds: float | None = None
+    """how long the first key is waited for; None: as long as it takes to find a card"""
+    begun: Callable[[], None] = lambda: None
+    """is told when the first digit was keyed"""
 
 
 def blank(fields: tuple[CaptureField, ...]) -> Card:
@@ -119,10 +123,11 @@ def blank(fields: tuple[CaptureField, ...]) -> Card:
     return Card({each: SecretDigits() for each in fields})
 
 
-def rule(asked: CaptureField, brand: cards.Brand, *, slow: bool) -> EntryRule[SecretDigits]:
+def rule(asking: Asking, brand: cards.Brand, *, slow: bool) -> EntryRule[SecretDigits]:
     """When the entry of a field is over. The security code's length is its brand's."""
-    is_full, is_enough = _lengths(asked, brand)
-    fast = EntryRule(is_full, is_enough, FIRST_KEY_SECONDS[asked], BETWEEN_KEYS_SECONDS)
+    is_full, is_enough = _lengths(asking.field, brand)
+    first = asking.first_key_seconds or FIRST_KEY_SECONDS[asking.field]
+    fast = EntryRule(is_full, is_enough, first, BETWEEN_KEYS_SECONDS)
     return fast.slower() if slow else fast
 
 
@@ -137,6 +142,9 @@ def _lengths(asked: CaptureField, brand: cards.Brand) -> tuple[Check, Check]:
         case CaptureField.EXPIRATION_DATE:
             at_end = cards.has_length(cards.EXPIRY_LENGTH)
         case CaptureField.SECURITY_CODE:
+            if brand is cards.UNKNOWN:  # asked before the number
+                lengths = {each.code_length for each, *_ in cards.PREFIXES}
+                return cards.has_length(max(lengths)), cards.has_length(*lengths)
             at_end = cards.has_length(brand.code_length)
         case CaptureField.POSTAL_CODE:
             return (
@@ -168,7 +176,7 @@ def problem(
         case CaptureField.EXPIRATION_DATE:
             return None if cards.expiry_month(digits, today) else ErrorType.INVALID_DATE
         case CaptureField.SECURITY_CODE:
-            good = len(digits) == brand.code_length
+            good = _lengths(asked, brand)[1](digits)
             return None if good else ErrorType.INVALID_SECURITY_CODE
         case CaptureField.POSTAL_CODE:
             good = len(digits) in POSTAL_CODE_LENGTHS

@@ -54,6 +54,8 @@ class Facts:
     """its SALDO_MIXMONITOR: what was muted of that"""
     ears: frozenset[str] = frozenset()
     """ids of what we put up ourselves to hear the caller: snoop, media channel, bridge"""
+    company: frozenset[str] = frozenset()
+    """ids of a bridge of ours that lets no digit through, and of the agent's channel in it"""
     ears_recorded_to: str = ""
     """a MIXMONITOR_FILENAME of our ears"""
 
@@ -99,7 +101,7 @@ def _listeners(facts: Facts) -> Iterator[str]:
         yield "the PBX does not list the caller's channel"
     if _is_snooped(facts, facts.channel_id):
         yield "the caller's channel is being snooped on: hang up the snoop"
-    if any(facts.channel_id in channels for channels in facts.bridges.values()):
+    if any(_is_strange(facts, *bridge) for bridge in facts.bridges.items()):
         yield "the caller's channel is in a bridge: others hear it"
     if facts.recorded_to and not is_muted(facts.muting, facts.recorded_to):
         yield (
@@ -108,6 +110,13 @@ def _listeners(facts: Facts) -> Iterator[str]:
         )
     if facts.ears_recorded_to:
         yield "our own ear has a MixMonitor: stop it"
+
+
+def _is_strange(facts: Facts, bridge: str, channels: frozenset[str]) -> bool:
+    """Whether the caller is in that bridge, and it, or anybody in it, is none of ours."""
+    if facts.channel_id not in channels:
+        return False
+    return bridge not in facts.company or bool(channels - {facts.channel_id} - facts.company)
 
 
 def _spies(facts: Facts) -> Iterator[str]:

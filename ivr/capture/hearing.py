@@ -28,8 +28,13 @@ log = structlog.get_logger(__name__)
 class Eyes(Protocol):
     """Who reads for the guard (`facts.FactReader`)."""
 
-    async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
-        """How the PBX is, `ears` being our own on this channel. Raises FactsMissing."""
+    async def read(
+        self, channel_id: str, ears: Collection[str] = (), company: Collection[str] = ()
+    ) -> Facts:
+        """How the PBX is. Raises FactsMissing.
+
+        `ears` are our own on this channel; `company` are those who may be with the caller.
+        """
         ...
 
 

@@ -87,11 +87,15 @@ ZEROS_FOR_AGENT = 2
 class KeyEntry(Generic[BufferT]):
     """One entry. Call `listen` when the prompt ends or is hushed, then `press` and `expire`."""
 
-    def __init__(self, rule: EntryRule[BufferT], buffer: BufferT) -> None:
+    def __init__(
+        self, rule: EntryRule[BufferT], buffer: BufferT, begun: Callable[[], None] = lambda: None
+    ) -> None:
+        """`begun` is told when the first digit is in the buffer."""
         self.rule = rule
         self.buffer = buffer
         self.deadline: float | None = None
         """seconds on the caller's clock at which `expire` is due; None before `listen`"""
+        self._begun = begun
         self._starred = False
 
     def listen(self, now: float) -> None:
@@ -110,6 +114,8 @@ class KeyEntry(Generic[BufferT]):
         self._starred = False
         self.deadline = now + self.rule.between_keys_seconds
         self.buffer.append(key)
+        if len(self.buffer) == 1:
+            self._begun()
         return Step.SUBMITTED if self.rule.is_full(self.buffer) else Step.MORE
 
     def expire(self) -> Step:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ivr.dialogue.keypad import BufferT, KeyEntry, Step
-from ivr.dialogue.line import Handset
+from ivr.dialogue.line import Handset, Playback
 
 
 async def enter_keys(line: Handset, sounds: Sequence[str], entry: KeyEntry[BufferT]) -> Step:
@@ -63,7 +63,7 @@ async def _while_playing(line: Handset, sounds: Sequence[str], entry: KeyEntry[B
     pressing = asyncio.create_task(next_that_counts(line, entry))
     ending = asyncio.create_task(playback.finished())
     try:
-        await asyncio.wait((pressing, ending), return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(pressing, ending, playback)
         if pressing.done():
             await playback.stop()
             return pressing.result()
@@ -73,6 +73,16 @@ async def _while_playing(line: Handset, sounds: Sequence[str], entry: KeyEntry[B
         pressing.cancel()
         ending.cancel()
         await asyncio.gather(pressing, ending, return_exceptions=True)
+
+
+async def _first_of(
+    pressing: asyncio.Task[Step], ending: asyncio.Task[None], playback: Playback
+) -> None:
+    try:
+        await asyncio.wait((pressing, ending), return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        await playback.stop()  # nobody waits for an answer any more
+        raise
 
 
 async def in_time(line: Handset, entry: KeyEntry[BufferT]) -> Step:

@@ -50,6 +50,8 @@ class Softphone:
         self._limit = limit_seconds
         self._on_event = on_event
         self.folder = Path(tempfile.mkdtemp(prefix="saldo-phone-"))
+        self.port = 0
+        """where it can be called, once it is started"""
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -71,6 +73,7 @@ class Softphone:
                 start_new_session=True,
             )
             if await self._ready(self._process.pid, sip, control):
+                self.port = sip
                 reader, self._writer = await asyncio.open_connection(LOOPBACK, control)
                 self._listening = asyncio.create_task(self._listen(reader, self._process))
                 return

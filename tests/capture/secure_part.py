@@ -165,12 +165,14 @@ class FakeEyes:
         """what the next looks show, when it is something else"""
         self.looks = 0
 
-    async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
+    async def read(
+        self, channel_id: str, ears: Collection[str] = (), company: Collection[str] = ()
+    ) -> Facts:
         self.looks += 1
         facts = self.later if self.later and self.looks > 1 else self.facts
         if facts is None:
             raise FactsMissing("the PBX did not answer")
-        return replace(facts, ears=frozenset(ears))
+        return replace(facts, ears=frozenset(ears), company=frozenset(company))
 
 
 def not_a_test_card() -> str:

@@ -19,7 +19,6 @@ from ivr.billing.payments import CardOnHand
 from ivr.capture.hearing import Overheard
 from ivr.capture.secret import SecretDigits
 from ivr.capture.spoken_digits import SpokenField
-from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import HungUp
 from ivr.dialogue.hearing import COMMAND, Heard, Listening, Unheard
 from tests.capture.secure_part import (
@@ -100,7 +99,7 @@ class Spoken(Segment):
     def __init__(self, *answers: Answer, script: Script = (), **request: object) -> None:
         super().__init__(script, **request)
         self.ears = FakeCardEars(*answers)
-        self.collecting.ears = self.ears
+        self.entering.ears = self.ears
 
     async def run(self) -> CaptureOutcome:
         try:
@@ -361,7 +360,7 @@ async def test_stopping_at_any_moment_closes_the_ears(seconds: float) -> None:
 async def test_no_text_of_the_number_is_left_in_memory_or_in_a_log() -> None:
     number = not_a_test_card()
     segment = Spoken(number, EXPIRY, CODE)
-    segment.collecting.connector = Tokenising(segment.gateway)
+    segment.take_every_card()
     segment.gateway.keeps = False
     with capture_logs() as logs:
         outcome = await segment.run()

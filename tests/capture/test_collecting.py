@@ -17,7 +17,10 @@ from ivr.billing.captures import (
 from ivr.billing.errors import GatewayNotReached, GatewayRefused, OutcomeUnknown
 from ivr.billing.payments import CardOnHand
 from ivr.capture.app import only_test_cards
-from ivr.capture.collecting import Collecting, Progress
+from ivr.capture.collecting import Collecting
+from ivr.capture.entering import Entering
+from ivr.capture.hearing import Overheard
+from ivr.capture.telling import Progress
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import HungUp
 from ivr.gateways.errors import Fault, ValidationRefused
@@ -47,14 +50,20 @@ class Segment:
         self.gateway = FakeGraphQl()
         self.progress: list[Progress] = []
         self.request = CaptureRequest(uuid4(), "call-1", "en", **request)  # type: ignore[arg-type]  # a test's short-hand
-        self.collecting = Collecting(
-            self.line,
-            Prompts(),
-            Tokenising(self.gateway, only_test_cards),
-            self.request,
-            TODAY,
-            self._report,
+        connector = Tokenising(self.gateway, only_test_cards)
+        self.looks = 0
+        self.entering = Entering(
+            self.line, Prompts(), self.request, TODAY, connector.takes, self._look
         )
+        self.collecting = Collecting(self.entering, connector, self._report)
+
+    def take_every_card(self) -> None:
+        """As a gateway that is no test gateway."""
+        connector = Tokenising(self.gateway)
+        self.collecting.connector, self.entering.takes = connector, connector.takes
+
+    async def _look(self) -> None:
+        self.looks += 1
 
     async def _report(self, progress: Progress) -> None:
         self.progress.append(progress)
@@ -332,11 +341,44 @@ async def test_a_postal_code_goes_along_when_it_is_asked_for() -> None:
     assert segment.gateway.sent[0]["billingAddress"] == {"postalCode": "28013"}
 
 
+async def test_the_guard_looks_before_every_try() -> None:
+    segment = Segment(
+        (
+            ("ask_card_number", "4111#"),
+            ("ask_card_number.attempt2", pan() + "#"),
+            *GOOD,
+        )
+    )
+    seen: list[tuple[int, list[str]]] = []
+
+    async def look() -> None:
+        seen.append((len(segment.progress), list(segment.line.phrases)))
+
+    segment.entering.look = look
+    assert (await segment.run()).result is CaptureResult.SUCCESS
+    assert [progress for progress, _ in seen] == [0, 0, 1, 2, 3]
+    assert all(not phrases or phrases[-1] != "ask_security_code" for _, phrases in seen)
+
+
+async def test_whoever_begins_to_listen_between_two_fields_hears_no_further_one() -> None:
+    segment = Segment((("ask_card_number", pan() + "#"), *GOOD))
+
+    async def look() -> None:
+        if segment.progress:
+            raise Overheard(["a snoop"])
+
+    segment.entering.look = look
+    with pytest.raises(Overheard):
+        await segment.run()
+    assert "ask_expiry" not in segment.line.phrases
+    assert segment.gateway.asked == 0
+
+
 @pytest.mark.parametrize("failure", [None, GatewayNotReached("away"), OutcomeUnknown("reset")])
 async def test_no_text_of_the_number_is_left_in_memory(failure: Exception | None) -> None:
     number = not_a_test_card()
     segment = Segment((("ask_card_number", number + "#"), *GOOD))
-    segment.collecting.connector = Tokenising(segment.gateway)
+    segment.take_every_card()
     segment.gateway.keeps = False
     segment.gateway.answers = [failure] if failure else []
     outcome = await segment.run()

@@ -31,7 +31,7 @@ def card(**texts: str) -> Card:
 def test_the_timers_are_those_of_the_contract(
     field: CaptureField, first: float, between: float
 ) -> None:
-    usual, slow = (rule(field, cards.VISA, slow=slow) for slow in (False, True))
+    usual, slow = (rule(Asking(field, 1), cards.VISA, slow=slow) for slow in (False, True))
     assert (usual.first_key_seconds, usual.between_keys_seconds) == (first, between)
     assert (slow.first_key_seconds, slow.between_keys_seconds) == (2 * first, 2 * between)
 
@@ -48,7 +48,7 @@ def test_the_timers_are_those_of_the_contract(
 def test_a_field_ends_by_itself_at_its_length(
     field: CaptureField, brand: cards.Brand, full: int
 ) -> None:
-    entry = rule(field, brand, slow=False)
+    entry = rule(Asking(field, 1), brand, slow=False)
     assert [entry.is_full(keyed("1" * n)) for n in (full - 1, full)] == [False, True]
     assert entry.is_enough(keyed("1" * full))
 

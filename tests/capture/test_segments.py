@@ -10,12 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr.billing.captures import CaptureRequest, CaptureResult, ErrorType
-from ivr.capture.segments import (
-    ALIVE_SECONDS,
-    CAPTURE_PROGRESS,
-    RETURN_PAUSES_SECONDS,
-    Segments,
-)
+from ivr.capture.segments import RETURN_PAUSES_SECONDS, Segments
+from ivr.capture.telling import ALIVE_SECONDS, CAPTURE_PROGRESS
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import LineError
 from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
@@ -61,8 +57,8 @@ class Part:
             self.prompts,
             Tokenising(self.gateway),
             self._tell,
-            "saldo",
             limit_seconds,
+            "saldo",
             lambda: TODAY,
         )
 
@@ -112,9 +108,27 @@ async def test_what_serve_is_told_holds_no_digit_beyond_the_last_four() -> None:
     told = [dict(variables) for name, variables in part.told if name == CAPTURE_PROGRESS]
     assert [each.pop("capture") for each in told] == [str(part.id)] * 3
     assert told == [
-        {"field": "payment-card-number", "masked": "••••1111", "attempt": "1", "error_type": ""},
-        {"field": "expiration-date", "masked": "••••", "attempt": "1", "error_type": ""},
-        {"field": "security-code", "masked": "••••", "attempt": "1", "error_type": ""},
+        {
+            "field": "payment-card-number",
+            "state": "good",
+            "masked": "••••1111",
+            "attempt": "1",
+            "error_type": "",
+        },
+        {
+            "field": "expiration-date",
+            "state": "good",
+            "masked": "••••",
+            "attempt": "1",
+            "error_type": "",
+        },
+        {
+            "field": "security-code",
+            "state": "good",
+            "masked": "••••",
+            "attempt": "1",
+            "error_type": "",
+        },
     ]
 
 
