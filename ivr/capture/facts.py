@@ -75,13 +75,8 @@ class FactReader:
     ) -> None:
         await self._session.close()
 
-    async def read(
-        self, channel_id: str, ears: Collection[str] = (), company: Collection[str] = ()
-    ) -> Facts:
-        """How things are for this channel and for our own ears on it. Raises FactsMissing.
-
-        `company` is the bridge of ours that it is in, with the agent's channel.
-        """
+    async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
+        """How things are for this channel and for our own ears on it. Raises FactsMissing."""
         with _understood():
             settled, applications, channels, bridges, muting, files = await asyncio.gather(
                 self._settle(),
@@ -104,7 +99,6 @@ class FactReader:
                 muting=muting,
                 ears=frozenset(ears),
                 ears_recorded_to=next(filter(None, files[1:]), ""),
-                company=frozenset(company),
             )
 
     async def standing(self) -> Standing:

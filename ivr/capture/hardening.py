@@ -17,10 +17,12 @@ log = structlog.get_logger(__name__)
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
 MCL_CURRENT_FUTURE_ONFAULT = 7
 """everything, now and later, as it is first used: thread stacks are not made whole in advance"""
 PRIVATE_FILES = 0o077
 NO_CORE, NO_DEBUGGER, NO_SWAP = "no core dumps", "no debugger", "no swap"
+NO_RIGHTS = "no new rights"
 PARENT_VARIABLE = "SALDO_CAPTURE_PARENT"
 """Set by `saldo serve`, to its own process id, for the child it starts."""
 
@@ -39,6 +41,7 @@ def not_allowed() -> list[str]:
         NO_CORE: _no_core,
         NO_DEBUGGER: lambda: _prctl(PR_SET_DUMPABLE, 0),
         NO_SWAP: _lock_memory,
+        NO_RIGHTS: lambda: _prctl(PR_SET_NO_NEW_PRIVS, 1),
     }
     return [name for name, measure in measures.items() if not _done(measure)]
 

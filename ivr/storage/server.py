@@ -33,3 +33,10 @@ async def server(database: Database, names: Collection[str]) -> Server:
         address=connection["address"],
         is_encrypted=connection["encrypted"],
     )
+
+
+async def last_payment(database: Database) -> datetime | None:
+    """When a card was last charged; None when none was. Raises LedgerUnavailable, QueryRefused."""
+    row = await database.row("last_payment")
+    found = row["ended_at"] if row else None
+    return found if isinstance(found, datetime) else None

@@ -23,6 +23,7 @@ print(json.dumps({
     "debug": debug,
     "core": resource.getrlimit(resource.RLIMIT_CORE),
     "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),
+    "no_new_rights": ctypes.CDLL(None).prctl(39, 0, 0, 0, 0),
     "umask": os.umask(0),
 }))
 """
@@ -48,9 +49,15 @@ def python(code: str) -> str:
     return subprocess.run(run, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
-def test_a_hardened_process_leaves_no_core_and_no_open_files_to_others() -> None:
+def test_a_hardened_process_leaves_no_core_gains_no_rights_and_opens_no_files_to_others() -> None:
     found = json.loads(python(HARDENED).splitlines()[-1])
-    assert found == {"debug": False, "core": [0, 0], "dumpable": 0, "umask": 0o077}
+    assert found == {
+        "debug": False,
+        "core": [0, 0],
+        "dumpable": 0,
+        "no_new_rights": 1,
+        "umask": 0o077,
+    }
 
 
 def test_the_secure_process_does_not_outlive_its_parent() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self
@@ -26,7 +27,14 @@ ANSWERS: dict[str, Any] = {
         {"name": f"{name}.so", "status": "Running"}
         for name in ("res_ari_events", "res_ari_channels", "app_stasis", "chan_pjsip")
     ],
+    "/ari/endpoints": [
+        {"technology": "PJSIP", "resource": "trunk", "state": "online"},
+        {"technology": "PJSIP", "resource": "anna", "state": "offline"},
+        {"technology": "Local", "resource": "x", "state": "unknown"},
+    ],
 }
+SIP = "/ari/asterisk/config/dynamic/res_pjsip"
+LOG = [{"channel": "/log/messages.log", "configuration": "NOTICE VERBOSE "}]
 CHECK = Check("thing", "it matters", "change it")
 
 
@@ -35,6 +43,7 @@ class FakePbx:
 
     def __init__(self) -> None:
         self.answers = dict(ANSWERS)
+        self.trunk(contact="sip:sbc.example:5060", qualify_frequency="60")
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever)
@@ -60,8 +69,16 @@ class FakePbx:
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
 
+    def trunk(self, **settings: str) -> None:
+        """A trunk with these settings of its address; anna is a phone that logs in."""
+        aor = [{"attribute": key, "value": value} for key, value in settings.items()]
+        self.answers[f"{SIP}/aor/trunk"] = aor
+        self.answers[f"{SIP}/endpoint/trunk"] = [{"attribute": "aors", "value": "trunk"}]
+        self.answers[f"{SIP}/endpoint/anna"] = [{"attribute": "aors", "value": "anna"}]
+
     async def _answer(self, request: web.Request) -> web.Response:
-        return web.json_response(self.answers[request.path])
+        found = self.answers.get(request.path)
+        return web.json_response(found, status=200 if found is not None else 404)
 
 
 @pytest.fixture
@@ -124,6 +141,8 @@ def test_the_running_pbx_is_judged(
     findings = json.loads(away("doctor", "--json").out)["findings"]
     for id_ in ("pbx", "version", "running-logs", "subscribers", "running-modules", "modules"):
         finding(findings, id_, "ok")
+    for id_ in ("trunk", "running-verbose"):
+        finding(findings, id_, "ok")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +169,11 @@ def test_the_running_pbx_is_judged(
             [{"name": "app_stasis.so", "status": "Not Running"}],
             "running-modules",
         ),
+        (
+            "/ari/endpoints",
+            [{"technology": "PJSIP", "resource": "trunk", "state": "offline"}],
+            "trunk",
+        ),
     ],
 )
 def test_a_fault_of_the_running_pbx_is_found(
@@ -164,6 +188,60 @@ def test_a_fault_of_the_running_pbx_is_found(
     pbx.answers[path] = answer
     findings = json.loads(away("doctor", "--json").out)["findings"]
     assert (id_, "fault") in {(one["id"], one["grade"]) for one in findings}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"contact": "sip:sbc.example", "qualify_frequency": "0"}, {"contact": ""}, {}]
+)
+def test_a_trunk_that_nobody_watches_is_never_taken_for_one_that_is_there(
+    away: Typed, pbx: FakePbx, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    monkeypatch.setenv("SALDO_ASTERISK__URL", pbx.url)
+    pbx.trunk(**settings)
+    findings = json.loads(away("doctor", "--json").out)["findings"]
+    assert "not known" in finding(findings, "trunk", "warning")["found"]
+
+
+def test_a_running_log_that_would_take_what_is_typed_is_found(
+    away: Typed, pbx: FakePbx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALDO_ASTERISK__URL", pbx.url)
+    pbx.answers["/ari/asterisk/logging"] = LOG
+    findings = json.loads(away("doctor", "--json").out)["findings"]
+    assert "messages.log" in finding(findings, "running-verbose", "warning")["found"]
+
+
+def test_telephone_orders_are_never_taken_for_allowed(
+    away: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = json.loads(away("doctor", "--json").out)["findings"]
+    finding(findings, "gateway-moto", "warning")
+    monkeypatch.setenv("SALDO_BRAINTREE__ENVIRONMENT", "production")
+    findings = json.loads(away("doctor", "--json").out)["findings"]
+    assert "did not answer" in finding(findings, "gateway-moto", "unknown")["found"]
+
+
+@pytest.mark.parametrize(
+    ("paid", "grade", "said"),
+    [
+        (None, "unknown", "no card has been"),
+        (datetime(2026, 11, 5, tzinfo=UTC), "ok", "2026-11-05"),
+    ],
+)
+def test_telephone_orders_are_shown_by_a_payment(
+    away: Typed,
+    monkeypatch: pytest.MonkeyPatch,
+    paid: datetime | None,
+    grade: str,
+    said: str,
+) -> None:
+    async def last_payment(_: object) -> datetime | None:
+        return paid
+
+    monkeypatch.setattr(checkup, "last_payment", last_payment)
+    monkeypatch.setenv("SALDO_BRAINTREE__ENVIRONMENT", "production")
+    findings = json.loads(away("doctor", "--json").out)["findings"]
+    assert said in finding(findings, "gateway-moto", grade)["found"]
 
 
 def test_a_model_that_is_not_there_is_a_fault(

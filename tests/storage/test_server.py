@@ -10,7 +10,7 @@ from ivr.billing.errors import LedgerUnavailable
 from ivr.capture.doctor.finding import Grade
 from ivr.capture.doctor.ledger import SETTINGS, look_at
 from ivr.storage.pool import Database
-from ivr.storage.server import server
+from ivr.storage.server import last_payment, server
 
 
 async def test_the_server_shows_every_setting_that_the_doctor_judges(database: Database) -> None:
@@ -30,3 +30,7 @@ async def test_a_server_that_is_away_is_told(unused_tcp_port: int) -> None:
     with pytest.raises(LedgerUnavailable):
         await server(away, SETTINGS)
     await away.close()
+
+
+async def test_the_last_payment_is_the_last_that_went_well(database: Database) -> None:
+    assert await last_payment(database) is None

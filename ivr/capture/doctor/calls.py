@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from ivr.capture.doctor.finding import Check, Finding, Grade, Problem, slight
+from ivr.capture.doctor.finding import Check, Finding, Grade, Problem, slight, unseen
 from ivr.capture.doctor.written_down import switched_on
-from ivr.telephony.configuration import Configuration, Setting
+from ivr.telephony.configuration import Configuration, Section, Setting
 
 UNWANTED: Mapping[str, tuple[Grade, str]] = {
     "res_hep": (Grade.FAULT, "sends copies of signalling away"),
@@ -76,6 +76,12 @@ TRUNK = Check(
     "trunk-encryption",
     "over the internet keys travel readable in RTP, and signalling can be changed",
     "use a transport with protocol = tls and media_encryption = sdes (SRTP) in pjsip.conf",
+)
+REGISTRATION = Check(
+    "trunk-registration",
+    "a PBX that is not logged in gets no calls; to ask for it takes an AMI right (reporting) that "
+    "can log it out too, which saldo is not given",
+    "look with `asterisk -rx 'pjsip show registrations'`; the finding `trunk` watches the provider",
 )
 TRANSFERS = Check(
     "allow-transfer",
@@ -156,23 +162,27 @@ def strangers(pjsip: Configuration) -> list[Finding]:
 def trunk_encryption(pjsip: Configuration) -> list[Finding]:
     """Calls that others on the way can read."""
     transports = {one.name: one for one in pjsip.of_type("transport")}
-    beyond = {
-        name
-        for name, one in transports.items()
-        if not one.text("bind").startswith(("127.", "[::1]", "localhost"))
-    }
-    return TRUNK.judge(
-        "no calls leave this machine unencrypted",
-        (
-            slight(f"{one.name} calls without TLS and SRTP ({one.where})")
-            for one in pjsip.of_type("endpoint")
-            if (name := one.text("transport")) in beyond
-            and (
-                transports[name].text("protocol", "udp").lower() not in {"tls", "wss"}
-                or one.text("media_encryption", "no").lower() == "no"
-            )
-        ),
-    )
+    beyond = {name: one for name, one in transports.items() if not _is_of_this_machine(one)}
+    open_ones = {name: one for name, one in beyond.items() if not _is_encrypted(one)}
+    endpoints = pjsip.of_type("endpoint")
+    readable = [
+        slight(f"{one.name} calls without TLS and SRTP ({one.where})")
+        for one in endpoints
+        if (name := one.text("transport")) in open_ones
+        or (name in beyond and one.text("media_encryption", "no").lower() == "no")
+    ]
+    # A call is known by its sender's address: it may also come in by a door that no trunk names.
+    unused = open_ones.keys() - {one.text("transport") for one in endpoints}
+    doors = [
+        slight(f"{name} takes calls without TLS at {open_ones[name].text('bind')}")
+        for name in sorted(unused)
+    ]
+    return TRUNK.judge("no calls leave this machine unencrypted", [*readable, *doors])
+
+
+def registrations(pjsip: Configuration) -> list[Finding]:
+    """Logins of this PBX at providers."""
+    return REGISTRATION.judge("the PBX logs in nowhere", _registrations(pjsip))
 
 
 def transfers(pjsip: Configuration) -> list[Finding]:
@@ -252,6 +262,19 @@ def loaded_modules(names: Collection[str]) -> list[Finding]:
             for name in sorted(UNWANTED.keys() & set(names))
         ),
     )
+
+
+def _is_of_this_machine(transport: Section) -> bool:
+    return transport.text("bind").startswith(("127.", "[::1]", "localhost"))
+
+
+def _is_encrypted(transport: Section) -> bool:
+    return transport.text("protocol", "udp").lower() in {"tls", "wss"}
+
+
+def _registrations(pjsip: Configuration) -> Iterator[Problem]:
+    for one in pjsip.of_type("registration"):
+        yield unseen(f"whether {one.name} is logged in at the provider ({one.where})")
 
 
 def _key_modes(pjsip: Configuration) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ivr import hearing
 from ivr import parts as parts_of
 from ivr.billing.errors import BillingError, GatewayRefused
-from ivr.capture.doctor import ledger, machine, running
+from ivr.capture.doctor import clock, ledger, machine, processes, running
 from ivr.capture.doctor.files import READABLE, look_through
 from ivr.capture.doctor.finding import Check, Finding, Problem, slight, unseen
 from ivr.capture.facts import FactReader, FactsMissing
@@ -18,7 +18,7 @@ from ivr.settings import Settings
 from ivr.speech.errors import ModelError
 from ivr.speech.models import prove
 from ivr.storage.pool import Database
-from ivr.storage.server import server
+from ivr.storage.server import last_payment, server
 from ivr.telephony.ami import Ami
 from ivr.telephony.errors import BadCredentials, TelephonyError
 
@@ -43,6 +43,13 @@ GATEWAY_MODE = Check(
     "gateway-mode",
     "only production takes real money; the others take published test cards alone",
     "set [braintree] environment = production, without url, when real customers call",
+)
+TELEPHONE_ORDERS = Check(
+    "gateway-moto",
+    "an account that may not take telephone orders (MOTO) declines each card, and no question of "
+    "the gateway's tells: only a charge does (its error 91558)",
+    "ask Braintree to confirm MOTO for each merchant account; then pay once by telephone with a "
+    "card of your own, and refund it",
 )
 CURRENCY = Check(
     "gateway-currency",
@@ -129,6 +136,7 @@ async def _gateway(settings: Settings) -> list[Finding]:
     return [
         *GATEWAY.judge("the gateway answers and takes our keys", await _pinged(settings)),
         *GATEWAY_MODE.judge("real cards are charged", _mode(settings)),
+        *await _telephone_orders(settings),
         *CURRENCY.judge(f"{settings.company.currency} can be paid", _currency(settings)),
     ]
 
@@ -147,6 +155,23 @@ async def _pinged(settings: Settings) -> list[Problem]:
     return []
 
 
+async def _telephone_orders(settings: Settings) -> list[Finding]:
+    """Shown by a payment that went well, and by nothing else."""
+    if settings.braintree.environment != "production":
+        not_yet = "whether telephone orders are allowed shows in production alone"
+        return TELEPHONE_ORDERS.judge("", [slight(not_yet)])
+    database = await Database.open(settings.database.url, size=1, application="saldo-doctor")
+    try:
+        paid = await last_payment(database)
+    except BillingError as away:
+        return [TELEPHONE_ORDERS.unknown(str(away))]
+    finally:
+        await database.close()
+    if paid is None:
+        return [TELEPHONE_ORDERS.unknown("no card has been charged by telephone yet")]
+    return TELEPHONE_ORDERS.judge(f"a card was charged by telephone on {paid:%Y-%m-%d}", [])
+
+
 def _mode(settings: Settings) -> Iterator[Problem]:
     braintree = settings.braintree
     if braintree.environment != "production":
@@ -162,7 +187,12 @@ def _currency(settings: Settings) -> Iterator[Problem]:
 
 
 def _machine() -> list[Finding]:
-    return machine.look_at(machine.try_hardening(), has_swap=machine.has_swap())
+    swaps = machine.has_swap()
+    return [
+        *machine.look_at(machine.try_hardening(), has_swap=swaps),
+        *processes.look_at(has_swap=swaps),
+        *clock.look_at(clock.read()),
+    ]
 
 
 def _models(settings: Settings) -> list[Finding]:

@@ -58,7 +58,8 @@ def rules(ours: Collection[str], now: datetime) -> Mapping[str, tuple[Rule, ...]
         ),
         "pjsip.conf": (
             *(written_down.sip_log, calls.keys_in_signalling, calls.direct_media),
-            *(calls.strangers, calls.trunk_encryption, calls.transfers, ending),
+            *(calls.strangers, calls.trunk_encryption, calls.registrations),
+            *(calls.transfers, ending),
         ),
         "features.conf": (calls.key_features,),
         "extensions.conf": (

@@ -7,15 +7,19 @@ from collections.abc import Collection, Iterator
 
 from ivr.capture.doctor.finding import Check, Finding, Problem, slight
 from ivr.capture.doctor.written_down import switched_on
-from ivr.telephony.configuration import TRUE, Configuration, Section
+from ivr.telephony.configuration import Configuration, Section
 
 TOO_MUCH = frozenset({"all", "dtmf", "agi", "dialplan", "command", "system", "config", "originate"})
 HIDDEN_EVENTS = ("DTMFBegin", "DTMFEnd", "VarSet", "Newexten", "AGIExecStart", "AGIExecEnd")
 SHORTEST_SECRET = 16
 PLACEHOLDER = "change-me"
+HASHED = "$"
+"""how crypt(3) marks what it has made, apart from the oldest kinds"""
 SESSIONS = 500
 EVERYBODY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what is looked for, nothing is bound
 FOREIGN_BITS = 0o007
+ENCRYPTED_SWITCHES = ("tlsenable", "sslenable")
+ENCRYPTED_PLACES = ("tlsbindaddr", "sslbindaddr")
 
 MANAGER_RIGHTS = Check(
     "manager-rights",
@@ -55,9 +59,10 @@ ARI_PASSWORDS = Check(
 )
 ARI_PLAIN = Check(
     "ari-plain-passwords",
-    "whoever reads the file, or a backup of it, has the password",
-    "keep the file readable by Asterisk alone, or store what `mkpasswd -m sha-512` prints and add "
-    "password_format = crypt",
+    "whoever reads the file or a backup of it has the password, and so has each other user of ARI: "
+    "it shows them by GET /asterisk/config/dynamic/res_ari/user",
+    "store what `mkpasswd -m sha-512` prints and add password_format = crypt to the user; "
+    "`saldo pbx install` and `saldo pbx renew` do both",
 )
 ARI_ACL = Check(
     "ari-acl",
@@ -133,7 +138,8 @@ def manager_acl(manager: Configuration) -> list[Finding]:
 
 def manager_bind(manager: Configuration) -> list[Finding]:
     """Where AMI listens."""
-    return MANAGER_BIND.judge("AMI is reached from here only", _bound(manager, "AMI"))
+    problems = [*_beyond(manager, "AMI is bound to"), *_bound_encrypted(manager, "AMI")]
+    return MANAGER_BIND.judge("AMI is reached from here only", problems)
 
 
 def manager_web(manager: Configuration) -> list[Finding]:
@@ -150,12 +156,14 @@ def manager_secrets(manager: Configuration) -> list[Finding]:
 
 def ari_passwords(ari: Configuration) -> list[Finding]:
     """Passwords that can be guessed."""
-    return ARI_PASSWORDS.judge("the passwords of ARI are long", _weak(_users(ari), "password"))
+    readable = [one for one in _users(ari) if not _is_crypt(one)]
+    problems = [*_weak(readable, "password"), *_locked_out(_users(ari))]
+    return ARI_PASSWORDS.judge("the passwords of ARI are long", problems)
 
 
 def ari_plain(ari: Configuration) -> list[Finding]:
     """Passwords that can be read."""
-    plain = [one for one in _users(ari) if not _is_crypt(ari, one)]
+    plain = [one for one in _users(ari) if not _is_crypt(one)]
     return ARI_PLAIN.judge(
         "the passwords of ARI are not stored",
         (slight(f"the password of {one.name} stands in the file ({one.where})") for one in plain),
@@ -201,8 +209,9 @@ def ari_origins(ari: Configuration) -> list[Finding]:
 
 
 def http_bind(http: Configuration) -> list[Finding]:
-    """Where the web server listens."""
-    return HTTP_BIND.judge("ARI is reached from here only", _bound(http, "ARI"))
+    """Where the web server listens, in the clear and encrypted."""
+    problems = [*_beyond(http, "ARI is bound to"), *_bound_encrypted(http, "ARI")]
+    return HTTP_BIND.judge("ARI is reached from here only", problems)
 
 
 def http_tls(http: Configuration) -> list[Finding]:
@@ -312,19 +321,39 @@ def _weak(users: list[Section], key: str) -> Iterator[Problem]:
             yield kind(f"the {key} of {user.name} is short or published ({where})")
 
 
-def _is_crypt(ari: Configuration, user: Section) -> bool:
-    general = ari.named("general")
-    default = general[-1].text("password_format", "plain") if general else "plain"
-    return user.text("password_format", default).lower() == "crypt"
+def _is_crypt(user: Section) -> bool:
+    return user.text("password_format").lower() == "crypt"
 
 
-def _bound(configuration: Configuration, what: str) -> Iterator[Problem]:
-    yield from _beyond(configuration, f"{what} is bound to")
-    for section in _general(configuration):
-        if section.text("tlsenable").lower() in TRUE:
-            secured = section.text("tlsbindaddr", section.text("bindaddr"))
-            if _reach(secured.rpartition(":")[0] or secured) == "world":
-                yield Problem(f"{what} is bound to {secured} (tlsbindaddr)")
+def _locked_out(users: list[Section]) -> Iterator[Problem]:
+    """In [general] the line is unknown: 22.10.1 then has no ARI at all (404)."""
+    for user in users:
+        if _is_crypt(user) and not user.text("password").startswith(HASHED):
+            found = user.last("password")
+            where = found.where if found else user.where
+            yield Problem(f"the password of {user.name} is no hash, so nobody gets in ({where})")
+
+
+def _bound_encrypted(configuration: Configuration, what: str) -> Iterator[Problem]:
+    """The encrypted door: open even where `enabled = no`, and by two names each.
+
+    Without an address of its own it is at that of the other door, which is judged already.
+    """
+    for section in configuration.named("general"):
+        if not any(section.says_yes(key) for key in ENCRYPTED_SWITCHES):
+            continue
+        for address in (one for key in ENCRYPTED_PLACES for one in section.all(key)):
+            reach = _reach(_without_port(address.value))
+            if reach != "loopback":
+                kind = slight if reach == "private" else Problem
+                yield kind(f"{what} is bound to {address.value} with TLS ({address.where})")
+
+
+def _without_port(address: str) -> str:
+    """`192.0.2.1:8089`, `[::1]:8089` and `::1` without what is no address."""
+    if address.startswith("["):
+        return address.partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _beyond(configuration: Configuration, says: str) -> Iterator[Problem]:

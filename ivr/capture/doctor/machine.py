@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ivr.capture.doctor.finding import Check, Finding, Problem, slight, unseen
-from ivr.capture.hardening import NO_CORE, NO_DEBUGGER, NO_SWAP
+from ivr.capture.hardening import NO_CORE, NO_DEBUGGER, NO_RIGHTS, NO_SWAP
 
 SWAPS = Path("/proc/swaps")
 TRIAL_SECONDS = 30.0
@@ -32,10 +32,19 @@ SWAP = Check(
 )
 
 
+RIGHTS = Check(
+    "capture-rights",
+    "a program that it starts, set to run as somebody else, could read its memory",
+    "run saldo capture on Linux, without a seccomp filter that forbids prctl",
+)
+
+
 def look_at(not_allowed: Sequence[str] | None, *, has_swap: bool | None) -> list[Finding]:
     """Findings about the measures that this user may not take here; None: it was not learnt."""
     if not_allowed is None:
-        return [one.unknown("hardening could not be tried") for one in (CORES, DEBUGGERS, SWAP)]
+        return [
+            one.unknown("hardening could not be tried") for one in (CORES, DEBUGGERS, SWAP, RIGHTS)
+        ]
     return [
         *CORES.judge(
             "no core dumps",
@@ -44,6 +53,10 @@ def look_at(not_allowed: Sequence[str] | None, *, has_swap: bool | None) -> list
         *DEBUGGERS.judge(
             "no debugger gets in",
             [Problem("debuggers cannot be kept out")] if NO_DEBUGGER in not_allowed else [],
+        ),
+        *RIGHTS.judge(
+            "it can gain no rights",
+            [Problem("it may gain rights")] if NO_RIGHTS in not_allowed else [],
         ),
         *SWAP.judge("digits are never swapped out", _swap(not_allowed, has_swap=has_swap)),
     ]

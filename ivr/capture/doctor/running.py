@@ -1,4 +1,4 @@
-"""What the running PBX shows of itself: its version, its logs, who is subscribed, what is loaded.
+"""What the running PBX shows of itself: version, logs, subscribers, trunks, what is loaded.
 
 `saldo capture` looks at the same before each segment (`ivr.capture.guard`).
 """
@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ivr.capture.doctor.calls import loaded_modules
-from ivr.capture.doctor.finding import Check, Finding, Problem
+from ivr.capture.doctor.finding import Check, Finding, Problem, slight
 from ivr.capture.doctor.written_down import LEAKING_LEVELS
 
 OLDEST_PATCHED = {20: (20, 20, 1), 21: (21, 12, 3), 22: (22, 10, 1), 23: (23, 4, 1)}
 """The releases of 25 June 2026 that close twenty advisories, some of them in ARI itself."""
 OLDEST = (22, 10, 1)
 EVERY_CHANNEL = "__AST_CHANNEL_ALL_TOPIC"
+VERBOSE = "VERBOSE"
 NEEDED = frozenset({"res_ari_events", "res_ari_channels", "app_stasis", "chan_pjsip"})
 
 VERSION = Check(
@@ -28,10 +29,22 @@ LOGS = Check(
     "each of dtmf, debug, trace and * writes every key that is pressed",
     "remove it in logger.conf",
 )
+VERBOSE_LOGS = Check(
+    "running-verbose",
+    "what rtp, agi and ari set debug or pjsip set logger show of keys, once somebody has typed "
+    "them, is then written into that file; ARI and AMI do not tell whether they are on",
+    "take verbose out of [logfiles] in logger.conf and type `logger reload`",
+)
 SUBSCRIBERS = Check(
     "subscribers",
     "an application that is subscribed to all channels is sent every digit of every call",
     "disconnect it",
+)
+TRUNK_STATE = Check(
+    "trunk",
+    "while the provider cannot be reached nobody can call, and no reminder goes out",
+    "find out why (network, certificate, address); to have it watched: aors = trunk for the "
+    "endpoint, contact and qualify_frequency = 60 for its aor in pjsip.conf",
 )
 ENOUGH = Check(
     "running-modules",
@@ -58,6 +71,16 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
+class Trunk:
+    """A SIP endpoint whose address is written down: a provider, or another PBX."""
+
+    name: str
+    is_watched: bool
+    """the PBX asks it every so often whether it is there"""
+    is_online: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """How the PBX is, whatever call is running."""
 
@@ -66,6 +89,7 @@ class Standing:
     subscribers: tuple[Subscriber, ...]
     modules: frozenset[str]
     """loaded and running, without `.so`"""
+    trunks: tuple[Trunk, ...] = ()
 
 
 def look_at(standing: Standing) -> list[Finding]:
@@ -73,7 +97,9 @@ def look_at(standing: Standing) -> list[Finding]:
     return [
         *version(standing.version),
         *logs(standing.logs),
+        *verbose_logs(standing.logs),
         *subscribers(standing.subscribers),
+        *trunk_state(standing.trunks),
         *needed_modules(standing.modules),
         *loaded_modules(standing.modules),
     ]
@@ -97,6 +123,26 @@ def logs(destinations: Iterable[LogFile]) -> list[Finding]:
             if (bad := log.levels & LEAKING_LEVELS)
         ),
     )
+
+
+def verbose_logs(destinations: Iterable[LogFile]) -> list[Finding]:
+    """Files that would take what somebody switches on by typing; a console is looked at alone."""
+    return VERBOSE_LOGS.judge(
+        "what is switched on by typing is written nowhere",
+        (
+            slight(f"the PBX log {log.name} takes verbose")
+            for log in destinations
+            if log.name and VERBOSE in log.levels
+        ),
+    )
+
+
+def trunk_state(trunks: Collection[Trunk]) -> list[Finding]:
+    """Providers that are not there; whether one that is not watched is there, nobody knows."""
+    watched = [one for one in trunks if one.is_watched]
+    away = [Problem(f"{one.name} does not answer") for one in watched if not one.is_online]
+    unwatched = [slight("no trunk is watched: whether the provider is there is not known")]
+    return TRUNK_STATE.judge("the trunk answers", away if watched else unwatched)
 
 
 def subscribers(applications: Iterable[Subscriber]) -> list[Finding]:

@@ -11,3 +11,9 @@ WHERE name = ANY($1::text[])
 SELECT clock_timestamp() AS clock,
        COALESCE(host(inet_server_addr()), '') AS address,
        COALESCE((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted
+
+-- name: last_payment
+-- When the last charge went well.
+SELECT max(ended_at) AS ended_at
+FROM attempts
+WHERE state = 'captured'

@@ -13,7 +13,7 @@ import pytest
 from ivr.capture.doctor import ledger, machine
 from ivr.capture.doctor.certificates import certificates, ends
 from ivr.capture.doctor.finding import Finding, Grade
-from ivr.capture.hardening import NO_CORE, NO_DEBUGGER, NO_SWAP
+from ivr.capture.hardening import NO_CORE, NO_DEBUGGER, NO_RIGHTS, NO_SWAP
 from ivr.storage.server import Server
 from ivr.telephony.configuration import Configuration, Section, Setting
 
@@ -97,10 +97,14 @@ def test_a_clock_that_is_wrong_is_found(late: float, grade: Grade) -> None:
         ([NO_SWAP], None, {("capture-swap", U)}),
         ([NO_CORE], False, {("capture-core-dumps", F)}),
         ([NO_DEBUGGER], False, {("capture-debugger", F)}),
+        ([NO_RIGHTS], False, {("capture-rights", F)}),
         (
             None,
             False,
-            {("capture-core-dumps", U), ("capture-debugger", U), ("capture-swap", U)},
+            {
+                *(("capture-core-dumps", U), ("capture-debugger", U)),
+                *(("capture-swap", U), ("capture-rights", U)),
+            },
         ),
     ],
 )
@@ -114,7 +118,7 @@ def test_hardening_is_tried_elsewhere_and_leaves_this_process_as_it_is() -> None
     before = resource.getrlimit(resource.RLIMIT_CORE)
     tried = machine.try_hardening()
     assert tried is not None
-    assert set(tried) <= {NO_CORE, NO_DEBUGGER, NO_SWAP}
+    assert set(tried) <= {NO_CORE, NO_DEBUGGER, NO_SWAP, NO_RIGHTS}
     assert resource.getrlimit(resource.RLIMIT_CORE) == before
 
 

@@ -11,9 +11,11 @@ from ivr.capture.doctor.files import look_through
 from ivr.capture.doctor.finding import Finding, Grade
 from ivr.settings import PROJECT
 from ivr.telephony.configuration import ConfigurationMissing
+from ivr.telephony.installing import SITE, Secrets, take_in, with_values
 
 OURS = ("saldo", "saldo-capture")
 F, W = Grade.FAULT, Grade.WARNING
+TLS, OFF = "enabled = yes\ntlsenable = yes\n", "enabled = no\nsslenable = yes\n"
 SEEDED: list[tuple[str, str, str, str, Grade]] = [
     # file, what stands there, what is put in its place, the finding, how bad
     ("logger.conf", "notice,warning,error", "notice,dtmf", "log-levels", F),
@@ -48,14 +50,22 @@ SEEDED: list[tuple[str, str, str, str, Grade]] = [
     ("ari.conf", "pretty = no", "channelvars = CARD", "ari-channelvars", F),
     ("ari.conf", "pretty = no", "allowed_origins = *", "ari-origins", F),
     ("ari.conf", "deny = 0.0.0.0/0.0.0.0", "", "ari-acl", F),
+    ("ari.conf", "password_format = crypt", "", "ari-plain-passwords", W),
+    ("ari.conf", "password_format = crypt", "password = secret", "ari-passwords", W),
+    ("ari.conf", "= crypt", "= crypt\npassword = secret", "ari-passwords", F),
     ("ari.conf", "[saldo-capture]", "[crm]", "ari-users", W),
     (
         *("ari.conf", "[general]", "[x]\ntype=outbound_websocket\nsubscribe_all=yes\n[general]"),
         *("ari-subscribe-all", F),
     ),
-    ("saldo-site.conf", "first-" + "s" * 32, "secret", "ari-passwords", W),
     ("saldo-site.conf", "= 127.0.0.1\nbindport", "= 0.0.0.0\nbindport", "http-bind", F),
     ("saldo-site.conf", "= 127.0.0.1\nbindport", "= 0.0.0.0\nbindport", "http-tls", F),
+    ("http.conf", "enabled = yes", TLS + "tlsbindaddr = 0.0.0.0:8089", "http-bind", F),
+    ("http.conf", "enabled = yes", TLS + "tlsbindaddr = 10.0.0.7:8089", "http-bind", W),
+    ("http.conf", "enabled = yes", TLS + "tlsbindaddr = [2a00::7]:8089", "http-bind", F),
+    ("http.conf", "enabled = yes", TLS + "sslbindaddr = pbx.example", "http-bind", F),
+    ("http.conf", "enabled = yes", OFF + "sslbindaddr = 0.0.0.0", "http-bind", F),
+    ("manager.conf", "enabled = yes", TLS + "tlsbindaddr = 0.0.0.0", "manager-bind", F),
     ("http.conf", "enable_status = no", "", "http-pages", W),
     ("http.conf", "enable_static = no", "enable_static = yes", "http-pages", W),
     ("http.conf", "sessionlimit = 2000", "", "http-sessions", W),
@@ -67,7 +77,11 @@ SEEDED: list[tuple[str, str, str, str, Grade]] = [
     ("pjsip.conf", "dtmf_mode = auto", "dtmf_mode = inband", "dtmf-mode", W),
     ("pjsip.conf", "direct_media = no", "", "direct-media", W),
     ("pjsip.conf", "allow_transfer = no", "", "allow-transfer", W),
-    ("pjsip.conf", "[trunk]\ntype = end", "[anonymous]\ntype = end", "strangers", F),
+    ("pjsip.conf", "[trunk](calls-in)", "[anonymous](calls-in)", "strangers", F),
+    (
+        *("pjsip.conf", "[trunk]\ntype = aor", "[x]\ntype=registration\n[trunk]\ntype = aor"),
+        *("trunk-registration", Grade.UNKNOWN),
+    ),
     ("saldo-site.conf", "bind = 127.0.0.1:5060", "bind = 0.0.0.0", "trunk-encryption", W),
     ("features.conf", "automixmon =", "automixmon = *3", "features", F),
     ("features.conf", "blindxfer =", ";", "features", W),
@@ -98,11 +112,10 @@ def folder(tmp_path: Path) -> Path:
     """Our configuration as the README of asterisk-config/ tells to install it."""
     copied = tmp_path / "asterisk"
     shutil.copytree(PROJECT / "asterisk-config", copied, ignore=shutil.ignore_patterns("lab"))
-    site = copied / "saldo-site.conf"
-    text = site.read_text(encoding="utf-8")
-    for number, name in enumerate(("first-", "second-", "third-"), start=1):
-        text = text.replace(f"change-me-{number}", name + "s" * 32)
-    site.write_text(_without_comments(text), encoding="utf-8")
+    site = copied / SITE
+    text = _without_comments(site.read_text(encoding="utf-8"))
+    secrets = Secrets("first-" + "s" * 32, "second-" + "s" * 32, "third-" + "s" * 32)
+    site.write_text(with_values(text, secrets.site()), encoding="utf-8")
     return copied
 
 
@@ -115,14 +128,12 @@ def bad(findings: list[Finding]) -> set[tuple[str, Grade]]:
 
 
 def test_our_own_configuration_has_no_fault(folder: Path) -> None:
-    assert bad(look_through(folder, OURS)) == {("ari-plain-passwords", Grade.WARNING)}
+    assert bad(look_through(folder, OURS)) == set()
 
 
 def test_the_files_as_they_are_shipped_lack_nothing_but_passwords() -> None:
     found = look_through(PROJECT / "asterisk-config", OURS)
-    assert {one.grade for one in found} == {Grade.OK, Grade.WARNING}
-    warned = {one.id for one in found if one.grade is Grade.WARNING}
-    assert warned == {"ari-plain-passwords", "ari-passwords", "manager-secrets"}
+    assert bad(found) == {("ari-passwords", Grade.FAULT), ("manager-secrets", Grade.WARNING)}
 
 
 @pytest.mark.parametrize(
@@ -146,15 +157,45 @@ def test_a_seeded_fault_is_found(
 def test_a_published_password_is_a_fault_where_others_than_this_machine_may_use_it(
     folder: Path,
 ) -> None:
-    site, ari = folder / "saldo-site.conf", folder / "ari.conf"
-    site.write_text(site.read_text().replace("first-" + "s" * 32, "change-me-1"))
-    ari.write_text(ari.read_text().replace("127.0.0.1/255.255.255.255", "10.0.0.0/8"))
+    ari = folder / "ari.conf"
+    plain = ari.read_text().replace("password_format = crypt", "password = change-me-1")
+    ari.write_text(plain.replace("127.0.0.1/255.255.255.255", "10.0.0.0/8"))
     assert ("ari-passwords", Grade.FAULT) in bad(look_through(folder, OURS))
 
 
-def test_a_crypted_password_is_no_finding(folder: Path) -> None:
-    ari = folder / "ari.conf"
-    ari.write_text(ari.read_text().replace("pretty = no", "password_format = crypt"))
+def test_the_trunk_over_the_internet_is_no_finding_but_that_its_certificate_is_not_here(
+    folder: Path,
+) -> None:
+    take_in(folder / "pjsip.conf", "pjsip-internet.conf")
+    assert bad(look_through(folder, OURS)) == {("certificates", Grade.UNKNOWN)}
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [("media_encryption = sdes", ""), ("protocol = tls", "protocol = tcp")],
+)
+def test_the_trunk_over_the_internet_without_its_encryption_is_found(
+    folder: Path, there: str, instead: str
+) -> None:
+    take_in(folder / "pjsip.conf", "pjsip-internet.conf")
+    internet = folder / "pjsip-internet.conf"
+    internet.write_text(internet.read_text().replace(there, instead))
+    assert ("trunk-encryption", Grade.WARNING) in bad(look_through(folder, OURS))
+
+
+def test_a_second_door_without_encryption_is_found(folder: Path) -> None:
+    with (folder / "pjsip.conf").open("a") as pjsip:
+        pjsip.write("[old]\ntype = transport\nprotocol = udp\nbind = 0.0.0.0:5080\n")
+    found = look_through(folder, OURS)
+    (door,) = (one for one in found if one.grade is not Grade.OK)
+    assert "old takes calls without TLS at 0.0.0.0:5080" in door.found
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8089", "[::1]:8089", "::1", "localhost", ""])
+def test_an_encrypted_door_for_this_machine_alone_is_no_finding(folder: Path, address: str) -> None:
+    http = folder / "http.conf"
+    secured = f"tlsenable = yes\ntlsbindaddr = {address}" if address else "tlsenable = yes"
+    http.write_text(http.read_text().replace("enabled = yes", f"enabled = yes\n{secured}"))
     assert bad(look_through(folder, OURS)) == set()
 
 

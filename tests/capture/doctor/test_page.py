@@ -11,7 +11,7 @@ from ivr.settings import PROJECT
 
 ROOMS = (
     *("files", "written_down", "let_in", "calls", "certificates", "running", "ledger"),
-    *("machine", "checkup"),
+    *("machine", "processes", "clock", "checkup"),
 )
 PAGE = (PROJECT / "docs/doctor.md").read_text(encoding="utf-8")
 
