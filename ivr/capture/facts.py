@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ivr.capture.doctor.running import LogFile, Standing, Subscriber
+from ivr.capture.doctor.running import LogFile, Standing, Subscriber, Trunk
 from ivr.capture.guard import Facts
 from ivr.telephony.muting import FILENAME, MARK
 
@@ -23,7 +23,8 @@ SETTLED_SECONDS = 5.0
 KEEP_ALIVE_SECONDS = 10.0
 """less than the PBX's 15 s, or a request meets the close"""
 NOT_FOUND = 404
-RUNNING = "Running"
+RUNNING, ONLINE = "Running", "online"
+SIP = "PJSIP"
 
 READS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "info": ("/asterisk/info", ("only",)),
@@ -33,8 +34,11 @@ READS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bridges": ("/bridges", ()),
     "modules": ("/asterisk/modules", ()),
     "variable": ("/channels/{channelId}/variable", ("variable",)),
+    "endpoints": ("/endpoints", ()),
+    "object": ("/asterisk/config/dynamic/{configClass}/{objectType}/{id}", ()),
 }
 """What is asked, all by GET: path and parameters by the PBX's own names (`/ari/api-docs`)."""
+MAY_BE_MISSING = frozenset({"variable", "object"})
 
 
 class FactsMissing(Exception):
@@ -75,8 +79,13 @@ class FactReader:
     ) -> None:
         await self._session.close()
 
-    async def read(self, channel_id: str, ears: Collection[str] = ()) -> Facts:
-        """How things are for this channel and for our own ears on it. Raises FactsMissing."""
+    async def read(
+        self, channel_id: str, ears: Collection[str] = (), company: Collection[str] = ()
+    ) -> Facts:
+        """How things are for this channel and for our own ears on it. Raises FactsMissing.
+
+        `company` is the bridge of ours that it is in, with the agent's channel.
+        """
         with _understood():
             settled, applications, channels, bridges, muting, files = await asyncio.gather(
                 self._settle(),
@@ -99,13 +108,14 @@ class FactReader:
                 muting=muting,
                 ears=frozenset(ears),
                 ears_recorded_to=next(filter(None, files[1:]), ""),
+                company=frozenset(company),
             )
 
     async def standing(self) -> Standing:
         """How things are whatever call is running. Raises FactsMissing."""
         with _understood():
-            settled, applications, modules = await asyncio.gather(
-                self._settle(), self._ask("applications"), self._ask("modules")
+            settled, applications, modules, trunks = await asyncio.gather(
+                self._settle(), self._ask("applications"), self._ask("modules"), self._trunks()
             )
             return Standing(
                 version=settled.version,
@@ -116,10 +126,34 @@ class FactReader:
                     for body in modules
                     if str(body["status"]) == RUNNING
                 ),
+                trunks=trunks,
             )
 
+    async def _trunks(self) -> tuple[Trunk, ...]:
+        endpoints = [one for one in await self._ask("endpoints") if one["technology"] == SIP]
+        found = await asyncio.gather(*map(self._trunk, endpoints))
+        return tuple(one for one in found if one is not None)
+
+    async def _trunk(self, body: Mapping[str, Any]) -> Trunk | None:
+        """None for one that has no address of its own, such as a phone that logs in."""
+        name = str(body["resource"])
+        endpoint = await self._sip_object("endpoint", name)
+        aors = [one.strip() for one in endpoint.get("aors", "").split(",")]
+        places = [await self._sip_object("aor", one) for one in aors if one]
+        there = [place for place in places if place.get("contact")]
+        if not there:
+            return None
+        watched = any(int(place.get("qualify_frequency", "0")) > 0 for place in there)
+        return Trunk(name, watched, str(body["state"]) == ONLINE)
+
+    async def _sip_object(self, kind: str, name: str) -> dict[str, str]:
+        """The settings that one object of SIP runs with; empty when there is none."""
+        place = {"configClass": "res_pjsip", "objectType": kind, "id": name}
+        found = await self._ask("object", place)
+        return {str(one["attribute"]): str(one["value"]) for one in found or ()}
+
     async def _variable(self, channel_id: str, name: str) -> str:
-        variable = await self._ask("variable", channel_id, variable=name)
+        variable = await self._ask("variable", {"channelId": channel_id}, variable=name)
         return str(variable["value"]) if variable else ""
 
     async def _settle(self) -> Settled:
@@ -132,11 +166,12 @@ class FactReader:
             self._settled = Settled(version, tuple(_log(body) for body in logs), now)
         return self._settled
 
-    async def _ask(self, name: str, channel_id: str = "", **query: str) -> Any:
+    async def _ask(self, name: str, place: Mapping[str, str] | None = None, **query: str) -> Any:
         """The answer's JSON; None when there is no such thing."""
-        path = READS[name][0].format(channelId=quote(channel_id, safe=""))
+        named = {key: quote(value, safe="") for key, value in (place or {}).items()}
+        path = READS[name][0].format(**named)
         async with self._session.get(self._root + path, params=query) as response:
-            if response.status == NOT_FOUND and name == "variable":
+            if response.status == NOT_FOUND and name in MAY_BE_MISSING:
                 return None
             response.raise_for_status()
             return json.loads(await response.text())
