@@ -113,7 +113,7 @@ class Hearing:
         """Write what was heard from `begin` on as a WAV file, silence in place of gaps."""
         parts: list[Samples] = []
         written = 0
-        ends = [first for first, _ in self._spans[1:]] + [self._count]
+        ends = [first for first, _ in self._spans[1:]] + [self._count] * bool(self._spans)
         for (first, time), last in zip(self._spans, ends, strict=True):
             gap = max(0, round((time - begin) * RATE) - written)
             parts += [np.zeros(gap, np.int16), self._samples[first:last]]

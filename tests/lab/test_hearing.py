@@ -253,3 +253,11 @@ def test_silence_is_dead_air_only_after_the_last_key() -> None:
 def test_a_silence_that_the_caller_fills_is_no_dead_air() -> None:
     assert after_turns([(1.0, 9.0)], [Said(0.5, 1.5), Said(1.6, 12.0)]) == []
     assert after_turns([(1.0, 9.0)], [Said(0.5, 1.5), Said(5.0, 12.0)]) == [(1.5, 3.5)]
+
+
+def test_a_call_in_which_nothing_was_heard_is_saved_as_an_empty_recording(
+    phrasebook: Phrasebook, tmp_path: Path
+) -> None:
+    Hearing(phrasebook).save(tmp_path / "silent.wav", 0.0)
+    with wave.open(str(tmp_path / "silent.wav")) as recording:
+        assert recording.getnframes() == 0
