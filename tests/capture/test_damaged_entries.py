@@ -66,7 +66,7 @@ def doubled(number: str) -> Iterator[str]:
 
 def swapped(number: str) -> Iterator[tuple[set[str], str]]:
     for place in range(len(number) - 1):
-        first, second = number[place : place + 2]
+        first, second = number[place], number[place + 1]
         if first != second:
             yield {first, second}, number[:place] + second + first + number[place + 2 :]
 
