@@ -90,6 +90,12 @@ def timeline(
     return tuple(_joined(_named(_joined(raw))))
 
 
+def between(parts: Iterable[Part]) -> list[tuple[int, int]]:
+    """The times between parts: where nobody can say more, only a secure part can be the reason."""
+    lasting = sorted((part.start, part.start + part.samples) for part in parts)
+    return [(end, begin) for (_, end), (begin, _) in pairwise(lasting) if end < begin]
+
+
 def spans(pieces: Iterable[Piece]) -> tuple[Span, ...]:
     """The masked ones."""
     return tuple(Span(one.start, one.end, one.reason) for one in pieces if one.reason)

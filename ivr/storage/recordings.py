@@ -21,6 +21,7 @@ from ivr.billing.recordings import (
     Part,
     Piece,
     Span,
+    between,
     read_manifest,
     spans,
     timeline,
@@ -76,12 +77,13 @@ class RecordingFolder:
         call_id: str,
         began: datetime,
         parts: Mapping[Path, int],
-        secure: Iterable[tuple[int, int]],
+        secure: Iterable[tuple[int, int]] | None,
         samples: int | None,
     ) -> Path:
         """Put the parts, each with its start, together; write recording and manifest.
 
-        `samples` is the length of the call, None when nobody knows. Raises RecordingNotKept.
+        `secure` are the times in the secure part, `samples` the length of the call; None when
+        nobody knows. Raises RecordingNotKept.
         """
         try:
             return self._keep(call_id, began, parts, secure, samples)
@@ -108,12 +110,16 @@ class RecordingFolder:
         call_id: str,
         began: datetime,
         files: Mapping[Path, int],
-        secure: Iterable[tuple[int, int]],
+        secure: Iterable[tuple[int, int]] | None,
         samples: int | None,
     ) -> Path:
         parts = [Part(start, _samples_in(file)) for file, start in files.items()]
         length = max((part.start + part.samples for part in parts), default=0)
-        pieces = timeline(parts, secure, length if samples is None else samples)
+        pieces = timeline(
+            parts,
+            between(parts) if secure is None else secure,
+            length if samples is None else samples,
+        )
         file = self._folder / f"{call_id}.wav"
         note = file.with_suffix(".json")
         manifest = Manifest(

@@ -80,7 +80,7 @@ class Muting:
         try:
             await self._mute(channel_id)
         except TelephonyError as error:
-            if await self._ari.variable(channel_id, FILENAME):
+            if await self._is_recorded(channel_id):
                 raise SecurePartAway(
                     f"the PBX records this call and cannot be asked to mute that: {error}"
                 ) from None
@@ -113,6 +113,13 @@ class Muting:
                 await self._mark(channel_id, MUTED, file)
                 return
         raise SecurePartAway("the PBX begins one recording of this call after the other")
+
+    async def _is_recorded(self, channel_id: str) -> bool:
+        """Also when nobody can say."""
+        try:
+            return bool(await self._ari.variable(channel_id, FILENAME))
+        except TelephonyError:
+            return True
 
     async def _unmute(self, channel_id: str) -> None:
         try:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import NoReturn, Protocol, Self
 from uuid import uuid4
@@ -94,10 +94,13 @@ class Shelf(Protocol):
         call_id: str,
         began: datetime,
         parts: Mapping[Path, int],
-        secure: Iterable[tuple[int, int]],
+        secure: Iterable[tuple[int, int]] | None,
         samples: int | None,
     ) -> Path:
-        """Write one recording of the parts, each with its start. Raises BillingError."""
+        """Write one recording of the parts, each with its start; None is unknown.
+
+        Raises BillingError.
+        """
         ...
 
     def tidy(self) -> int:
@@ -194,9 +197,7 @@ class Recordings:
     ) -> None:
         began = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=parts[0].epoch)
         course = self._courses.get(call_id)
-        # Cut off, we do not know why nobody recorded between two parts: only a secure part is why.
-        secure = course.secure if course else await asyncio.to_thread(_between, files)
-        length = course.length if course else None
+        secure, length = (course.secure, course.length) if course else (None, None)
         await asyncio.to_thread(self._shelf.keep, call_id, began, files, secure, length)
         log.info("recording_kept", call=call_id, parts=len(parts), whole=course is not None)
 
@@ -293,12 +294,6 @@ class Recording:
     def _at(self) -> int:
         """Now, in samples from the arrival."""
         return round((_now() - self._arrived_at) * RATE)
-
-
-def _between(files: Mapping[Path, int]) -> list[tuple[int, int]]:
-    """The times between the parts that lie in these files, by their sizes and starts."""
-    sizes = [(start, start + file.stat().st_size // 2) for file, start in files.items()]
-    return [(end, begin) for (_, end), (begin, _) in pairwise(sizes) if end < begin]
 
 
 def _now() -> float:

@@ -38,11 +38,15 @@ def part(file: Path, value: int, seconds: float) -> Path:
     return file
 
 
-def kept(folder: Path, samples: int | None = 8 * RATE) -> Path:
+def kept(
+    folder: Path,
+    samples: int | None = 8 * RATE,
+    secure: list[tuple[int, int]] | None = SECURE,
+) -> Path:
     """Two seconds, three of the secure part, and three more."""
     shelf = RecordingFolder(folder / "kept", KEY)
     parts = {part(folder / "a", 111, 2): 0, part(folder / "b", 222, 3): 5 * RATE}
-    return shelf.keep(CALL, BEGAN, parts, SECURE, samples)
+    return shelf.keep(CALL, BEGAN, parts, secure, samples)
 
 
 def test_the_parts_stand_where_they_were_heard_and_the_tone_between_them(tmp_path: Path) -> None:
@@ -74,9 +78,12 @@ def test_a_long_recording_is_put_together_as_well(tmp_path: Path) -> None:
     assert file.stat().st_size == HEADER_BYTES + 70 * RATE * 2
 
 
-def test_a_call_whose_end_nobody_knows_is_as_long_as_what_was_recorded(tmp_path: Path) -> None:
-    manifest = read_manifest(kept(tmp_path, None).with_suffix(".json").read_text())
+def test_a_call_of_which_only_the_parts_are_known_is_kept_with_what_lies_between(
+    tmp_path: Path,
+) -> None:
+    manifest = read_manifest(kept(tmp_path, None, None).with_suffix(".json").read_text())
     assert (manifest.samples, manifest.is_whole) == (8 * RATE, False)
+    assert manifest.spans == (Span(2 * RATE, 5 * RATE, Reason.SECURE_SEGMENT),)
 
 
 def test_a_recording_as_it_was_made_passes(tmp_path: Path) -> None:

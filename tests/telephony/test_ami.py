@@ -19,6 +19,11 @@ REJECTED = "Response: Error\r\nActionID: {id}\r\nMessage: Authentication failed\
 PONG = "Response: Success\r\nActionID: {id}\r\nPing: Pong\r\nTimestamp: 1795365781.104262\r\n\r\n"
 DONE = "Response: Success\r\nActionID: {id}\r\nMessage: Redirect successful\r\n\r\n"
 DENIED = "Response: Error\r\nActionID: {id}\r\nMessage: Permission denied\r\n\r\n"
+MUTED = "Response: Success\r\nActionID: {id}\r\n\r\n"
+NOTHING_TO_MUTE = "Response: Error\r\nActionID: {id}\r\nMessage: Cannot set mute flag\r\n\r\n"
+VALUE = "Response: Success\r\nActionID: {id}\r\nVariable: X\r\nValue: /a b/c.wav\r\n\r\n"
+NO_VALUE = "Response: Success\r\nActionID: {id}\r\nVariable: X\r\nValue: \r\n\r\n"
+NO_CHANNEL = "Response: Error\r\nActionID: {id}\r\nMessage: No such channel\r\n\r\n"
 LIST_BEGINS = (
     "Response: Success\r\nActionID: {id}\r\nEventList: start\r\n"
     "Message: Queue summary will follow\r\n\r\n"
@@ -42,6 +47,8 @@ class Peer:
             "QueueSummary": LIST_BEGINS + SUMMARY + LIST_ENDS,
             "Setvar": DONE,
             "Redirect": DONE,
+            "MixMonitorMute": MUTED,
+            "Getvar": VALUE,
         }
         self.actions: list[dict[str, str]] = []
         self.connections = 0
@@ -294,3 +301,42 @@ async def test_a_channel_that_is_gone_is_not_redirected_and_that_is_told(peer: P
             await ami.redirect(
                 "saldo-assist", Destination("a", "caller"), Destination("b", "agent")
             )
+
+
+async def test_the_recordings_of_a_channel_are_muted_both_ways_and_un_muted(peer: Peer) -> None:
+    async with connected(peer) as ami:
+        await ami.mute_recordings("1.2", muted=True)
+        await ami.mute_recordings("1.2", muted=False)
+    asked = [action for action in peer.actions if action["Action"] == "MixMonitorMute"]
+    assert [(one["Channel"], one["Direction"], one["State"]) for one in asked] == [
+        ("1.2", "both", "1"),
+        ("1.2", "both", "0"),
+    ]
+
+
+async def test_a_channel_that_nothing_listens_to_needs_no_muting(peer: Peer) -> None:
+    peer.answers["MixMonitorMute"] = NOTHING_TO_MUTE
+    async with connected(peer) as ami:
+        await ami.mute_recordings("1.2", muted=True)
+
+
+@pytest.mark.parametrize("answer", [NO_CHANNEL, DENIED])
+async def test_a_muting_that_was_refused_is_told(peer: Peer, answer: str) -> None:
+    peer.answers["MixMonitorMute"] = answer
+    async with connected(peer) as ami:
+        with pytest.raises(Refused):
+            await ami.mute_recordings("1.2", muted=True)
+
+
+@pytest.mark.parametrize(("answer", "value"), [(VALUE, "/a b/c.wav"), (NO_VALUE, "")])
+async def test_a_variable_of_a_channel_is_read(peer: Peer, answer: str, value: str) -> None:
+    peer.answers["Getvar"] = answer
+    async with connected(peer) as ami:
+        assert await ami.variable("1.2", "MIXMONITOR_FILENAME") == value
+
+
+async def test_a_variable_of_a_channel_that_is_gone_is_no_value(peer: Peer) -> None:
+    peer.answers["Getvar"] = NO_CHANNEL
+    async with connected(peer) as ami:
+        with pytest.raises(Refused, match="No such channel"):
+            await ami.variable("1.2", "MIXMONITOR_FILENAME")
