@@ -93,6 +93,7 @@ class AsteriskTalks:
                 _talk(*(channels[one] for one in bridge.channel_ids))
                 for bridge in bridges
                 if _is_talk(bridge, channels)
+                and not any(_is_in_between(channels[one]) for one in bridge.channel_ids)
             ),
             key=lambda talk: talk.since,
         )
@@ -103,6 +104,8 @@ class AsteriskTalks:
         bridge = next((one for one in bridges if caller.id in one.channel_ids), None)
         if caller.in_stasis:
             raise TalkNotFound("this call is with saldo or with another application now")
+        if _is_in_between(caller):
+            raise TalkNotFound("this channel is in the middle of a call: name the caller's own")
         if bridge is None or not _is_talk(bridge, channels):
             raise TalkNotFound("this call is not a talk of two: nobody else, or more, are in it")
         (agent,) = (channels[one] for one in bridge.channel_ids if one != caller.id)
@@ -227,6 +230,11 @@ def _is_talk(bridge: Bridge, channels: Mapping[str, Channel]) -> bool:
     """Two legs that hear each other and belong to the dial plan."""
     legs = [channels.get(one) for one in bridge.channel_ids]
     return len(legs) == TWO and all(leg is not None and not leg.in_stasis for leg in legs)
+
+
+def _is_in_between(channel: Channel) -> bool:
+    """The far half of a Local channel: whom it stands for is in another bridge, and so a talk."""
+    return channel.name.startswith("Local/") and channel.name.endswith(";2")
 
 
 def _talk(one: Channel, other: Channel) -> Talk:

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, encode_basic_auth, web
 
+from ivr.telephony.silence import SILENCE
+
 USER = "saldo"
 PASSWORD = "correct horse"
 
@@ -24,6 +26,8 @@ class FakeChannel:
     number: str = "600100200"
     state: str = "Up"
     playing: list[str] = field(default_factory=list)
+    silences: list[str] = field(default_factory=list)
+    """those behind what is playing; neither asking for them nor stopping them is in `done`"""
     packets: int = 1
     """of sound that came from the caller"""
     doing: str = "Playback"
@@ -31,11 +35,13 @@ class FakeChannel:
     context: str = ""
     extension: str = ""
     since: str = ""
+    name: str = ""
+    """empty: the trunk's, with the id at its end"""
 
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
-            "name": f"PJSIP/trunk-{self.id}",
+            "name": self.name or f"PJSIP/trunk-{self.id}",
             "state": self.state,
             "protocol_id": f"sip-{self.id}",
             "caller": {"name": "", "number": self.number},
@@ -149,6 +155,11 @@ class FakeAsterisk:
         channel = self.channels[channel_id]
         await self._finished(channel, channel.playing.pop(0), state)
 
+    async def silence_ends(self, channel_id: str, *, state: str = "done") -> None:
+        """The silence of the channel has been played to its end."""
+        channel = self.channels[channel_id]
+        await self._finished(channel, channel.silences.pop(0), state)
+
     async def tell(self, app: str, kind: str, channel: str | FakeChannel = "", **more: Any) -> None:
         body: dict[str, Any] = {"type": kind, "application": app, **more}
         if isinstance(channel, str) and channel:
@@ -250,6 +261,11 @@ class FakeAsterisk:
     async def _play(self, request: web.Request) -> web.Response:
         channel = self._in_stasis(request)
         media = (await request.json())["media"]
+        if media == [SILENCE]:
+            if "silence" in self.before:
+                await self.before["silence"]()
+            channel.silences.append(request.match_info["playback"])
+            return web.json_response({"id": request.match_info["playback"]}, status=201)
         channel.playing.append(request.match_info["playback"])
         await self._first("play", channel.id, *media)
         return web.json_response({"id": request.match_info["playback"]}, status=201)
@@ -260,11 +276,20 @@ class FakeAsterisk:
         return web.json_response({"id": request.match_info["id"], "state": "playing"})
 
     async def _stop(self, request: web.Request) -> web.Response:
+        if self._stop_silence(request.match_info["id"]):
+            return web.Response(status=204)
         await self._first("stop_playback")
         channel = self._of_playback(request)
         channel.playing.remove(request.match_info["id"])
         await self._finished(channel, request.match_info["id"], "done")
         return web.Response(status=204)
+
+    def _stop_silence(self, playback_id: str) -> bool:
+        for channel in self.channels.values():
+            if playback_id in channel.silences:
+                channel.silences.remove(playback_id)
+                return True
+        return False
 
     def _of_playback(self, request: web.Request) -> FakeChannel:
         for channel in self.channels.values():
@@ -285,7 +310,9 @@ class FakeAsterisk:
         channel, app = self._in_stasis(request), request.query["app"]
         args = request.query["appArgs"].split(",")
         await self._first("move", channel.id, app, *args)
-        assert not channel.playing, "the PBX plays to the end before it moves a channel"
+        assert not channel.playing + channel.silences, (
+            "the PBX plays to the end before it moves a channel"
+        )
         if app not in self.sockets:
             more = {"destination": app, "args": args}
             await self.tell(channel.app, "ApplicationMoveFailed", channel, **more)

@@ -129,6 +129,19 @@ async def test_three_in_a_bridge_one_alone_and_calls_of_applications_are_no_talk
             await exchange.talks.find(channel, "")
 
 
+async def test_a_talk_through_a_local_channel_is_one_talk(exchange: Exchange) -> None:
+    """As with queue members named Local/201@agents: two bridges, one conversation."""
+    exchange.leg("1", doing="Queue")
+    exchange.leg("2", doing="AppQueue", name="Local/201@agents-00000000;1")
+    exchange.leg("3", doing="Dial", name="Local/201@agents-00000000;2")
+    exchange.leg("4", doing="AppDial")
+    exchange.pbx.bridges.update({"a": ["3", "4"], "b": ["1", "2"]})
+    (talk,) = await exchange.talks.going_on()
+    assert (talk.caller.channel_id, talk.agent.channel_id) == ("1", "2")
+    with pytest.raises(TalkNotFound, match="caller's own"):
+        await exchange.talks.find("3", "")
+
+
 async def test_whose_card_it_is_says_who_asks(exchange: Exchange) -> None:
     """Also when the agent called the customer: then Dial's called leg is the customer."""
     exchange.talk()
