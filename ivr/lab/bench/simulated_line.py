@@ -80,7 +80,7 @@ class SimulatedLine:
     async def enter_secure_part(self, capture_id: UUID) -> None:
         raise LineError(f"benches take no cards ({capture_id})")
 
-    async def leave_word(self, words: Mapping[str, str]) -> None:
+    async def leave_word(self, words: Mapping[str, str]) -> None:  # noqa: ARG002 - the port names it
         return
 
     async def transfer_to_agent(self) -> None:
