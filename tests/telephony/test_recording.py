@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -21,9 +20,10 @@ from ivr.telephony import media
 from ivr.telephony import recording as module
 from ivr.telephony.ari import Ari
 from ivr.telephony.line import AsteriskLine
-from ivr.telephony.recording import Part, Recording, Recordings
+from ivr.telephony.recording import Part, Recordings
 from ivr.telephony.stream import EventStream
 from tests.fakes.asterisk import PASSWORD, USER
+from tests.fakes.shelf import FakeShelf
 from tests.fakes.tapes import FakeTapePbx, silence
 from tests.telephony.office import Desk, office
 
@@ -52,60 +52,6 @@ async def ari(pbx: FakeTapePbx) -> AsyncIterator[Ari]:
         yield ari
 
 
-@dataclass
-class Kept:
-    """What the shelf was given of one call."""
-
-    call_id: str
-    began: datetime
-    starts: list[int]
-    sizes: list[int]
-    secure: list[tuple[int, int]] | None
-    samples: int | None
-
-
-@dataclass
-class FakeShelf:
-    """Keeps what it is given; `troubles` are raised first."""
-
-    folder: Path
-    troubles: list[Exception] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
-    tidied: int = 0
-
-    def room_for(self, call_id: str, number: int) -> Path:
-        file = self.folder / f"{call_id}.{number}"
-        file.touch()
-        return file
-
-    def keep(
-        self,
-        call_id: str,
-        began: datetime,
-        parts: Mapping[Path, int],
-        secure: Iterable[tuple[int, int]] | None,
-        samples: int | None,
-    ) -> Path:
-        if self.troubles:
-            raise self.troubles.pop(0)
-        sizes = [file.stat().st_size for file in parts]
-        self.kept.append(
-            Kept(
-                call_id,
-                began,
-                list(parts.values()),
-                sizes,
-                None if secure is None else list(secure),
-                samples,
-            )
-        )
-        return self.folder
-
-    def tidy(self) -> int:
-        self.tidied += 1
-        return 0
-
-
 @pytest.fixture
 def shelf(tmp_path: Path) -> FakeShelf:
     return FakeShelf(tmp_path)
@@ -121,6 +67,16 @@ async def running(ari: Ari, stream: EventStream, shelf: FakeShelf) -> AsyncItera
     await asyncio.gather(task, return_exceptions=True)
 
 
+def a_call() -> CallArrived:
+    """On channel 1."""
+    now = datetime.now(UTC)
+    return CallArrived(uuid4().hex, "1", "", None, "900", "n", now)
+
+
+async def one_key(line: AsteriskLine) -> str:
+    return await line.next_key()
+
+
 async def moment() -> None:
     await asyncio.sleep(0.06)
 
@@ -131,34 +87,25 @@ async def until_kept(shelf: FakeShelf, calls: int = 1) -> None:
             await asyncio.sleep(0.01)
 
 
-def taped(talks: Desk, ari: Ari, shelf: FakeShelf) -> tuple[Desk, list[Recording]]:
-    """Each of the desk's calls is recorded."""
-    made: list[Recording] = []
-    take_call = talks.take_call
-    recordings: list[Recordings] = []
+@asynccontextmanager
+async def day(ari: Ari, shelf: FakeShelf, desk: Desk) -> AsyncIterator[None]:
+    """An office that records its calls, and a secure process that is there."""
+    take_call = desk.take_call
 
     async def take(line: AsteriskLine) -> None:
-        recordings.append(Recordings(ari, talks.stream, shelf))  # type: ignore[attr-defined]  # set by `day`
-        made.append(recording := recordings[-1].of(line.arrived))
+        recordings = Recordings(ari, router.stream, shelf)
+        recording = recordings.of(line.arrived)
         line.heard_by(recording)
         recording.begin()
         try:
             await take_call(line)
         finally:
             await recording.end()
-            await recordings[-1].finish()
+            await recordings.finish()
 
-    talks.take_call = take  # type: ignore[method-assign]  # the call with its recording
-    return talks, made
-
-
-@asynccontextmanager
-async def day(ari: Ari, shelf: FakeShelf, desk: Desk) -> AsyncIterator[None]:
-    """An office that records its calls, and a secure process that is there."""
+    desk.take_call = take  # type: ignore[method-assign]  # the call with its recording
     capture = await ari.listen(APP)
-    desk, _ = taped(desk, ari, shelf)
     async with office(ari, desk) as router:
-        desk.stream = router.stream  # type: ignore[attr-defined]  # read by `taped`
         yield
     await capture.close()
 
@@ -166,10 +113,7 @@ async def day(ari: Ari, shelf: FakeShelf, desk: Desk) -> AsyncIterator[None]:
 async def test_a_call_is_recorded_from_beginning_to_end_both_ways(
     ari: Ari, pbx: FakeTapePbx, shelf: FakeShelf
 ) -> None:
-    async def talk(line: AsteriskLine) -> str:
-        return await line.next_key()
-
-    async with day(ari, shelf, desk := Desk(talk)):
+    async with day(ari, shelf, desk := Desk(one_key)):
         await pbx.call("1")
         await moment()
         assert "snoop 1 both" in pbx.done
@@ -293,12 +237,9 @@ async def test_a_call_that_cannot_be_recorded_goes_on(
     async def refuses() -> None:
         raise RuntimeError
 
-    async def talk(line: AsteriskLine) -> str:
-        return await line.next_key()
-
     pbx.before[fails] = refuses
     with capture_logs() as logs:
-        async with day(ari, shelf, desk := Desk(talk)):
+        async with day(ari, shelf, desk := Desk(one_key)):
             await pbx.call("1")
             await moment()
             await pbx.press("1", "7")
@@ -312,7 +253,7 @@ async def test_a_call_that_cannot_be_recorded_goes_on(
 @asynccontextmanager
 async def at_night(ari: Ari) -> AsyncIterator[EventStream]:
     """A daemon without calls."""
-    async with office(ari, Desk(lambda line: line.next_key())) as router:
+    async with office(ari, Desk(one_key)) as router:
         yield router.stream
 
 
@@ -358,12 +299,7 @@ async def test_a_call_that_could_not_be_kept_at_once_is_whole_when_it_is(
     shelf.troubles = [BillingError("no room")]
     async with at_night(ari) as stream, running(ari, stream, shelf) as recordings:
         await pbx.call("1", app="elsewhere")
-        arrived = CallArrived(
-            id=uuid4().hex, channel_id="1", sip_call_id="", caller=None, dialled="900", node="n",
-            at=datetime.now(UTC),
-        )  # fmt: skip
-        recording = recordings.of(arrived)
-        recording.begin()
+        (recording := recordings.of(a_call())).begin()
         await moment()
         await recording.end()
         await until_kept(shelf)
@@ -375,12 +311,7 @@ async def test_a_call_under_way_is_not_taken_for_one_left_behind(
 ) -> None:
     async with at_night(ari) as stream, running(ari, stream, shelf) as recordings:
         await pbx.call("1", app="elsewhere")
-        arrived = CallArrived(
-            id=uuid4().hex, channel_id="1", sip_call_id="", caller=None, dialled="900", node="n",
-            at=datetime.now(UTC),
-        )  # fmt: skip
-        recording = recordings.of(arrived)
-        recording.begin()
+        (recording := recordings.of(a_call())).begin()
         await moment()
         await recording.leave()
         assert len(pbx.stored) == 1
