@@ -15,6 +15,7 @@ from ivr.cli import (
     doctor,
     imports,
     lab,
+    leaktest,
     pbx,
     prompts,
     recordings,
@@ -44,6 +45,7 @@ app.command()(capture.capture)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
 app.command()(call.call)
+app.command()(leaktest.leaktest)
 app.command("import")(imports.import_files)
 app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")

@@ -1,0 +1,1 @@
+"""`saldo leaktest`: canary cards through real calls, then everything is searched for them."""

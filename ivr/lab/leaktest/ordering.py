@@ -1,0 +1,54 @@
+"""Single digits that stand one below the other: what a log or a stream of events makes of a card.
+
+Lines that differ in nothing but numbers and names of calls are one series; each place of a number
+in it is a column, and a column of single digits is read downwards, for each call by itself and
+for all together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from ivr.lab.leaktest.words import UNITS
+
+LONGEST_LINE = 6000
+SHORTEST_COLUMN = 6
+
+_CALLS = re.compile(
+    r"(?:PJSIP|Local|Snoop|Surrogate|WebSocket)/[\w./@-]+-[0-9a-f]{8}"
+    r"|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"|\bC-[0-9a-f]{8}\b|\b\d{9,10}\.\d+\b|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
+)
+_RTP_EVENT = re.compile(r"\bevent 0(\d)[0-9a-f]{6}\b")
+"""what `rtp set debug` prints of an RFC 4733 packet: the first byte is the key"""
+_NAME = re.compile(r"\b(?=[A-Za-z_]*\d)(?=\d*[A-Za-z_])\w{6,}\b|\b0x[0-9a-f]+\b")
+"""letters and digits mixed: an id of something"""
+_WORDS = re.compile(
+    r"\b(?:" + "|".join(sorted(UNITS, key=len, reverse=True)) + r")\b", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\d+")
+_PLACE = "\x01"
+
+
+def columns(lines: Iterable[str]) -> Iterator[str]:
+    """Every column of single digits, read downwards; longer numbers in it are left out."""
+    series: dict[tuple[str, str], dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        calls = " ".join(sorted(set(_CALLS.findall(line))))
+        plain = _CALLS.sub("@", line[:LONGEST_LINE])
+        plain = _NAME.sub("h", _RTP_EVENT.sub(r"event \1", plain))
+        plain = _WORDS.sub(lambda word: UNITS[word[0].lower()], plain)
+        numbers = _NUMBER.findall(plain)
+        if not any(len(number) == 1 for number in numbers):
+            continue
+        shape = _NUMBER.sub(_PLACE, plain)
+        for owner in {calls, ""}:
+            for place, number in enumerate(numbers):
+                if len(number) == 1:
+                    series[shape, owner][place].append(number)
+    for each in series.values():
+        for digits in each.values():
+            if len(digits) >= SHORTEST_COLUMN:
+                yield "".join(digits)

@@ -1,0 +1,267 @@
+"""The whole leak test: calls on an untouched lab, the search, and then every mutant."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ivr.lab.dialpad import KeyWay
+from ivr.lab.errors import LabError
+from ivr.lab.leaktest import calls, packets, sinks, switching
+from ivr.lab.leaktest.calls import SPOKEN, Ending, Planned
+from ivr.lab.leaktest.canaries import DECLINED, deal
+from ivr.lab.leaktest.house import House
+from ivr.lab.leaktest.listening import Listening, listening
+from ivr.lab.leaktest.matching import Matcher
+from ivr.lab.leaktest.mutants import MUTANTS, Mutant
+from ivr.lab.leaktest.playing import Played, play_all
+from ivr.lab.leaktest.trying import Tried, try_all
+from ivr.lab.progress import SetupProgress
+
+CUSTOMERS = 1000
+"""one for each call, and for each that is placed again"""
+ROUNDS = 3
+"""how often a call that went otherwise is placed with another customer and card"""
+AT_ONCE_SPOKEN = 4
+BY_VOICE = {
+    "SALDO_CAPTURE__VOICE": "true",
+    "SALDO_SPEECH__MODELS__EN": "shipped",
+    "SALDO_SPEECH__MODELS__ES": "shipped",
+}
+SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.08, SPOKEN: 0.1}
+"""of all calls, by way; the rest is RFC 4733"""
+SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 6, KeyWay.INBAND: 2, KeyWay.INFO: 1}
+SHORT_ENDINGS = (
+    *(Ending.PAID, Ending.STARRED, Ending.HUNG_UP),
+    *(Ending.DECLINED, Ending.LEFT, Ending.BAD_CHECK_DIGIT),
+)
+SHORT_MUTANTS = (
+    *("log-dtmf", "ami-dtmf", "cel-dtmf"),
+    *("code-log-lines", "code-compressed", "code-argv", "postgres-parameters", "code-tones"),
+)
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Asked:
+    """What the user wants."""
+
+    calls: int = 200
+    mutants: tuple[Mutant, ...] = MUTANTS
+    at_once: int = 10
+    short: bool = False
+    """a minute: few calls and mutants, the patched programs in place from the start"""
+
+
+@dataclass
+class Result:
+    """Everything that the report tells."""
+
+    asked: Asked
+    began: datetime
+    seconds: float = 0.0
+    played: list[Played] = field(default_factory=list)
+    """the last try of each call"""
+    repeated: int = 0
+    searched: sinks.Report = field(default_factory=sinks.Report)
+    packets: dict[str, int] | None = None
+    """None: this user may not look at packets"""
+    tried: list[Tried] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[Played]:
+        """Calls that did not go as planned, however often they were placed."""
+        return [one for one in self.played if not one.as_planned]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing was found, every mutant was caught, and every call was what it should be."""
+        caught = all(one.caught for one in self.tried)
+        return not self.searched.found and caught and not self.missing and bool(self.played)
+
+
+async def run(asked: Asked, progress: SetupProgress, say: Say) -> Result:
+    """Do all of it in a lab of its own, which is removed afterwards. Raises as `lab.up`."""
+    result = Result(asked, datetime.now(UTC))
+    began = time.monotonic()
+    luck = random.Random()  # noqa: S311 - test cards, no secret
+    with _folders() as (folder, evidence):
+        house = House(folder)
+        try:
+            await asyncio.to_thread(house.open, {}, progress)
+            result.versions = _versions(house)
+            if asked.short:
+                await asyncio.to_thread(house.restart, switching.planting(house))
+            await house.take_in_customers(CUSTOMERS)
+            await _clean(house, evidence, result, luck, say)
+            if asked.mutants:
+                await _mutants(house, evidence, result, luck, say)
+        finally:
+            await asyncio.to_thread(house.close)
+    result.seconds = time.monotonic() - began
+    return result
+
+
+async def _clean(
+    house: House, evidence: Path, result: Result, luck: random.Random, say: Say
+) -> None:
+    """Calls on the product as it is, and the search of everything."""
+    asked = result.asked
+    before = await asyncio.to_thread(lambda: sinks.sizes(sinks.roots(house)))
+    (evidence / "clean").mkdir()
+    planned = _plan(asked, luck)
+    every: list[Planned] = []
+    async with listening(house, evidence / "clean") as ears:
+        for is_spoken in (False, True):
+            group = [one for one in planned if (one.way == SPOKEN) is is_spoken]
+            if group and is_spoken:
+                await asyncio.to_thread(house.restart, BY_VOICE)
+            at_once = AT_ONCE_SPOKEN if is_spoken else asked.at_once
+            every += await _until_as_planned(house, group, at_once, result, luck, say)
+        say("searching everything")
+        await asyncio.to_thread(_search_open_files, result, every, house)
+    await _search(house, evidence, result, every, before, ears)
+
+
+async def _until_as_planned(
+    house: House,
+    group: Sequence[Planned],
+    at_once: int,
+    result: Result,
+    luck: random.Random,
+    say: Say,
+) -> list[Planned]:
+    """Place each call; one that went otherwise again, as another customer. All that were placed."""
+    placed: list[Planned] = []
+    left = list(group)
+    for number in range(ROUNDS):
+        if not left:
+            break
+        placed += left
+        total = len(left)
+        done = [0]
+
+        def told(played: Played, done: list[int] = done, total: int = total) -> None:
+            done[0] += 1
+            how = "" if played.as_planned else f" ({played.why})"
+            say(f"call {done[0]} of {total}: {played.call.name}{how}")
+
+        played = await play_all(house, left, at_once, told)
+        result.played += [one for one in played if one.as_planned or number == ROUNDS - 1]
+        again = [one.call for one in played if not one.as_planned]
+        left = _again(again, result, luck) if number < ROUNDS - 1 else []
+    return placed
+
+
+def _again(failed: Sequence[Planned], result: Result, luck: random.Random) -> list[Planned]:
+    good, bad = deal(luck), deal(luck, DECLINED)
+    first = _first_repeat(result)
+    result.repeated += len(failed)
+    return [
+        calls.again(
+            call, first + place, next(bad if call.ending is Ending.DECLINED else good), luck
+        )
+        for place, call in enumerate(failed)
+    ]
+
+
+def _first_repeat(result: Result) -> int:
+    """The first customer who was not called for yet."""
+    return result.asked.calls + 50 + result.repeated
+
+
+def _plan(asked: Asked, luck: random.Random) -> list[Planned]:
+    if asked.short:
+        return calls.plan(SHORT_CALLS, luck, endings=SHORT_ENDINGS)
+    shares = {way: max(1, round(asked.calls * share)) for way, share in SHARES.items()}
+    ways = {str(KeyWay.RFC4733): max(1, asked.calls - sum(shares.values()))}
+    return calls.plan(ways | {str(way): count for way, count in shares.items()}, luck)
+
+
+def _search_open_files(result: Result, every: Sequence[Planned], house: House) -> None:
+    matcher = Matcher(one.canary for one in every)
+    sinks.search_open_files(result.searched, matcher, house.pids(), house)
+
+
+async def _search(
+    house: House,
+    evidence: Path,
+    result: Result,
+    every: Sequence[Planned],
+    before: sinks.Sizes,
+    ears: Listening,
+) -> None:
+    report, matcher = result.searched, Matcher(one.canary for one in every)
+    await sinks.search_database(report, matcher, house, evidence)
+    await sinks.search_pages(report, matcher, house)
+    await asyncio.to_thread(sinks.search_files, report, matcher, house, before)
+    await asyncio.to_thread(sinks.search_streams, report, matcher, ears.files)
+    if ears.packets is not None:
+        await asyncio.to_thread(sinks.search_packets, report, matcher, ears.packets)
+        result.packets = json.loads((ears.packets / packets.SUMMARY).read_text(encoding="utf-8"))
+
+
+async def _mutants(
+    house: House, evidence: Path, result: Result, luck: random.Random, say: Say
+) -> None:
+    if not result.asked.short:
+        quiet = dict.fromkeys(BY_VOICE, "")
+        more = {**house.environment, **switching.planting(house)}
+        house.environment = {name: value for name, value in more.items() if name not in quiet}
+        await asyncio.to_thread(house.restart, {})
+    (evidence / "mutants").mkdir()
+    count = len(result.asked.mutants)
+    done = [0]
+
+    def told(tried: Tried) -> None:
+        done[0] += 1
+        how = "caught" if tried.caught else f"NOT CAUGHT {tried.trouble}"
+        say(f"mutant {done[0]} of {count}: {tried.mutant.name}: {how}")
+
+    async with listening(house, evidence / "mutants") as ears:
+        if ears.packets is None:  # what only packets show cannot be tried by this user
+            seen = tuple(one for one in result.asked.mutants if one.sink != "packets")
+            result.asked = replace(result.asked, mutants=seen)
+        result.tried = await try_all(house, ears, result.asked.mutants, luck, told)
+
+
+def named(names: str) -> tuple[Mutant, ...]:
+    """Mutants by `all`, `none`, or names with commas. Raises LabError for a name nobody knows."""
+    if names in ("all", "none"):
+        return MUTANTS if names == "all" else ()
+    known = {one.name: one for one in MUTANTS}
+    wanted = [name.strip() for name in names.split(",")]
+    if unknown := [name for name in wanted if name not in known]:
+        raise LabError(f"there is no mutant {unknown[0]}: choose of {', '.join(known)}")
+    return tuple(known[name] for name in wanted)
+
+
+def _versions(house: House) -> dict[str, str]:
+    return {
+        "Asterisk": house.control("core show version").strip().partition(" built")[0],
+        "Postgres": (house.database.data / "PG_VERSION").read_text(encoding="ascii").strip(),
+        "Python": sys.version.partition(" ")[0],
+    }
+
+
+@contextmanager
+def _folders() -> Iterator[tuple[Path, Path]]:
+    """One for the lab, one for what was recorded; both are removed."""
+    folders = [Path(tempfile.mkdtemp(prefix=f"saldo-leak{name}-")) for name in ("test", "seen")]
+    try:
+        yield folders[0], folders[1]
+    finally:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
