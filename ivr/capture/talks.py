@@ -191,6 +191,12 @@ class Talks:
             meeting.over.set()
 
     async def _outcome(self, meeting: Meeting, capture_id: UUID) -> CaptureOutcome:
+        try:
+            async with asyncio.timeout(MEET_SECONDS):
+                await meeting.arrived.wait()
+        except TimeoutError:
+            log.warning("talk_refused", why="the agent's end did not come")
+            return CANCELED
         request = await keeping.read(self.captures, capture_id)
         if request is None:
             log.error("talk_refused", why="no open capture has this id")
@@ -204,8 +210,6 @@ class Talks:
             return outcome
 
     async def _assist(self, meeting: Meeting, request: CaptureRequest) -> CaptureOutcome:
-        async with asyncio.timeout(MEET_SECONDS):
-            await meeting.arrived.wait()
         caller, agent = meeting.legs[CALLER], meeting.legs[AGENT]
         meeting.aside = self.aside(caller.channel_id)
         meeting.bridge = self.bridge(request.id, caller.channel_id, agent.channel_id)
@@ -296,8 +300,8 @@ async def _give_back(meeting: Meeting) -> None:
 
 async def _until_quiet(caller: Leg) -> None:
     """Return when no key comes any more: whoever was interrupted keys on for a moment."""
-    caller.forget_keys()
     with contextlib.suppress(TimeoutError, HungUp):
+        caller.forget_keys()
         async with asyncio.timeout(MOST_QUIET_SECONDS):
             while True:
                 async with asyncio.timeout(QUIET_SECONDS):

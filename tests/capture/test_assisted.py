@@ -1,0 +1,430 @@
+"""A card taken while caller and agent talk; whatever happens, the talk goes on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from ivr.billing.captures import CARD_FIELDS, CaptureField, CaptureResult
+from ivr.billing.errors import GatewayNotReached
+from ivr.billing.payments import CardOnHand
+from ivr.capture.assisting import CONFIRM_SECONDS, FIRST_KEY_SECONDS, QUIET_SECONDS
+from ivr.capture.secret import MASK
+from ivr.capture.talks import MEET_SECONDS
+from ivr.dialogue.endings import LineError
+from ivr.gateways.errors import Fault, ValidationRefused
+from tests.capture.company import AGENTS_CHANNEL, Company
+from tests.capture.secure_part import AMEX_CODE, CHANNEL, CODE, EXPIRY, good_facts, pan
+from tests.fakes.line import HANGS_UP, Script
+
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+NUMBER = CaptureField.CARD_NUMBER
+EXPIRY_DATE = CaptureField.EXPIRATION_DATE
+SECURITY_CODE = CaptureField.SECURITY_CODE
+CONFIRMS: Script = (("confirm_card", "1"),)
+
+
+async def key_all(company: Company) -> None:
+    """The whole card, field by field, as the agent asks for it."""
+    assert await company.ask(NUMBER, pan() + "#") == "good"
+    assert await company.ask(EXPIRY_DATE, EXPIRY) == "good"
+    assert await company.ask(SECURITY_CODE, CODE) == "good"
+
+
+async def test_a_card_is_keyed_confirmed_and_completed() -> None:
+    company = Company(CONFIRMS)
+    await company.come()
+    await key_all(company)
+    await asyncio.sleep(5)
+    assert company.caller.said("confirm_card").values == "last4=1111"
+    company.command("complete")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.card == CardOnHand("visa", "1111", EXPIRY, "tokencc_1")
+    assert company.gateway.sent == [
+        {"number": pan(), "expirationMonth": "12", "expirationYear": "2030", "cvv": CODE}
+    ]
+    assert company.ended == ["success"]
+    assert company.talk_goes_on
+    assert company.aside.is_closed
+    assert not company.bridge.is_open
+
+
+async def test_nothing_is_asked_for_before_the_agent_does_and_nothing_is_said() -> None:
+    company = Company()
+    await company.come()
+    await asyncio.sleep(60)
+    assert company.caller.heard == []
+    assert not any(company.progress(field) for field in CARD_FIELDS)
+    company.command("cancel")
+    await company.over()
+
+
+async def test_fields_may_be_asked_for_in_any_order() -> None:
+    company = Company(CONFIRMS)
+    await company.come()
+    assert await company.ask(SECURITY_CODE, CODE + "#") == "good"
+    assert await company.ask(EXPIRY_DATE, EXPIRY) == "good"
+    assert await company.ask(NUMBER, pan() + "#") == "good"
+    company.command("complete")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.SUCCESS
+
+
+async def test_a_code_that_does_not_fit_the_number_keyed_after_it_is_wrong() -> None:
+    company = Company()
+    await company.come()
+    assert await company.ask(SECURITY_CODE, AMEX_CODE) == "good"
+    assert await company.ask(NUMBER, pan() + "#") == "good"
+    assert company.state(SECURITY_CODE) == "wrong"
+    assert await company.ask(EXPIRY_DATE, EXPIRY) == "good"
+    await asyncio.sleep(1)
+    assert company.caller.heard == []  # nothing to confirm yet
+    company.command("cancel")
+    await company.over()
+
+
+async def test_a_mistyped_number_is_asked_again_only_when_the_agent_does() -> None:
+    company = Company()
+    await company.come()
+    assert await company.ask(NUMBER, "4111#") == "wrong"
+    assert company.progress(NUMBER)[-1]["error_type"] == "invalid-card-number"
+    await company.caller.keys(pan() + "#")  # nobody asked
+    await asyncio.sleep(30)
+    assert company.state(NUMBER) == "wrong"
+    assert await company.ask(NUMBER, pan() + "#") == "good"
+    assert company.progress(NUMBER)[-1]["attempt"] == "2"
+    company.command("cancel")
+    await company.over()
+
+
+async def test_a_field_for_which_nothing_comes_is_wrong_after_a_minute() -> None:
+    company = Company()
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "wrong")
+    assert company.caller.now() >= FIRST_KEY_SECONDS
+    assert company.progress(NUMBER)[-1]["error_type"] == "input-timeout"
+    company.command("cancel")
+    await company.over()
+
+
+async def test_what_serve_is_told_shows_the_state_and_never_how_much_was_keyed() -> None:
+    company = Company(CONFIRMS)
+    await company.come()
+    await key_all(company)
+    company.command("complete")
+    await company.over()
+    for field, masked in ((NUMBER, MASK + "1111"), (EXPIRY_DATE, MASK), (SECURITY_CODE, MASK)):
+        told = company.progress(field)
+        assert [each["state"] for each in told] == ["asked", "entering", "good"]
+        assert [each["masked"] for each in told] == ["", "", masked]
+
+
+async def test_another_field_may_be_asked_for_before_the_first_one_is_keyed() -> None:
+    company = Company()
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    await company.caller.keys("4111")
+    assert await company.ask(EXPIRY_DATE, EXPIRY) == "good"
+    assert company.state(NUMBER) == "waiting"
+    company.command("cancel")
+    await company.over()
+
+
+async def test_star_clears_a_field_and_the_caller_alone_is_told() -> None:
+    company = Company((("field_cleared", pan() + "#"),))
+    await company.come()
+    assert await company.ask(NUMBER, "99*") == "good"
+    assert company.agent.heard == []
+    company.command("cancel")
+    await company.over()
+
+
+async def test_two_stars_end_it_and_the_talk_goes_on() -> None:
+    company = Company()
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    await company.caller.keys("41**")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.CALLER_INTERRUPTED
+    assert company.talk_goes_on
+
+
+async def test_a_caller_who_says_two_keys_everything_anew() -> None:
+    company = Company((("confirm_card", "2"), ("confirm_card", "1")))
+    await company.come()
+    await key_all(company)
+    await company.until(lambda: company.state(NUMBER) == "waiting")
+    assert {company.state(field) for field in CARD_FIELDS} == {"waiting"}
+    await key_all(company)
+    company.command("complete")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.SUCCESS
+
+
+async def test_nothing_is_completed_that_the_caller_has_not_confirmed() -> None:
+    company = Company()
+    await company.come()
+    await key_all(company)
+    await asyncio.sleep(3 * (CONFIRM_SECONDS + 5))
+    assert company.caller.phrases.count("confirm_card") == 3
+    company.command("complete")  # has it asked again
+    await company.until(lambda: company.caller.phrases.count("confirm_card") == 4)
+    assert company.gateway.asked == 0
+    await company.caller.keys("1")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.SUCCESS
+
+
+async def test_an_unfinished_card_is_not_completed() -> None:
+    company = Company()
+    await company.come()
+    assert await company.ask(NUMBER, pan() + "#") == "good"
+    with capture_logs() as logs:
+        company.command("complete")
+        await asyncio.sleep(1)
+    assert "not_to_be_completed" in {line["event"] for line in logs}
+    assert company.gateway.asked == 0
+    company.command("cancel")
+    await company.over()
+
+
+async def test_a_card_the_gateway_refuses_is_keyed_anew() -> None:
+    company = Company((("confirm_card", "1"), ("confirm_card", "1")))
+    fault = Fault("81715", "input.creditCard.number", "Credit card number is invalid.")
+    company.gateway.answers = [ValidationRefused((fault,))]
+    await company.come()
+    await key_all(company)
+    await asyncio.sleep(5)  # confirmed
+    company.command("complete")
+    await company.until(lambda: company.state(NUMBER) == "wrong")
+    assert (company.state(EXPIRY_DATE), company.state(SECURITY_CODE)) == ("waiting", "waiting")
+    await key_all(company)
+    company.command("complete")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.SUCCESS
+
+
+async def test_a_gateway_that_is_away_ends_it_and_the_talk_goes_on() -> None:
+    company = Company(CONFIRMS)
+    company.gateway.answers = [GatewayNotReached("away")]
+    await company.come()
+    await key_all(company)
+    company.command("complete")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.PAYMENT_CONNECTOR_ERROR
+    assert company.talk_goes_on
+
+
+# --- what the agent could hear
+
+
+async def test_beside_the_voice_keys_are_no_reason_to_hush_the_caller() -> None:
+    company = Company(CONFIRMS)
+    await company.come()
+    await key_all(company)
+    company.command("complete")
+    await company.over()
+    assert company.bridge.hushes == []
+
+
+async def test_the_agent_does_not_hear_a_caller_whose_keys_are_tones() -> None:
+    company = Company()
+    company.bridge.keys_are_heard = True
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    assert company.bridge.is_hushed
+    await company.caller.keys("4111#")
+    await company.until(lambda: company.state(NUMBER) == "wrong")
+    assert company.bridge.is_hushed  # the caller may key on
+    await company.until(lambda: not company.bridge.is_hushed)
+    company.command("cancel")
+    await company.over()
+
+
+async def test_a_caller_who_keys_on_is_not_heard_before_it_is_over() -> None:
+    company = Company()
+    company.bridge.keys_are_heard = True
+    await company.come()
+    company.command("ask", EXPIRY_DATE)
+    await company.until(lambda: company.state(EXPIRY_DATE) == "asked")
+    await company.caller.keys(EXPIRY + CODE + CODE)
+    last_key = company.caller.now()
+    await company.until(lambda: not company.bridge.is_hushed)
+    assert company.bridge.hushes[-1][0] >= last_key + QUIET_SECONDS - 0.3
+    company.command("cancel")
+    await company.over()
+
+
+async def test_a_talk_is_not_given_back_in_the_middle_of_keying() -> None:
+    company = Company()
+    company.bridge.keys_are_heard = True
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    keying = asyncio.create_task(company.caller.keys(pan()[:12]))
+    await asyncio.sleep(0.5)
+    company.command("cancel")
+    await keying
+    last_key = company.caller.now()
+    await company.over()
+    assert company.caller.continued[0][0] >= last_key + QUIET_SECONDS - 0.3
+    assert not company.bridge.is_hushed
+
+
+# --- the guard
+
+
+async def test_the_guard_looks_before_every_field_and_ends_it_when_in_doubt() -> None:
+    company = Company()
+    await company.come()
+    assert await company.ask(NUMBER, pan() + "#") == "good"
+    company.eyes.facts = good_facts(
+        bridges={"talk-1": frozenset({CHANNEL, AGENTS_CHANNEL, "third"})}
+    )
+    with capture_logs() as logs:
+        company.command("ask", EXPIRY_DATE)
+        outcome = await company.over()
+    assert "talk_refused" in {line["event"] for line in logs}
+    assert outcome is not None
+    assert outcome.result is CaptureResult.INTERNAL_ERROR
+    assert company.talk_goes_on
+
+
+async def test_without_an_answer_of_the_pbx_no_field_is_asked_for() -> None:
+    company = Company()
+    company.eyes.facts = None
+    await company.come()
+    company.command("ask", NUMBER)
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.INTERNAL_ERROR
+    assert company.progress(NUMBER) == []
+    assert company.talk_goes_on
+
+
+# --- endings
+
+
+async def test_a_caller_who_hangs_up_midway_frees_the_agent() -> None:
+    company = Company()
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    await company.caller.keys("4111")
+    company.caller.leave()
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.CALLER_HUNG_UP
+    assert company.agent.hung_up_by_us
+
+
+async def test_a_caller_who_hangs_up_at_the_confirmation_frees_the_agent() -> None:
+    company = Company((("confirm_card", HANGS_UP),))
+    await company.come()
+    await key_all(company)
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.CALLER_HUNG_UP
+    assert company.agent.hung_up_by_us
+
+
+async def test_a_caller_whose_agent_hangs_up_midway_gets_another_one() -> None:
+    company = Company()
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    company.agent.leave()
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.CANCELED
+    assert company.caller.transferred
+
+
+async def test_who_comes_alone_is_not_kept() -> None:
+    for alone in ("caller", "agent"):
+        company = Company()
+        line = getattr(company, alone)
+        began = line.now()
+        await company.come(line)
+        await company.over()
+        assert MEET_SECONDS <= line.now() - began < MEET_SECONDS + 5
+        assert company.caller.transferred == (alone == "caller")
+        assert company.agent.hung_up_by_us == (alone == "agent")
+
+
+async def test_a_talk_lasts_no_longer_than_the_limit() -> None:
+    company = Company(limit_seconds=30.0)
+    await company.come()
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.CANCELED
+    assert company.talk_goes_on
+
+
+async def test_a_process_that_stops_gives_both_back() -> None:
+    company = Company()
+    await company.come()
+    company.command("ask", NUMBER)
+    await company.until(lambda: company.state(NUMBER) == "asked")
+    await company.stop()
+    assert company.captures.outcomes[company.id].result is CaptureResult.CANCELED
+    assert company.talk_goes_on
+
+
+async def test_a_bridge_that_cannot_be_had_ends_it_and_the_talk_goes_on() -> None:
+    company = Company()
+    company.bridge.breaks = LineError("the PBX refused create_bridge")
+    await company.come()
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.INTERNAL_ERROR
+    assert company.talk_goes_on
+
+
+async def test_a_capture_nobody_opened_gives_both_back() -> None:
+    company = Company()
+    company.captures.requests.clear()
+    await company.come()
+    await company.over()
+    assert company.talk_goes_on
+
+
+async def test_an_order_the_pbx_does_not_carry_out_is_given_again() -> None:
+    company = Company()
+    company.agent.failures = company.caller.failures = 2
+    await company.come()
+    company.command("cancel")
+    await company.over()
+    assert company.talk_goes_on
+
+
+async def test_what_is_no_command_is_not_understood_and_harmless() -> None:
+    company = Company()
+    await company.come()
+    await asyncio.sleep(0.1)
+    with capture_logs() as logs:
+        company.command("dance")
+        company.command("ask", CaptureField.POSTAL_CODE)
+        company.talks.command("SaldoCaptureCommand", {"capture": "4111", "action": "ask"})
+        company.talks.command("SomethingElse", {})
+        await asyncio.sleep(1)
+    assert [line["event"] for line in logs] == [
+        "command_not_taken",
+        "command_not_taken",
+        "command_not_understood",
+    ]
+    company.command("cancel")
+    await company.over()
