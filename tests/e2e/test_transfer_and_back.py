@@ -27,7 +27,7 @@ async def pays(lab: Lab, agent: AgentsTelephone) -> None:
         await until(lambda: a_card_is_there(lab))
         await asyncio.sleep(0.5)
         await phone.press("1")  # before the whole question was said
-        await hears(phone, "paid")
+        await hears(phone, "paid", within=40)
         await phone.press("2")
         await hears(phone, "back_to_agent")
         told, shown, caller = await agent.called()
@@ -57,10 +57,10 @@ async def is_not_recognised(lab: Lab, agent: AgentsTelephone) -> None:
     async with calling(lab, "+447700900172", {"X-Saldo-Back": str(agent.port)}) as phone:
         await hears(phone, "welcome")
         await phone.press("9999#00000" * 3)
-        await hears(phone, "back_to_agent")
+        await hears(phone, "back_to_agent", within=40)
         told, shown, _ = await agent.called()
         assert (told, shown) == ({"X-Saldo-Result": "agent"}, "agent")
-        await hears(phone, "lab_agent")
+        await hears(phone, "lab_agent", within=40)
 
 
 async def a_card_is_there(lab: Lab) -> bool:
