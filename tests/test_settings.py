@@ -33,6 +33,8 @@ def test_the_environment_wins_over_the_file(
         ("[web]\nport = 99999\n", "web.port"),
         ("[company]\ncurrency = 'euro'\n", "company.currency"),
         ("not toml", "not valid TOML"),
+        ("[recordings]\non = true\n", r"\[recordings\] is on, and its key has fewer than 32"),
+        ("[recordings]\non = true\nkey = 'short'\n", "openssl rand -hex 32"),
         ("[capture]\nvoice = true\n", r"saldo\.toml: \[capture\] voice is on, and no language"),
     ],
 )
