@@ -261,11 +261,11 @@ def yes_no(ask: Phrase, grammar: str = "yes_no") -> Question[bool]:
 GREETING_SECONDS = 1.0
 
 
-def greeting(welcome: Phrase) -> Question[str | SpokenName]:
+def greeting(welcome: Phrase, at_hand: tuple[str, ...] = ()) -> Question[str | SpokenName]:
     """The language key while being welcomed; any other digit begins an account number.
 
     So does 9 when another digit follows within a second. A caller who knows what comes may say
-    their name. Silence is the usual answer.
+    their name; `at_hand` are likely ones. Silence is the usual answer.
     """
 
     def understand(keys: str) -> Answer[str]:
@@ -277,4 +277,5 @@ def greeting(welcome: Phrase) -> Question[str | SpokenName]:
         first_key_seconds=GREETING_SECONDS,
         between_keys_seconds=GREETING_SECONDS,
     )
-    return or_a_name(Question((welcome,), (), rule, understand, star_clears=False))
+    question = Question((welcome,), (), rule, understand, star_clears=False)
+    return or_a_name(question, at_hand)

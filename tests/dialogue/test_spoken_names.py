@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ivr.billing.calls import CallOutcome
@@ -74,7 +76,25 @@ async def test_the_names_at_hand_are_listened_for() -> None:
     company.known_names.listened_for = ("james smith", "jane smith")
     ears = ScriptedEars(QUIET, name("james smith"), YES, CODE)
     await converse(company, (), ears=ears)
-    assert [one.at_hand for _, one in ears.asked][:3] == [(), ("james smith", "jane smith"), ()]
+    names = ("james smith", "jane smith")
+    assert [one.at_hand for _, one in ears.asked][:3] == [names, names, ()]
+
+
+async def test_the_welcome_does_not_wait_for_a_database_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    company = a_company()
+    at_hand = company.known_names.at_hand
+    times = iter((3600.0, 0.0))
+
+    async def hangs() -> tuple[str, ...]:
+        await asyncio.sleep(next(times))
+        return await at_hand()
+
+    monkeypatch.setattr(company.known_names, "at_hand", hangs)
+    ended = await converse(company, (), ears=ScriptedEars(QUIET, name("james smith"), YES, CODE))
+    assert ended.call.customer == SMITH
+    assert ended.line.heard[0].at < 1.0
 
 
 async def test_the_welcome_is_interrupted_by_a_name() -> None:
@@ -355,7 +375,7 @@ async def test_a_slow_look_up_of_a_name_is_filled() -> None:
 
 async def test_a_database_that_is_away_leads_to_a_person() -> None:
     company = a_company()
-    company.answers_left = 1
+    company.answers_left = 2
     ended = await talk(company, QUIET, name("james smith"))
     assert ended.outcome is CallOutcome.FAILED
     assert isinstance(ended.call.failures[0], LedgerUnavailable)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from itertools import chain
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.customers import Customer
+from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice, by_currency
 from ivr.dialogue.call import OTHER_LANGUAGE, Call
 from ivr.dialogue.desk import Desk
@@ -17,13 +19,25 @@ from ivr.dialogue.flows.pay import pay_invoices
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import SpokenName, greeting
 
+AT_HAND_SECONDS = 0.2
+"""for the names that are listened for; a database that is well needs a hundredth of it"""
+
 
 async def inbound(call: Call, desk: Desk) -> None:
     """The whole call from the welcome on; ends with Over or another ending."""
-    begun: str | SpokenName = await call.offer(greeting(phrase("welcome")), otherwise="")
-    customer = await identify(call, desk, begun)
+    customer = await identify(call, desk, await welcomed(call, desk))
     await speak_their_language(call, customer)
     await settle_up(call, desk, customer)
+
+
+async def welcomed(call: Call, desk: Desk) -> str | SpokenName:
+    """What a caller who knows what comes keyed or said into the welcome; nothing, mostly."""
+    at_hand: tuple[str, ...] = ()
+    if desk.names is not None and call.hears:
+        with suppress(LedgerUnavailable, TimeoutError):  # the welcome is heard all the same
+            async with asyncio.timeout(AT_HAND_SECONDS):
+                at_hand = await desk.names.at_hand()
+    return await call.offer(greeting(phrase("welcome"), at_hand), otherwise="")
 
 
 async def speak_their_language(call: Call, customer: Customer) -> None:
