@@ -66,6 +66,10 @@ class RecordingFolder:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise RecordingNotKept(f"nothing may be written to {folder}: see [recordings] folder")
 
+    def has(self, call_id: str) -> bool:
+        """Whether that call's recording is kept already, with its manifest."""
+        return (self._folder / f"{call_id}.json").exists()
+
     def room_for(self, call_id: str, number: int) -> Path:
         """A new file for a part, until the recording is whole. Raises OSError."""
         file = self._folder / f".{call_id}.{number}.part"

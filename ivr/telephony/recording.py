@@ -25,7 +25,7 @@ from ivr.billing.errors import BillingError
 from ivr.billing.recordings import RATE
 from ivr.dialogue.endings import SecurePartAway
 from ivr.telephony.ari import Ari
-from ivr.telephony.errors import PbxUnreachable, TelephonyError
+from ivr.telephony.errors import NothingThere, PbxUnreachable, TelephonyError
 from ivr.telephony.events import ChannelDestroyed, Event, StasisEnd, StasisStart
 from ivr.telephony.media import EAR, PREFIX, gone, until_off
 from ivr.telephony.stream import EventStream
@@ -84,6 +84,10 @@ class Course:
 
 class Shelf(Protocol):
     """Where recordings are kept (storage/recordings.py); its methods take their time."""
+
+    def has(self, call_id: str) -> bool:
+        """Whether that call's recording is kept already."""
+        ...
 
     def room_for(self, call_id: str, number: int) -> Path:
         """A new file for a part, until the recording is whole. Raises OSError."""
@@ -167,13 +171,10 @@ class Recordings:
         """Fetch, put together, and only then delete at the PBX; `run` tries again what failed."""
         files: dict[Path, int] = {}
         try:
-            for number, part in enumerate(parts):
-                await self._written_there(part)
-                file = await asyncio.to_thread(self._shelf.room_for, call_id, number)
-                files[file] = part.start
-                with await asyncio.to_thread(file.open, "wb") as into:
-                    await self._ari.fetch_recording(part.name, into, FETCH_SECONDS)
-            await self._put_together(call_id, parts, files)
+            # Kept, but cut off before its parts were deleted: those are all that is left to do.
+            if not await asyncio.to_thread(self._shelf.has, call_id):
+                await self._fetch(parts, files)
+                await self._put_together(call_id, parts[0], files)
             for part in parts:
                 await self._ari.delete_recording(part.name)
             self._courses.pop(call_id, None)
@@ -184,6 +185,20 @@ class Recordings:
             for file in files:
                 await asyncio.to_thread(file.unlink, missing_ok=True)
 
+    async def _fetch(self, parts: Iterable[Part], files: dict[Path, int]) -> None:
+        """Bring the parts here; `files` says which file begins when."""
+        for number, part in enumerate(parts):
+            await self._written_there(part)
+            file = await asyncio.to_thread(self._shelf.room_for, part.call_id, number)
+            files[file] = part.start
+            try:
+                with await asyncio.to_thread(file.open, "wb") as into:
+                    await self._ari.fetch_recording(part.name, into, FETCH_SECONDS)
+            except NothingThere:
+                log.warning("part_missing", call=part.call_id, at_seconds=part.start / RATE)
+                del files[file]
+                await asyncio.to_thread(file.unlink)
+
     async def _written_there(self, part: Part) -> None:
         """Return when the PBX is done with it."""
         until = _now() + WRITTEN_SECONDS
@@ -192,14 +207,15 @@ class Recordings:
                 raise PbxUnreachable(f"the PBX still records {part.name}")
             await asyncio.sleep(WRITTEN_PAUSE_SECONDS)
 
-    async def _put_together(
-        self, call_id: str, parts: list[Part], files: Mapping[Path, int]
-    ) -> None:
-        began = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=parts[0].epoch)
+    async def _put_together(self, call_id: str, first: Part, files: Mapping[Path, int]) -> None:
+        if not files:
+            log.error("call_not_recorded", call=call_id)
+            return
+        began = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=first.epoch)
         course = self._courses.get(call_id)
         secure, length = (course.secure, course.length) if course else (None, None)
         await asyncio.to_thread(self._shelf.keep, call_id, began, files, secure, length)
-        log.info("recording_kept", call=call_id, parts=len(parts), whole=course is not None)
+        log.info("recording_kept", call=call_id, parts=len(files), whole=course is not None)
 
 
 class Recording:
@@ -259,8 +275,8 @@ class Recording:
             async with asyncio.timeout(ENTER_SECONDS):
                 await self._entered.wait()
             part = self._part()
+            self._parts.append(part)  # first: an order that is not answered may be carried out
             await self._ari.record(self._snoop, part.name)
-            self._parts.append(part)
         except (TelephonyError, TimeoutError) as error:
             why = str(error) or "its snoop did not reach our application in time"
             log.warning("not_recorded", call=self._call.id, why=why)

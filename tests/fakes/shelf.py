@@ -29,6 +29,9 @@ class FakeShelf:
     kept: list[Kept] = field(default_factory=list)
     tidied: int = 0
 
+    def has(self, call_id: str) -> bool:
+        return any(one.call_id == call_id for one in self.kept)
+
     def room_for(self, call_id: str, number: int) -> Path:
         file = self.folder / f"{call_id}.{number}"
         file.touch()

@@ -86,6 +86,12 @@ def test_a_call_of_which_only_the_parts_are_known_is_kept_with_what_lies_between
     assert manifest.spans == (Span(2 * RATE, 5 * RATE, Reason.SECURE_SEGMENT),)
 
 
+def test_a_call_is_kept_once_its_manifest_lies_there(tmp_path: Path) -> None:
+    shelf = RecordingFolder(kept(tmp_path).parent, KEY)
+    assert shelf.has(CALL)
+    assert not shelf.has("f" * 32)
+
+
 def test_a_recording_as_it_was_made_passes(tmp_path: Path) -> None:
     assert verify(kept(tmp_path), KEY) == []
 

@@ -23,7 +23,7 @@ from ivr.telephony.line import AsteriskLine
 from ivr.telephony.recording import Part, Recordings
 from ivr.telephony.stream import EventStream
 from tests.fakes.asterisk import PASSWORD, USER
-from tests.fakes.shelf import FakeShelf
+from tests.fakes.shelf import FakeShelf, Kept
 from tests.fakes.tapes import FakeTapePbx, silence
 from tests.telephony.office import Desk, office
 
@@ -291,6 +291,37 @@ async def test_what_could_not_be_kept_is_tried_again_and_nothing_is_deleted_befo
     assert pbx.done.index("delete_recording") > pbx.done.index("recording_file")
     assert pbx.done.count("recording_file") == 3
     assert pbx.stored == {}
+
+
+async def test_parts_of_a_call_that_is_kept_are_only_deleted(
+    ari: Ari, pbx: FakeTapePbx, shelf: FakeShelf
+) -> None:
+    """Cut off after it was written: whoever starts next must not write it anew with less."""
+    call = uuid4().hex
+    shelf.kept.append(Kept(call, datetime.now(UTC), [], [], [], 5))
+    pbx.stored = {Part("saldo", call, 0, 0).name: 1.0}
+    async with at_night(ari) as stream, running(ari, stream, shelf):
+        await moment()
+    assert pbx.stored == {}
+    assert len(shelf.kept) == 1
+
+
+async def test_a_part_that_the_pbx_lost_does_not_keep_the_others_from_being_kept(
+    ari: Ari, pbx: FakeTapePbx, shelf: FakeShelf
+) -> None:
+    async with at_night(ari) as stream, running(ari, stream, shelf) as recordings:
+        await pbx.call("1", app="elsewhere")
+        (recording := recordings.of(a_call())).begin()
+        await moment()
+        await recording.leave()
+        await recording.back(here=True)
+        await moment()
+        pbx.stored.clear()
+        await recording.end()
+        await until_kept(shelf)
+    assert len(shelf.kept[0].starts) == 1
+    assert shelf.kept[0].starts[0] > 0
+    assert list(shelf.folder.iterdir()) == []
 
 
 async def test_a_call_that_could_not_be_kept_at_once_is_whole_when_it_is(
