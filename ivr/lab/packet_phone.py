@@ -11,13 +11,17 @@ from types import TracebackType
 from typing import Self, cast
 
 from ivr.lab.dialpad import KeyWay
-from ivr.lab.packets import EVENTS, RTP_SECONDS, VOICE, Stream, Tick
+from ivr.lab.hearing import Hearing
+from ivr.lab.packets import EVENTS, RTP_SECONDS, VOICE, Stream, Tick, voice_of
 from ivr.lab.phone import NotAnswered, PhoneError
+from ivr.lab.phrasebook import Phrasebook
 from ivr.lab.processes import LOOPBACK
+from ivr.lab.tones import keyed
 
 ANSWER_SECONDS = 10.0
 REPLY_SECONDS = 5.0
 HANG_UP_SECONDS = 5.0
+_RECOGNISE_SECONDS = 0.25
 _URI = re.compile(r"sip:(?P<user>[^@;:]+)@(?P<host>[0-9.]+):(?P<port>\d+)")
 _VERDICT = 200  # from here on a reply is final
 _FAILURE = 300
@@ -27,20 +31,25 @@ class PacketPhone:
     """One call on loopback whose RTP packets are chosen one by one.
 
     Use it with `async with`, then `dial`: from the answer on it sends silence, a packet each 20 ms,
-    until something else is sent. What it hears is not kept.
+    until something else is sent. It keeps what it hears where it was given a phrasebook.
     """
 
     def __init__(
-        self, keys: KeyWay = KeyWay.RFC4733, timestamp: int | None = None, sequence: int = 1
+        self,
+        keys: KeyWay = KeyWay.RFC4733,
+        phrasebook: Phrasebook | None = None,
+        timestamp: int | None = None,
     ) -> None:
-        self.stream = Stream(secrets.randbits(31) if timestamp is None else timestamp, sequence)
+        self.stream = Stream(secrets.randbits(31) if timestamp is None else timestamp, sequence=1)
         """makes the packets that are sent next"""
+        self.heard = Hearing(phrasebook or Phrasebook([], {}, {}))
         self.closed = asyncio.Event()
+        self.reason = "it hung up"
         self._keys = keys
         self._sip = _Sip(self.closed)
         self._rtp: asyncio.DatagramTransport | None = None
         self._waiting: asyncio.Queue[Tick] = asyncio.Queue()
-        self._sending: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,9 +64,9 @@ class PacketPhone:
             with contextlib.suppress(PhoneError):
                 await self.hang_up()
         finally:
-            if self._sending is not None:
-                self._sending.cancel()
-                await asyncio.gather(self._sending, return_exceptions=True)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._rtp is not None:
                 self._rtp.close()
             self._sip.close()
@@ -69,13 +78,26 @@ class PacketPhone:
             raise NotAnswered(f"{uri} is no SIP address such as sip:pay@127.0.0.1:5060")
         loop = asyncio.get_running_loop()
         rtp, _ = await loop.create_datagram_endpoint(
-            asyncio.DatagramProtocol, local_addr=(LOOPBACK, 0)
+            lambda: _Ear(self.heard), local_addr=(LOOPBACK, 0)
         )
         self._rtp = rtp
         await self._sip.open((found["host"], int(found["port"])), found["user"], caller)
         port = rtp.get_extra_info("sockname")[1]
         media = await self._sip.invite(_offer(port, events=self._keys is not KeyWay.INBAND))
-        self._sending = asyncio.create_task(self._send(rtp, media))
+        self._tasks = [
+            asyncio.create_task(self._send(rtp, media)),
+            asyncio.create_task(self._recognise()),
+        ]
+
+    async def press(self, keys: str, held: float = 0.1, pause: float = 0.1) -> None:
+        """Press keys as a good telephone does, the way it was told; returns when all were sent.
+
+        Raises PhoneError when the call is over.
+        """
+        if self._keys is KeyWay.INBAND:
+            await self.send(self.stream.voice(keyed(keys, held, pause)))
+        else:
+            await self.send(self.stream.keys(keys, held, pause))
 
     async def send(self, ticks: Iterable[Tick]) -> None:
         """Send these packets, a tick each 20 ms; returns when the last one has left.
@@ -117,6 +139,24 @@ class PacketPhone:
                 self._waiting.task_done()
             due += RTP_SECONDS
             await asyncio.sleep(due - clock())
+
+    async def _recognise(self) -> None:
+        while True:
+            await asyncio.to_thread(self.heard.recognise)
+            await asyncio.sleep(_RECOGNISE_SECONDS)
+
+
+class _Ear(asyncio.DatagramProtocol):
+    """Takes in the voice that comes; what else comes is not looked at."""
+
+    def __init__(self, heard: Hearing) -> None:
+        self._heard = heard
+        self._clock = asyncio.get_running_loop().time
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio names it
+        samples = voice_of(data)
+        if len(samples):
+            self._heard.add(samples, self._clock())
 
 
 class _Sip(asyncio.DatagramProtocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ivr.lab.dialpad import KEYS
 from ivr.lab.tones import RATE, Samples
-from ivr.speech.g711 import to_ulaw
+from ivr.speech.g711 import from_ulaw, to_ulaw
 
 RTP_SECONDS = 0.02
 VOICE = 0
@@ -22,6 +22,7 @@ _VOLUME = 10  # dB below 0 dBm0
 _END = 0x80
 _ENDS = 3  # RFC 4733, 2.5.1.4: the end is said three times
 _VERSION = 0x80
+_HEADER = 12
 _MARKER = 0x80
 
 
@@ -51,6 +52,12 @@ class Packet:
         second = self.payload_type | (_MARKER if self.marker else 0)
         numbers = (self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.source)
         return struct.pack(">BBHII", _VERSION, second, *numbers) + self.payload
+
+
+def voice_of(wire: bytes) -> Samples:
+    """The sound of an RTP packet as it came; empty when it holds no voice."""
+    is_voice = len(wire) > _HEADER and wire[1] & 0x7F == VOICE
+    return from_ulaw(wire[_HEADER:] if is_voice else b"")
 
 
 Tick = Sequence[Packet]

@@ -35,6 +35,7 @@ from ivr.telephony.places import Agents, Place, Queues, SecurePart
 from ivr.telephony.playback import AsteriskPlayback, Playbacks
 from ivr.telephony.presence import Presence
 from ivr.telephony.settling import until_heard
+from ivr.telephony.silence import Silence
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ class AsteriskLine:
         self._playbacks = Playbacks(
             ari, self.channel_id, wait=presence.until, changed=presence.bell.ring
         )
+        self._silence = Silence(ari, self.channel_id)
         self._lending = Lending(
             ari, app, self.channel_id, arrived.id, presence, prepare=self._make_ready
         )
@@ -117,7 +119,9 @@ class AsteriskLine:
 
     async def play(self, sounds: Sequence[str]) -> AsteriskPlayback:
         self._presence.must_be_there()
-        return await self._presence.ask_pbx(self._playbacks.start(sounds))
+        playback = await self._presence.ask_pbx(self._playbacks.start(sounds))
+        self._silence.follow()
+        return playback
 
     async def next_key(self) -> str:
         await self._presence.until(lambda: bool(self._keys))
@@ -137,7 +141,7 @@ class AsteriskLine:
         return "back" in self._hints
 
     async def leave_word(self, words: Mapping[str, str]) -> None:
-        await self._playbacks.silence()
+        await self._hush()
         for name, value in words.items():
             variable = f"{WORD}{name.upper()}"
             await self._presence.ask_pbx(self._ari.set_variable(self.channel_id, variable, value))
@@ -194,6 +198,7 @@ class AsteriskLine:
                     self._keys.append(event.digit)
             case PlaybackFinished():
                 self._playbacks.ended(event.playback_id)
+                self._silence.ended(event.playback_id, failed=event.failed)
                 if event.failed:
                     log.error("sound_not_played", media=event.media, call=self._arrived.id)
             case ChannelHangupRequest() | ChannelDestroyed():
@@ -217,6 +222,7 @@ class AsteriskLine:
     async def close(self) -> None:
         """End what is still under way on behalf of this line; the channel is not touched."""
         await self._playbacks.close()
+        await self._silence.close()
 
     def _take_resynchronised(self, *, here: bool) -> None:
         if self._presence.place is Place.LENT and here:
@@ -228,7 +234,11 @@ class AsteriskLine:
     async def _make_ready(self) -> None:
         """For the secure part."""
         self._keys.clear()  # never across its border
-        await self._playbacks.silence()
+        await self._hush()
+
+    async def _hush(self) -> None:
+        """Have the PBX play nothing: until then it carries out nothing else on the channel."""
+        await asyncio.gather(self._playbacks.silence(), self._silence.end())
 
     # --- leaving
 
@@ -243,7 +253,7 @@ class AsteriskLine:
 
     async def _depart(self, order: Callable[[], Awaitable[None]]) -> None:
         """Carry out an order that takes the channel from us, until it is gone or was refused."""
-        await self._playbacks.silence()
+        await self._hush()
         self._presence.must_be_there()
         self._presence.is_departing, self._presence.move_failed = True, False
         late: AnswerLate | None = None

@@ -18,6 +18,7 @@ from ivr.lab import database, pbx
 from ivr.lab import lab as laboratory
 from ivr.lab.lab import Lab
 from ivr.lab.packages import ensure_tree
+from ivr.lab.packet_phone import PacketPhone
 from ivr.lab.phone import Phone
 from ivr.lab.phrasebook import Phrasebook, is_variant
 from ivr.lab.processes import ProcessId
@@ -70,7 +71,7 @@ async def calling(
         yield phone
 
 
-async def hears(phone: Phone, phrase: str, within: float = 25.0) -> None:
+async def hears(phone: Phone | PacketPhone, phrase: str, within: float = 25.0) -> None:
     """Wait for a phrase that was not waited for before."""
     seen = getattr(phone, "seen_by_test", float("-inf"))
     clock = asyncio.get_running_loop().time
@@ -78,7 +79,7 @@ async def hears(phone: Phone, phrase: str, within: float = 25.0) -> None:
     while clock() < until:
         for one in phone.heard.heard:
             if one.at > seen and is_variant(one.phrase_id, phrase):
-                phone.seen_by_test = one.at  # type: ignore[attr-defined]  # the test's own mark
+                phone.seen_by_test = one.at  # type: ignore[union-attr]  # the test's own mark
                 return
         await asyncio.sleep(0.05)
     instead = [one.phrase_id for one in phone.heard.heard if one.at > seen]
@@ -86,14 +87,14 @@ async def hears(phone: Phone, phrase: str, within: float = 25.0) -> None:
     raise AssertionError(f"{phrase} was not said within {within:.0f} s but {instead}{over}")
 
 
-async def identifies(phone: Phone, account: str, postal_code: str) -> None:
+async def identifies(phone: Phone | PacketPhone, account: str, postal_code: str) -> None:
     """Typed ahead, up to the question whether to pay the one invoice."""
     await hears(phone, "welcome")
     await phone.press(f"{account}#{postal_code}")
     await hears(phone, "owes_one")
 
 
-async def enters_the_secure_part(phone: Phone) -> None:
+async def enters_the_secure_part(phone: Phone | PacketPhone) -> None:
     """Agrees to pay, and interrupts the explanation: the card number can be keyed now."""
     await phone.press("1")
     await hears(phone, "secure_start")
