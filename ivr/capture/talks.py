@@ -287,13 +287,12 @@ async def _give_back(meeting: Meeting) -> None:
         await _quietly(meeting.aside.close())
     if meeting.bridge is not None:
         await _quietly(meeting.bridge.unhush())
-    if agent is None or agent.has_left:
-        await _repeatedly(caller.transfer_to_agent)
-    elif caller.has_left:
+    if agent is not None and caller.has_left:
         await _hang_up(agent)
-    else:  # first who is to be fetched
+    elif agent is not None:  # first who is to be fetched
         await _repeatedly(partial(agent.continue_at, CONTEXT, WAIT))
-        await _repeatedly(partial(caller.continue_at, CONTEXT, TALK))
+    # A caller who finds no agent there is sent to the queue by the dial plan.
+    await _repeatedly(partial(caller.continue_at, CONTEXT, TALK))
     if meeting.bridge is not None:
         await _quietly(meeting.bridge.close())
 

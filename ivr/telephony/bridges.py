@@ -10,6 +10,7 @@ and some telephones hang up on that: so the agent is sent silence.
 
 from __future__ import annotations
 
+import contextlib
 from uuid import UUID
 
 import structlog
@@ -63,8 +64,9 @@ class TalkBridge:
     async def unhush(self) -> None:
         """The agent hears the caller again; harmless when that is so already."""
         if self._is_hushed:
-            await self._ari.stop_silence(self.agent_id)
             await self._ari.unmute(self.caller_id)
+            with contextlib.suppress(ChannelGone):
+                await self._ari.stop_silence(self.agent_id)
             self._is_hushed = False
 
     async def close(self) -> None:

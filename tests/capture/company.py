@@ -45,10 +45,6 @@ class TalkingLine(LentLine):
         self.gone = True
         self._stirred.set()
 
-    async def transfer_to_agent(self) -> None:
-        self._fail()
-        await super().transfer_to_agent()
-
     async def hang_up(self) -> None:
         self.hung_up_by_us = True
         self.leave()
@@ -215,3 +211,9 @@ class Company:
         (agents,), (callers,) = self.agent.continued, self.caller.continued
         order = [agents[1:], callers[1:]] == [("saldo-assist", "wait"), ("saldo-assist", "talk")]
         return order and agents[0] <= callers[0]
+
+    @property
+    def caller_goes_to_a_person(self) -> bool:
+        """The dial plan finds no partner there, and has the queue."""
+        alone = not self.agent.continued
+        return alone and [one[1:] for one in self.caller.continued] == [("saldo-assist", "talk")]

@@ -350,7 +350,7 @@ async def test_a_caller_whose_agent_hangs_up_midway_gets_another_one() -> None:
     outcome = await company.over()
     assert outcome is not None
     assert outcome.result is CaptureResult.CANCELED
-    assert company.caller.transferred
+    assert company.caller_goes_to_a_person
 
 
 async def test_who_comes_alone_is_not_kept() -> None:
@@ -361,7 +361,7 @@ async def test_who_comes_alone_is_not_kept() -> None:
         await company.come(line)
         await company.over()
         assert MEET_SECONDS <= line.now() - began < MEET_SECONDS + 5
-        assert company.caller.transferred == (alone == "caller")
+        assert company.caller_goes_to_a_person == (alone == "caller")
         assert company.agent.hung_up_by_us == (alone == "agent")
 
 

@@ -22,12 +22,19 @@ class FakeMediaPbx(FakeAsterisk):
         self.tells_ids = True
         self.announces = True
         """whether channels that enter the application are told of"""
+        self.keys_mode = "rfc4733"
+        """how every caller's trunk sends keys; empty when the PBX cannot say"""
         self._opened = asyncio.Condition()
 
     def more_routes(self) -> list[web.RouteDef]:
         return [
             web.post("/ari/channels/externalMedia", self._external),
             web.post("/ari/channels/{id}/snoop/{snoop}", self._snoop),
+            web.get("/ari/channels/{id}/variable", self._variable),
+            web.post("/ari/channels/{id}/mute", self._mute),
+            web.delete("/ari/channels/{id}/mute", self._mute),
+            web.post("/ari/channels/{id}/silence", self._silence),
+            web.delete("/ari/channels/{id}/silence", self._silence),
             web.get("/ari/bridges", self._list_bridges),
             web.post("/ari/bridges/{id}", self._create_bridge),
             web.post("/ari/bridges/{id}/addChannel", self._add),
@@ -86,8 +93,25 @@ class FakeMediaPbx(FakeAsterisk):
         self.bridges[request.match_info["id"]] = []
         return web.json_response({"id": request.match_info["id"]})
 
+    async def _variable(self, request: web.Request) -> web.Response:
+        await self._first("variable", request.query["variable"])
+        if not self.keys_mode:
+            raise _not_found("Unable to read provided function")
+        return web.json_response({"value": self.keys_mode})
+
+    async def _mute(self, request: web.Request) -> web.Response:
+        what = "mute" if request.method == "POST" else "unmute"
+        await self._first(what, self._in_stasis(request).id, request.query["direction"])
+        return web.Response(status=204)
+
+    async def _silence(self, request: web.Request) -> web.Response:
+        what = "start_silence" if request.method == "POST" else "stop_silence"
+        await self._first(what, self._in_stasis(request).id)
+        return web.Response(status=204)
+
     async def _add(self, request: web.Request) -> web.Response:
-        await self._first("add_to_bridge")
+        absorbs = ["absorbs"] if request.query.get("absorbDTMF") == "true" else []
+        await self._first("add_to_bridge", *absorbs)
         for channel_id in request.query["channel"].split(","):
             assert self.channels[channel_id].app, "only channels in an application can be bridged"
             self.bridges[request.match_info["id"]].append(channel_id)
