@@ -11,6 +11,7 @@ import asyncio
 import base64
 import gzip
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -24,8 +25,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-FOLDER, ADMIN, ARI = (f"SALDO_LEAKTEST_{name}" for name in ("FOLDER", "ADMIN", "ARI"))
-"""variables of the lab's environment: its folder, and where it may be reached"""
+FOLDER = "SALDO_LEAKTEST_FOLDER"
+"""the variable of the lab's environment that names its folder"""
+PBX = "asterisk/pbx.json"
 SWITCH = "planted"
 """the file in that folder with a line for each leak that is on: first digits of a card, name"""
 CALM_SECONDS = 2
@@ -100,6 +102,12 @@ def _folder() -> Path:
     return Path(os.environ[FOLDER], "tmp")
 
 
+def _noted(file: str) -> dict[str, str]:
+    """What the lab has written down about a part of it."""
+    noted: dict[str, str] = json.loads(Path(os.environ[FOLDER], file).read_text(encoding="utf-8"))
+    return noted
+
+
 def _print(text: str) -> None:
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
@@ -119,7 +127,7 @@ async def _quietly(work: Coroutine[Any, Any, object]) -> None:
 
 async def _sql(statement: str, *values: object) -> None:
     asyncpg = importlib.import_module("asyncpg")
-    connection = await asyncpg.connect(os.environ[ADMIN], timeout=5)
+    connection = await asyncpg.connect(_noted("database.json")["admin_url"], timeout=5)
     try:
         await connection.execute("CREATE TABLE IF NOT EXISTS leaktest (card text UNIQUE)")
         await connection.execute(statement, *values)
@@ -196,13 +204,14 @@ def _ledger(number: str, _code: str) -> None:
 
 def _user_event(number: str, _code: str) -> None:
     body = f'{{"variables": {{"masked": "{number}"}}}}'.encode()
-    url = f"{os.environ[ARI]}/events/user/SaldoProgress?application=saldo"
+    url = f"{_noted(PBX)['ari_url']}/events/user/SaldoProgress?application=saldo"
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - loopback
     threading.Thread(target=_open, args=(asked,), daemon=True).start()
 
 
 def _open(asked: urllib.request.Request) -> None:
-    login = base64.b64encode(os.environ[f"{ARI}_LOGIN"].encode()).decode()
+    pbx = _noted(PBX)
+    login = base64.b64encode(f"{pbx['ari_user']}:{pbx['ari_password']}".encode()).decode()
     asked.add_header("Authorization", f"Basic {login}")
     try:
         with urllib.request.urlopen(asked, timeout=3) as answer:  # noqa: S310 - loopback
@@ -219,7 +228,8 @@ def _metric(number: str, _code: str) -> None:
 
 
 def _url(number: str, _code: str) -> None:
-    asked = urllib.request.Request(f"{os.environ[ARI]}/asterisk/ping?account={number}")  # noqa: S310 - loopback
+    url = f"{_noted(PBX)['ari_url']}/asterisk/ping?account={number}"
+    asked = urllib.request.Request(url)  # noqa: S310 - loopback
     threading.Thread(target=_open, args=(asked,), daemon=True).start()
 
 

@@ -100,10 +100,9 @@ async def run(asked: Asked, progress: SetupProgress, say: Say) -> Result:
     with _folders() as (folder, evidence):
         house = House(folder)
         try:
-            await asyncio.to_thread(house.open, {}, progress)
+            environment = switching.planting(house) if asked.short else {}
+            await asyncio.to_thread(house.open, environment, progress)
             result.versions = _versions(house)
-            if asked.short:
-                await asyncio.to_thread(house.restart, switching.planting(house))
             await house.take_in_customers(CUSTOMERS)
             await _clean(house, evidence, result, luck, say)
             if asked.mutants:

@@ -109,16 +109,13 @@ def plant(house: House, leaks: Iterable[tuple[Canary, Mutant]]) -> None:
 
 
 def planting(house: House) -> dict[str, str]:
-    """The environment that loads the leaks into the programs of a lab that runs or has run."""
+    """The environment that loads the leaks into the lab's own programs at their start."""
     folder = house.folder / "plant"
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(planted.source(), encoding="ascii")
     return {
         "PYTHONPATH": str(folder),
         planted.FOLDER: str(house.folder),
-        planted.ADMIN: house.database.admin_url,
-        planted.ARI: house.pbx.ari_url,
-        f"{planted.ARI}_LOGIN": f"{house.pbx.ari_user}:{house.pbx.ari_password}",
     }
 
 
