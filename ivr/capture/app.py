@@ -150,6 +150,7 @@ async def _sweep(ari: Ari, app: str) -> None:
     """Take down what a secure process that died has left on its callers' channels."""
     try:
         await sweep(ari, app)
+        await bridges.sweep(ari)
     except TelephonyError as error:  # it is not up yet, and so has nothing of ours
         log.warning("voices_not_swept", why=str(error))
 

@@ -47,7 +47,6 @@ class TalkBridge:
 
     async def open(self) -> None:
         """Let both hear each other; they are in our application."""
-        await sweep(self._ari)
         mode = await self._ari.variable(self.caller_id, KEYS_MODE)
         self.keys_are_heard = mode not in BESIDE_THE_VOICE
         await self._ari.create_bridge(self.id, "mixing,dtmf_events")
@@ -75,7 +74,10 @@ class TalkBridge:
 
 
 async def sweep(ari: Ari) -> None:
-    """Remove the bridges of talks that have gone on without us: nobody is in them any more."""
+    """Remove the bridges of talks that have gone on without us: nobody is in them any more.
+
+    For the start of a process, before talks are taken.
+    """
     for bridge in await ari.bridges():
         if bridge.id.startswith(PREFIX) and not bridge.channel_ids:
             await ari.destroy_bridge(bridge.id)
@@ -89,12 +91,14 @@ async def give_back(ari: Ari, channel_id: str) -> bool:
     channel = await ari.channel(channel_id)
     if channel.place.context != CONTEXT:
         return False
-    if channel.place.extension != AGENT:
-        for bridge in await ari.bridges():
-            if channel_id in bridge.channel_ids:  # the agent waits before the caller comes
-                for other in set(bridge.channel_ids) - {channel_id}:
-                    await _continue(ari, other, WAIT)
+    bridges = [one for one in await ari.bridges() if channel_id in one.channel_ids]
+    if channel.place.extension != AGENT:  # the agent waits before the caller comes
+        for other in {one for bridge in bridges for one in bridge.channel_ids} - {channel_id}:
+            await _continue(ari, other, WAIT)
     await _continue(ari, channel_id, WAIT if channel.place.extension == AGENT else TALK)
+    for bridge in bridges:
+        if bridge.id.startswith(PREFIX):
+            await ari.destroy_bridge(bridge.id)
     return True
 
 
