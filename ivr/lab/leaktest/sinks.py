@@ -20,6 +20,7 @@ from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.tones import channels, keys_heard
 
 CHUNK = 32 << 20
+MOST_ZEROS = 10  # one in so many bytes of what has lines: more are pages of a database
 OVERLAP = 1 << 16
 MOST_LINES_BYTES = 256 << 20
 GROWING = frozenset({".log", ".csv", ".txt", ".jsonl"})
@@ -123,7 +124,7 @@ def search_file(matcher: Matcher, file: Path, start: int = 0) -> set[Hit]:
         read.seek(start)
         rest = b""
         while chunk := read.read(CHUNK):
-            is_text = is_text and b"\0" not in chunk[:4096]
+            is_text = is_text and chunk.count(b"\0") < len(chunk) // MOST_ZEROS
             hits |= matcher.search(rest + chunk)
             rest = chunk[-OVERLAP:]
     if file.suffix.lower() in SOUNDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ SETTLE_SECONDS = 1.2
 """what was keyed last has been written down by then"""
 REFUSED = "segment_refused"
 GRADES = frozenset({"fault", "warning"})
+_LINE_NUMBER = re.compile(r"(\(\w+\.conf):\d+(?=\))")
 
 
 @dataclass
@@ -261,4 +263,5 @@ def _doctor(house: House) -> list[str]:
         findings = json.loads(done.stdout)["findings"]
     except (subprocess.TimeoutExpired, ValueError, KeyError):
         raise LabError("`saldo doctor` gave no report of the leak test's lab") from None
-    return [f"{one['id']}: {one['found']}" for one in findings if one["grade"] in GRADES]
+    bad = (f"{one['id']}: {one['found']}" for one in findings if one["grade"] in GRADES)
+    return [_LINE_NUMBER.sub(r"\1", one) for one in bad]

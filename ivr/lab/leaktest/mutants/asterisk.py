@@ -87,6 +87,7 @@ _VERBOSES = (
         name="rtp-debug",
         what="`rtp set debug on` with a log of verbose lines",
         sink=VERBOSE_LOG,
+        plan=("Wait(6)",),
         files=_VERBOSE,
         on=(*_LOUD, "rtp set debug on"),
         off=("rtp set debug off", *_QUIET),
@@ -141,8 +142,7 @@ _MANAGER = (
         what="AMI tells of keys to a user with the right dtmf",
         sink=MANAGER,
         without={"manager.conf": "disabledevents"},
-        on=_AGAIN,
-        off=_AGAIN,
+        restarts=True,
     ),
     Mutant(
         name="ami-varset",
@@ -150,8 +150,7 @@ _MANAGER = (
         sink=MANAGER,
         without={"manager.conf": "disabledevents"},
         plan=("Read(KEYED,,16,,1,4)", "Set(LEAK=${KEYED})", "Set(KEYED=)"),
-        on=_AGAIN,
-        off=_AGAIN,
+        restarts=True,
     ),
     Mutant(
         name="ami-new-extension",
@@ -159,8 +158,7 @@ _MANAGER = (
         sink=MANAGER,
         without={"manager.conf": "disabledevents"},
         plan=(READ, "NoOp(${LEAK})"),
-        on=_AGAIN,
-        off=_AGAIN,
+        restarts=True,
     ),
     Mutant(
         name="ami-status-variables",
