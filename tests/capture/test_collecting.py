@@ -19,7 +19,6 @@ from ivr.billing.payments import CardOnHand
 from ivr.capture.app import only_test_cards
 from ivr.capture.collecting import Collecting
 from ivr.capture.entering import Entering
-from ivr.capture.hearing import Overheard
 from ivr.capture.telling import Progress
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import HungUp
@@ -339,39 +338,6 @@ async def test_a_postal_code_goes_along_when_it_is_asked_for() -> None:
     )
     assert (await segment.run()).result is CaptureResult.SUCCESS
     assert segment.gateway.sent[0]["billingAddress"] == {"postalCode": "28013"}
-
-
-async def test_the_guard_looks_before_every_try() -> None:
-    segment = Segment(
-        (
-            ("ask_card_number", "4111#"),
-            ("ask_card_number.attempt2", pan() + "#"),
-            *GOOD,
-        )
-    )
-    seen: list[tuple[int, list[str]]] = []
-
-    async def look() -> None:
-        seen.append((len(segment.progress), list(segment.line.phrases)))
-
-    segment.entering.look = look
-    assert (await segment.run()).result is CaptureResult.SUCCESS
-    assert [progress for progress, _ in seen] == [0, 0, 1, 2, 3]
-    assert all(not phrases or phrases[-1] != "ask_security_code" for _, phrases in seen)
-
-
-async def test_whoever_begins_to_listen_between_two_fields_hears_no_further_one() -> None:
-    segment = Segment((("ask_card_number", pan() + "#"), *GOOD))
-
-    async def look() -> None:
-        if segment.progress:
-            raise Overheard(["a snoop"])
-
-    segment.entering.look = look
-    with pytest.raises(Overheard):
-        await segment.run()
-    assert "ask_expiry" not in segment.line.phrases
-    assert segment.gateway.asked == 0
 
 
 @pytest.mark.parametrize("failure", [None, GatewayNotReached("away"), OutcomeUnknown("reset")])
