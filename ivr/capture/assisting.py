@@ -10,13 +10,14 @@ from typing import Protocol
 
 import structlog
 
+from ivr.billing.assisted_captures import FieldState
 from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureResult, ErrorType
 from ivr.billing.payments import CardOnHand
 from ivr.capture import fields
 from ivr.capture.entering import Entering
 from ivr.capture.fields import Asking, Card, Spoken
 from ivr.capture.keeping import CANCELED
-from ivr.capture.telling import Progress, State
+from ivr.capture.telling import Progress
 from ivr.capture.tokenising import CardRefused, Connector, GatewayAway
 from ivr.dialogue.keypad import EntryRule, KeyEntry, PlainKeys, Step
 from ivr.dialogue.turn import enter_keys
@@ -161,7 +162,7 @@ class Assisting:
         if self.agent.keys_are_heard:
             await self.agent.hush()
         self._asked = asked
-        await self._tell(asked, State.ASKED)
+        await self._tell(asked, FieldState.ASKED)
         self.entering.line.forget_keys()
         begun = asyncio.Event()
         telling = asyncio.create_task(self._tell_when_entering(begun, asked))
@@ -184,17 +185,17 @@ class Assisting:
 
     async def _tell_when_entering(self, begun: asyncio.Event, asked: CaptureField) -> None:
         await begun.wait()
-        await self._tell(asked, State.ENTERING)
+        await self._tell(asked, FieldState.ENTERING)
 
     async def _judged(self, asked: CaptureField, error: ErrorType | None) -> None:
         """Tell of a field; and of a security code that does not fit the number keyed after it."""
         masked = fields.masked(asked, self._card)
         if error is not None:
             self._card.forget(asked)
-            await self._tell(asked, State.WRONG, masked, error)
+            await self._tell(asked, FieldState.WRONG, masked, error)
             return
         self._good.add(asked)
-        await self._tell(asked, State.GOOD, masked)
+        await self._tell(asked, FieldState.GOOD, masked)
         for other in self._good - {asked}:
             if (wrong := self._wrong(other)) is not None:
                 self._good.discard(other)
@@ -247,7 +248,7 @@ class Assisting:
                 self._card = fields.blank(self.entering.request.fields)
                 await self._forget_all()
                 refused = FIELD_OF.get(error_type, CaptureField.CARD_NUMBER)
-                await self._tell(refused, State.WRONG, error_type=error_type)
+                await self._tell(refused, FieldState.WRONG, error_type=error_type)
                 return None
 
     # --- what is told
@@ -261,12 +262,12 @@ class Assisting:
         self._asked = None
         self._card.forget(asked)
         self._good.discard(asked)
-        await self._tell(asked, State.WAITING)
+        await self._tell(asked, FieldState.WAITING)
 
     async def _tell(
         self,
         asked: CaptureField,
-        state: State,
+        state: FieldState,
         masked: str = "",
         error_type: ErrorType | None = None,
     ) -> None:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ivr.billing.assisted_captures import FieldState
 from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureResult, ErrorType
 from ivr.billing.payments import CardOnHand
 from ivr.capture import fields
 from ivr.capture.entering import Entering
 from ivr.capture.fields import Asking, Card, Spoken
-from ivr.capture.telling import Progress, State
+from ivr.capture.telling import Progress
 from ivr.capture.tokenising import CardRefused, Connector, GatewayAway
 from ivr.dialogue.keypad import Step
 
@@ -146,5 +147,5 @@ class Collecting:
 
 def _progress(asking: Asking, card: Card, error: ErrorType | None) -> Progress:
     seen = fields.masked(asking.field, card)
-    state = State.GOOD if error is None else State.WRONG
+    state = FieldState.GOOD if error is None else FieldState.WRONG
     return Progress(asking.field, seen, asking.attempt, error, state)

@@ -29,12 +29,11 @@ from ivr.dialogue.endings import HungUp, LineError
 from ivr.dialogue.line import Playback
 from ivr.log import about_call
 from ivr.telephony.bridges import AGENT, CALLER, CONTEXT, TALK, WAIT
+from ivr.telephony.lending import CAPTURE_COMMAND
 from ivr.telephony.router import places_of
 
 log = structlog.get_logger(__name__)
 
-CAPTURE_COMMAND = "SaldoCaptureCommand"
-"""user event of `saldo serve`: variables `capture`, `action` and, with "ask", `field`"""
 MEET_SECONDS = 10.0
 """both are sent here at once; who is alone for so long stays alone"""
 GIVE_BACK_SECONDS = 20.0

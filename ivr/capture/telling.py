@@ -6,36 +6,21 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 import structlog
 
+from ivr.billing.assisted_captures import FieldState
 from ivr.billing.captures import CaptureField, CaptureResult, ErrorType
 from ivr.dialogue.endings import LineError
-from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED, CAPTURE_PROGRESS
 
 log = structlog.get_logger(__name__)
 
-CAPTURE_PROGRESS = "SaldoCaptureProgress"
-"""user event: variables `capture`, `field`, `state`, `masked`, `attempt`, `error_type` (empty when
-nothing is wrong)"""
 ALIVE_SECONDS = 4.0
 
 Tell = Callable[[str, Mapping[str, str]], Awaitable[None]]
 """Sends `saldo serve` a message of that name with these variables. Raises LineError."""
-
-
-class State(StrEnum):
-    """How far a field is."""
-
-    WAITING = "waiting"
-    """nobody asks for it (any more)"""
-    ASKED = "asked"
-    ENTERING = "entering"
-    """the first key was pressed; how many there are is never told"""
-    GOOD = "good"
-    WRONG = "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +31,7 @@ class Progress:
     masked: str
     attempt: int
     error_type: ErrorType | None = None
-    state: State = State.GOOD
+    state: FieldState = FieldState.GOOD
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,25 +18,15 @@ from ivr.billing.captures import CaptureField, ErrorType
 from ivr.billing.errors import TalkNotFound, TalkUnreachable
 from ivr.telephony.ami import Destination
 from ivr.telephony.ari import Ari, Bridge
+from ivr.telephony.bridges import AGENT, CALLER, CONTEXT, TALK, WAIT
 from ivr.telephony.errors import ChannelGone, PbxUnreachable, Refused, TelephonyError
 from ivr.telephony.events import Channel, ChannelUserevent
-from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_COMMAND, CAPTURE_ENDED, CAPTURE_PROGRESS
 from ivr.telephony.places import Agents, SecurePart
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-CAPTURE_COMMAND = "SaldoCaptureCommand"
-"""user event for the secure process: variables `capture`, `action`, and `field` for "ask\""""
-CAPTURE_PROGRESS = "SaldoCaptureProgress"
-"""user event of the secure process: variables `capture`, `field`, `state`, `masked`, `attempt`,
-`error_type` (empty when nothing is wrong)"""
-
-CONTEXT = "saldo-assist"
-CALLER, AGENT = "caller", "agent"
-"""extensions that lead into the secure part"""
-TALKING, WAITING = "talk", "wait"
-"""extensions where the caller fetches the agent, and the agent is to be fetched"""
 CAPTURE_VARIABLE, PARTNER_VARIABLE = "SALDO_CAPTURE", "SALDO_PARTNER"
 CALLED = frozenset({"AppQueue", "AppDial", "AppDial2"})
 """what the PBX says a leg is doing that was called by Queue or Dial: an agent's"""
@@ -154,9 +144,9 @@ class AsteriskTalks:
         if caller is None and agent is not None:
             await self._ask(agent, self._ari.hang_up)
         if agent is not None and caller is not None:  # first who is to be fetched
-            await self._continue(agent, CONTEXT, WAITING)
+            await self._continue(agent, CONTEXT, WAIT)
         if caller is not None and agent is not None:
-            await self._continue(caller, CONTEXT, TALKING)
+            await self._continue(caller, CONTEXT, TALK)
         elif caller is not None:
             await self._continue(caller, self._agents.context, self._agents.extension)
 
@@ -245,7 +235,7 @@ def _talk(one: Channel, other: Channel) -> Talk:
 
 def _is_agents(channel: Channel) -> bool:
     if channel.place.context == CONTEXT:
-        return channel.place.extension in (AGENT, WAITING)
+        return channel.place.extension in (AGENT, WAIT)
     return channel.place.application in CALLED
 
 

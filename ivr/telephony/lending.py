@@ -31,6 +31,11 @@ CAPTURE_ENDED = "SaldoCaptureEnded"
 """user event of the secure process: variables `capture` and `result`"""
 CAPTURE_ALIVE = "SaldoCaptureAlive"
 """user event of the secure process, variable `capture`, at least every 5 s"""
+CAPTURE_PROGRESS = "SaldoCaptureProgress"
+"""user event of the secure process: variables `capture`, `field`, `state`, `masked`, `attempt`,
+`error_type` (empty when nothing is wrong)"""
+CAPTURE_COMMAND = "SaldoCaptureCommand"
+"""user event for the secure process: variables `capture`, `action` and, with "ask", `field`"""
 
 
 class Witness(Protocol):

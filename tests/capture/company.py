@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID, uuid4
 
 from ivr.billing.captures import CARD_FIELDS, CaptureField, CaptureOutcome, CaptureRequest
-from ivr.capture.talks import CAPTURE_COMMAND, Talks
-from ivr.capture.telling import CAPTURE_PROGRESS
+from ivr.capture.talks import Talks
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import LineError
-from ivr.telephony.lending import CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_COMMAND, CAPTURE_ENDED, CAPTURE_PROGRESS
 from tests.capture.secure_part import (
     CHANNEL,
     TODAY,

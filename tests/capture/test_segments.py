@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from ivr.billing.captures import CaptureRequest, CaptureResult, ErrorType
 from ivr.capture.segments import RETURN_PAUSES_SECONDS, Segments
-from ivr.capture.telling import ALIVE_SECONDS, CAPTURE_PROGRESS
+from ivr.capture.telling import ALIVE_SECONDS
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import LineError
-from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED, CAPTURE_PROGRESS
 from tests.capture.secure_part import (
     CODE,
     EXPIRY,

@@ -15,15 +15,10 @@ from ivr.billing.captures import CaptureField, ErrorType
 from ivr.billing.errors import TalkNotFound, TalkUnreachable
 from ivr.telephony.ami import Destination
 from ivr.telephony.ari import Ari
-from ivr.telephony.assisting import (
-    CAPTURE_COMMAND,
-    CAPTURE_PROGRESS,
-    AsteriskTalks,
-    told,
-)
+from ivr.telephony.assisting import AsteriskTalks, told
 from ivr.telephony.errors import PbxUnreachable, Refused, TelephonyError
 from ivr.telephony.events import ChannelUserevent, parse
-from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_ENDED
+from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_COMMAND, CAPTURE_ENDED, CAPTURE_PROGRESS
 from ivr.telephony.places import SecurePart
 from tests.fakes.asterisk import PASSWORD, USER, FakeChannel
 from tests.fakes.media import FakeMediaPbx
