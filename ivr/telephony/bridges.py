@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from ivr.telephony.ari import Ari
-from ivr.telephony.errors import ChannelGone, Refused
+from ivr.telephony.errors import ChannelGone, PbxUnreachable, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +47,9 @@ class TalkBridge:
 
     async def open(self) -> None:
         """Let both hear each other; they are in our application."""
-        mode = await self._ari.variable(self.caller_id, KEYS_MODE)
-        self.keys_are_heard = mode not in BESIDE_THE_VOICE
+        with contextlib.suppress(PbxUnreachable):  # its answer for what is no SIP channel
+            mode = await self._ari.variable(self.caller_id, KEYS_MODE)
+            self.keys_are_heard = mode not in BESIDE_THE_VOICE
         await self._ari.create_bridge(self.id, "mixing,dtmf_events")
         await self._ari.add_to_bridge(self.id, (self.caller_id,), absorb_keys=True)
         await self._ari.add_to_bridge(self.id, (self.agent_id,))

@@ -96,7 +96,8 @@ class FakeMediaPbx(FakeAsterisk):
     async def _variable(self, request: web.Request) -> web.Response:
         await self._first("variable", request.query["variable"])
         if not self.keys_mode:
-            raise _not_found("Unable to read provided function")
+            text = json.dumps({"message": "Unable to read provided function"})
+            raise web.HTTPInternalServerError(text=text)
         return web.json_response({"value": self.keys_mode})
 
     async def _mute(self, request: web.Request) -> web.Response:

@@ -1,0 +1,220 @@
+"""A card keyed while caller and agent talk: no digit and no tone reaches the agent's telephone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from ivr.lab.dialpad import KeyWay
+from ivr.lab.lab import Lab
+from ivr.lab.tones import Tone, tones
+from tests.e2e.callers import CARD, House, channels, hears, until
+from tests.e2e.talking import Conversation, conversation
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+NUMBER, EXPIRY, CODE = "payment-card-number", "expiration-date", "security-code"
+EACH_OTHER = (True, True)
+AGENT_ALONE = (False, True)
+"""is heard: the agent hears nothing of the caller"""
+
+
+@dataclass
+class Call:
+    """What came of one call with a card."""
+
+    document: dict[str, Any]
+    seen: list[dict[str, Any]]
+    before: tuple[bool, bool]
+    during: tuple[bool, bool]
+    between: tuple[bool, bool]
+    after: tuple[bool, bool]
+    digit_packets: int
+    voice_packets: int
+    tones: list[Tone]
+    digit_packets_afterwards: int
+    tones_afterwards: list[Tone]
+
+
+async def keys(talk: Conversation, name: str, digits: str) -> None:
+    """Keys a field that was asked for, until it is good."""
+    await talk.phone.press(digits)
+    await talk.becomes(lambda now: now["fields"][name]["state"] == "good")
+
+
+async def pays_with_an_agent(lab: Lab, extension: str, number: str, way: KeyWay) -> Call:
+    """The number mistyped once, expiry before the number is right, confirmed, completed."""
+    async with conversation(lab, extension, number, way) as talk:
+        before = await talk.who_is_heard()
+        await talk.begins()
+        await talk.asks(NUMBER)
+        during = await talk.who_is_heard()
+        await talk.caller_is_silent()
+        await talk.phone.press("4111#")
+        await talk.becomes(lambda now: now["fields"][NUMBER]["state"] == "wrong")
+        await talk.callers_voice()
+        await asyncio.sleep(1.2)  # no key for a second: the caller is heard again
+        between = await talk.who_is_heard()
+        await talk.caller_is_silent()
+        for name, digits in ((EXPIRY, "1230"), (NUMBER, CARD + "#")):
+            await talk.asks(name)
+            await keys(talk, name, digits)
+        await talk.agent_is_silent()
+        await talk.asks(CODE)
+        await keys(talk, CODE, "123")
+        await hears(talk.phone, "confirm_card")
+        await talk.phone.press("1")
+        await talk.changes(status="complete")
+        document = await talk.becomes(lambda now: now["status"] != "open")
+        await until(lambda: is_in_the_dial_plan(lab, number))
+        await talk.both_talk()
+        after = await talk.who_is_heard()
+        packets, sound = talk.agent.digit_packets, talk.agent.heard()
+        voice = talk.agent.voice_packets
+        await talk.caller_is_silent()
+        await talk.phone.press("55")
+        await asyncio.sleep(0.3)
+        return Call(
+            document,
+            talk.seen,
+            before,
+            during,
+            between,
+            after,
+            packets,
+            voice,
+            tones(sound),
+            talk.agent.digit_packets - packets,
+            tones(talk.agent.heard()[len(sound) :]),
+        )
+
+
+async def is_in_the_dial_plan(lab: Lab, number: str) -> bool:
+    """Whether that caller talks on without us."""
+    found = [one for one in await channels(lab) if one.caller_number == number]
+    return any(one.place.application == "Bridge" for one in found)
+
+
+async def the_caller_hangs_up(lab: Lab) -> dict[str, Any]:
+    async with conversation(lab, "desk", "+447700900182") as talk:
+        await talk.begins()
+        await talk.asks(NUMBER)
+        await talk.phone.press("4111")
+        await talk.phone.hang_up()
+        await asyncio.wait_for(talk.agent.closed.wait(), 10)
+        return await talk.becomes(lambda now: now["status"] != "open")
+
+
+async def the_agent_hangs_up(lab: Lab) -> dict[str, Any]:
+    async with conversation(lab, "desk", "+447700900183") as talk:
+        await talk.begins()
+        await talk.asks(NUMBER)
+        await talk.phone.press("4111")
+        await talk.agent.hang_up()
+        document = await talk.becomes(lambda now: now["status"] != "open")
+        await hears(talk.phone, "lab_agent")  # another one, of the queue
+        return document
+
+
+async def the_agent_cancels(lab: Lab) -> tuple[dict[str, Any], bool, int]:
+    async with conversation(lab, "queue", "+447700900184") as talk:
+        await talk.begins()
+        await talk.asks(NUMBER)
+        await talk.phone.press("4111")
+        await talk.changes(status="cancel")
+        document = await talk.becomes(lambda now: now["status"] != "open")
+        return document, await talk.talk_again(), talk.agent.digit_packets
+
+
+@pytest.fixture(scope="module")
+def came(lab: Lab) -> dict[str, Any]:
+    """All calls at the same time: they take 30 s together."""
+
+    async def all_calls() -> dict[str, Any]:
+        calls = {
+            "rfc4733": pays_with_an_agent(lab, "desk", "+447700900180", KeyWay.RFC4733),
+            "inband": pays_with_an_agent(lab, "tones", "+447700900181", KeyWay.INBAND),
+            "caller": the_caller_hangs_up(lab),
+            "agent": the_agent_hangs_up(lab),
+            "cancel": the_agent_cancels(lab),
+        }
+        results = await asyncio.gather(*calls.values(), return_exceptions=True)
+        return dict(zip(calls, results, strict=True))
+
+    return asyncio.run(all_calls())
+
+
+def call(came: dict[str, Any], name: str) -> Any:
+    """What came of one; raises what went wrong in it."""
+    if isinstance(came[name], BaseException):
+        raise came[name]
+    return came[name]
+
+
+@pytest.mark.parametrize("way", ["rfc4733", "inband"])
+def test_the_agents_telephone_gets_no_digit_and_no_tone(came: dict[str, Any], way: str) -> None:
+    one: Call = call(came, way)
+    assert one.document["status"] == "complete"
+    assert one.document["card"] == {"brand": "visa", "last4": "1111", "expires": "1230"}
+    assert one.digit_packets == 0
+    assert one.tones == []
+    assert one.voice_packets > 500
+
+
+def test_a_digit_or_a_tone_would_have_been_noticed(came: dict[str, Any]) -> None:
+    """Keys that are pressed when the card is complete reach the agent, as in any talk."""
+    assert call(came, "rfc4733").digit_packets_afterwards > 0
+    assert len(call(came, "inband").tones_afterwards) == len("55")
+
+
+@pytest.mark.parametrize("way", ["rfc4733", "inband"])
+def test_both_hear_each_other_before_between_and_after(came: dict[str, Any], way: str) -> None:
+    one: Call = call(came, way)
+    assert (one.before, one.between, one.after) == (EACH_OTHER, EACH_OTHER, EACH_OTHER)
+
+
+def test_during_a_field_they_do_unless_keys_may_be_tones(came: dict[str, Any]) -> None:
+    assert call(came, "rfc4733").during == EACH_OTHER
+    assert call(came, "inband").during == AGENT_ALONE
+
+
+@pytest.mark.parametrize("way", ["rfc4733", "inband"])
+def test_the_page_shows_each_field_and_no_length(came: dict[str, Any], way: str) -> None:
+    seen = call(came, way).seen
+    states = {name: [now["fields"][name]["state"] for now in seen] for name in (NUMBER, CODE)}
+    assert states[NUMBER][-1] == "good"
+    assert {"asked", "wrong", "good"} <= set(states[NUMBER])
+    assert {now["fields"][CODE]["masked"] for now in seen} <= {"", "•••"}
+    assert {now["fields"][NUMBER]["masked"] for now in seen} <= {"", "••••", "••••1111"}
+
+
+def test_an_agent_whose_caller_hangs_up_is_free_again(came: dict[str, Any]) -> None:
+    assert call(came, "caller")["result"] == "caller-hung-up"
+
+
+def test_a_caller_whose_agent_hangs_up_gets_another_one(came: dict[str, Any]) -> None:
+    assert call(came, "agent")["result"] == "canceled"
+
+
+def test_when_the_agent_cancels_the_talk_goes_on(came: dict[str, Any]) -> None:
+    document, talks_again, digit_packets = call(came, "cancel")
+    assert document["result"] == "canceled"
+    assert talks_again
+    assert digit_packets == 0
+
+
+async def test_when_the_secure_process_is_killed_the_talk_goes_on(house: House) -> None:
+    async with conversation(house.lab, "tones", "+447700900185", KeyWay.INBAND) as talk:
+        await talk.begins()
+        await talk.asks(NUMBER)
+        await talk.phone.press("4111")
+        await talk.callers_voice()
+        await asyncio.to_thread(house.kill, "capture")
+        document = await talk.becomes(lambda now: now["status"] != "open", within=40)
+        assert document["result"] == "internal-error"
+        assert await talk.talk_again(within=40)
+        assert await is_in_the_dial_plan(house.lab, "+447700900185")
+        assert (talk.agent.digit_packets, tones(talk.agent.heard())) == (0, [])
