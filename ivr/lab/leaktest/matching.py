@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
@@ -69,12 +70,13 @@ class Matcher:
         return {Hit(hit.canary, "tones") for hit in _among(digits, self._columns, SHORT_WINDOW)}
 
     def _search(self, data: bytes, depth: int) -> set[Hit]:
-        squeezed = data.translate(None, SEPARATORS)
+        squeezed = _squeezed(data)
         found = {hit for text in _digit_runs(data) for hit in self._rows_in(text, "")}
         plain = {hit.canary for hit in found}
-        for text in _digit_runs(squeezed):
-            found |= {hit for hit in self._rows_in(text, " with separators")
-                      if hit.canary not in plain}  # fmt: skip
+        for view in (squeezed, _squeezed(unquote_to_bytes(data)) if b"%" in data else b""):
+            for text in _digit_runs(view):
+                apart = self._rows_in(text, " with separators")
+                found |= {hit for hit in apart if hit.canary not in plain}
         found |= {hit for pattern, hit in self._fixed.items() if pattern in data}
         found |= {hit for pattern, hit in self._fixed.items() if pattern in squeezed}
         found |= self._said(data) | self._named_codes(data)
@@ -113,6 +115,13 @@ class Matcher:
         for form, pattern in _forms(number):
             self._fixed[pattern] = Hit(label, form)
         self._codes[canary.code.encode()] = Hit(label, "security code beside its name")
+
+
+def _squeezed(data: bytes) -> bytes:
+    """Without what may stand between two digits, line ends that are written out among it."""
+    for written in (b"\\n", b"\\r", b"\\t"):
+        data = data.replace(written, b"")
+    return data.translate(None, SEPARATORS)
 
 
 def _among(digits: str, known: dict[str, Hit], length: int) -> set[Hit]:

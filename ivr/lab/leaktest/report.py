@@ -76,6 +76,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "forms": FORMS,
         "left_out": LEFT_OUT,
         "mutants": [_mutant(one) for one in result.tried],
+        "not_tried": result.not_tried,
     }  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def _mutant(one: Tried) -> dict[str, Any]:
 
 def as_html(told: Mapping[str, Any]) -> str:
     """One page without anything from elsewhere."""
-    parts = [*_opening(told), *_looked_at(told), *_switched_on(told["mutants"])]
+    parts = [*_opening(told), *_looked_at(told), *_switched_on(told)]
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>Saldo leak test</title>"
         f"<style>{_STYLE}</style><body>{''.join(parts)}</body></html>\n"
@@ -153,7 +154,7 @@ def _looked_at(told: Mapping[str, Any]) -> Iterator[str]:
     yield "<ul>" + "".join(f"<li>{_text(one)}</li>" for one in told["left_out"]) + "</ul>"
 
 
-def _switched_on(mutants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _switched_on(told: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "<h2>Known leaks, switched on one by one</h2><p>A search that finds nothing says something "
         "only if it finds what is there. Each line is one leak; the search must find the canary in "
@@ -161,7 +162,8 @@ def _switched_on(mutants: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         "too; the doctor's findings are those that were not there before.</p>"
     )
     heads = ("leak", "what was switched on", "doctor", "guard", "search", "")
-    yield _table(heads, (_row(one) for one in mutants))
+    yield _table(heads, (_row(one) for one in told["mutants"]))
+    yield _table(("not tried", "why"), told["not_tried"].items())
 
 
 def _row(one: Mapping[str, Any]) -> Sequence[object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import sys
@@ -11,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,6 +79,8 @@ class Result:
     packets: dict[str, int] | None = None
     """None: this user may not look at packets"""
     tried: list[Tried] = field(default_factory=list)
+    not_tried: dict[str, str] = field(default_factory=dict)
+    """mutants that this machine cannot have, and why"""
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -230,10 +233,25 @@ async def _mutants(
         say(f"mutant {done[0]} of {count}: {tried.mutant.name}: {how}")
 
     async with listening(house, evidence / "mutants") as ears:
-        if ears.packets is None:  # what only packets show cannot be tried by this user
-            seen = tuple(one for one in result.asked.mutants if one.sink != "packets")
-            result.asked = replace(result.asked, mutants=seen)
-        result.tried = await try_all(house, ears, result.asked.mutants, luck, told)
+        for one in result.asked.mutants:
+            if why := _why_not(one, ears):
+                result.not_tried[one.name] = why
+        possible = [one for one in result.asked.mutants if one.name not in result.not_tried]
+        result.tried = await try_all(house, ears, possible, luck, told)
+
+
+def _why_not(mutant: Mutant, ears: Listening) -> str:
+    """Why this machine or this user cannot have such a leak; empty when it can."""
+    if mutant.sink == "packets" and ears.packets is None:
+        return "only root (or CAP_NET_RAW) may look at packets"
+    if mutant.planted == "core" and (os.geteuid() != 0 or not _cores_lie_beside()):
+        return "this machine leaves no core files beside programs, or only root's"
+    return ""
+
+
+def _cores_lie_beside() -> bool:
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii").strip()
+    return not pattern.startswith(("|", "/"))
 
 
 def named(names: str) -> tuple[Mutant, ...]:

@@ -45,6 +45,8 @@ FORMS: dict[str, bytes] = {
     "hex": NUMBER.encode().hex().encode(),
     "hex with spaces": NUMBER.encode().hex(" ").encode(),
     "hex escapes": "".join(f"\\x{ord(digit):x}" for digit in NUMBER).encode(),
+    "URL, with spaces": b"number=3714%20496353%2098431",
+    "line ends written out": "\\n".join(NUMBER).encode(),
     "URL": "".join(f"%{ord(digit):x}" for digit in NUMBER).encode(),
     "JSON escapes": "".join(f"\\u{ord(digit):04x}" for digit in NUMBER).encode(),
     "HTML": "".join(f"&#{ord(digit)};" for digit in NUMBER).encode(),
