@@ -25,8 +25,8 @@ from ivr.settings import PROJECT
 from ivr.speech.catalogue import Catalogue
 
 SILENCE = Speech(np.zeros(160, np.int16), np.zeros(0, np.int16))
-CALLERS_WORDS = Utterance("well I have the card here somewhere in my bag", "en-us")
-AGENTS_WORDS = Utterance("of course madam please take all the time you need", "en-gb")
+CALLERS_WORDS = Utterance("well I have the card here somewhere in my bag", "en-us+f3")
+AGENTS_WORDS = Utterance("of course madam please take all the time you need", "en+m3")
 LISTEN_SECONDS = 1.6
 """so much holds half a second of the words undivided"""
 LIMIT_SECONDS = 120.0

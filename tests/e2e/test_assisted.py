@@ -95,7 +95,7 @@ async def pays_with_an_agent(lab: Lab, extension: str, number: str, way: KeyWay)
 async def is_in_the_dial_plan(lab: Lab, number: str) -> bool:
     """Whether that caller talks on without us."""
     found = [one for one in await channels(lab) if one.caller_number == number]
-    return any(one.place.application == "Bridge" for one in found)
+    return any(one.place.context == "saldo-assist" and not one.in_stasis for one in found)
 
 
 async def the_caller_hangs_up(lab: Lab) -> dict[str, Any]:
