@@ -155,3 +155,24 @@ def test_bridges_and_snoops_of_others_are_no_doubt_of_a_voice() -> None:
     elsewhere = {**OWN_SNOOP, "9.9": "Snoop/2.2-00000000"}
     bridges = {"ear-b": frozenset({"ear-s", "ear-m"}), "b": frozenset({"2.2", "9.9"})}
     assert doubts_of_voice(with_ears(channel_names=elsewhere, bridges=bridges)) == []
+
+
+TALK = frozenset({CHANNEL, "agent"})
+COMPANY = frozenset({"talk-1", "agent"})
+
+
+def test_in_a_bridge_of_ours_with_the_agent_alone_a_caller_may_key() -> None:
+    assert doubts(good_facts(bridges={"talk-1": TALK}, company=COMPANY)) == []
+
+
+@pytest.mark.parametrize(
+    "bridges",
+    [
+        {"talk-1": TALK | {"third"}},
+        {"another": TALK},
+        {"talk-1": TALK, "another": frozenset({CHANNEL})},
+    ],
+)
+def test_nobody_else_and_no_other_bridge_is_with_them(bridges: dict[str, frozenset[str]]) -> None:
+    (doubt,) = doubts(good_facts(bridges=bridges, company=COMPANY))
+    assert "in a bridge" in doubt
