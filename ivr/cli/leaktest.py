@@ -25,7 +25,7 @@ def leaktest(
     folder: Annotated[
         Path, typer.Option("--report", metavar="FOLDER", help="Where the report is written.")
     ] = REPORT,
-    at_once: Annotated[int, typer.Option(min=1, max=24, help="Telephones side by side.")] = 10,
+    at_once: Annotated[int, typer.Option(min=1, max=24, help="Telephones side by side.")] = 8,
     *,
     short: Annotated[
         bool, typer.Option("--short", help="A minute: a few calls and a few mutants.")

@@ -22,8 +22,7 @@ from ivr.lab.scenario_file import (
 )
 from ivr.lab.speaking import Utterance, voice_file
 
-SPOKEN = "spoken"
-WAYS = (*KeyWay, SPOKEN)
+SPOKEN, ASSISTED = "spoken", "with an agent"
 
 
 class Ending(StrEnum):
@@ -42,6 +41,7 @@ class Ending(StrEnum):
     DATABASE_DOWN = "the database is down"
     KILLED = "the secure process is killed"
     REFUSED = "keys in SIP INFO are not taken"
+    TAKEN = "card taken while an agent talks"
 
 
 KEYED = (
@@ -58,9 +58,13 @@ FAULTS: dict[Ending, dict[str, object]] = {
 BROKEN = {Ending.DATABASE_DOWN: "postgres", Ending.KILLED: "capture"}
 """what is killed when every caller of the group has keyed half of the card"""
 
-ONLY: dict[str, Ending] = {SPOKEN: Ending.PAID, KeyWay.INFO: Ending.REFUSED}
+ONLY: dict[str, Ending] = {
+    SPOKEN: Ending.PAID,
+    KeyWay.INFO: Ending.REFUSED,
+    ASSISTED: Ending.TAKEN,
+}
 """ways that have one ending only"""
-CALLERS_OWN = tuple(ending for ending in Ending if ending is not Ending.REFUSED)
+CALLERS_OWN = tuple(ending for ending in Ending if ending not in (Ending.REFUSED, Ending.TAKEN))
 """endings of the other ways"""
 
 _FIXED_LENGTH = ("amex", "mastercard")
@@ -120,6 +124,8 @@ def scenario(place: int, way: str, ending: Ending, canary: Canary, luck: random.
     """The call in steps; only what the ending makes certain is expected afterwards."""
     if way == SPOKEN:
         steps, expected = _spoken(place, canary)
+    elif way == ASSISTED:  # what the agent does is no step of the caller's (assisting.py)
+        steps, expected = [], Expected()
     elif way == KeyWay.INFO:
         steps, expected = _unheard(place, canary), Expected()
     else:
@@ -129,7 +135,7 @@ def scenario(place: int, way: str, ending: Ending, canary: Canary, luck: random.
         steps=tuple(steps),
         expect=expected,
         caller=f"+4479{place:08d}",
-        keys=KeyWay.RFC4733 if way == SPOKEN else KeyWay(way),
+        keys=KeyWay(way) if way in set(KeyWay) else KeyWay.RFC4733,
     )
 
 

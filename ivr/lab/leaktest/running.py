@@ -19,13 +19,14 @@ from pathlib import Path
 from ivr.lab.dialpad import KeyWay
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import calls, packets, sinks, switching
-from ivr.lab.leaktest.calls import SPOKEN, Ending, Planned
+from ivr.lab.leaktest.assisting import Overheard, play_assisted
+from ivr.lab.leaktest.calls import ASSISTED, SPOKEN, Ending, Planned
 from ivr.lab.leaktest.canaries import DECLINED, deal
 from ivr.lab.leaktest.house import House
 from ivr.lab.leaktest.listening import Listening, listening
 from ivr.lab.leaktest.matching import Matcher
 from ivr.lab.leaktest.mutants import MUTANTS, Mutant
-from ivr.lab.leaktest.playing import Played, play_all
+from ivr.lab.leaktest.playing import Played, Told, play_all
 from ivr.lab.leaktest.trying import Tried, try_all
 from ivr.lab.progress import SetupProgress
 
@@ -39,15 +40,12 @@ BY_VOICE = {
     "SALDO_SPEECH__MODELS__EN": "shipped",
     "SALDO_SPEECH__MODELS__ES": "shipped",
 }
-SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.08, SPOKEN: 0.1}
+SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.06, SPOKEN: 0.1, ASSISTED: 0.04}
 """of all calls, by way; the rest is RFC 4733"""
-SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 6, KeyWay.INBAND: 2, KeyWay.INFO: 1}
-SHORT_ENDINGS = (
-    *(Ending.PAID, Ending.STARRED, Ending.HUNG_UP),
-    *(Ending.DECLINED, Ending.LEFT, Ending.BAD_CHECK_DIGIT),
-)
+SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 4, KeyWay.INBAND: 1, KeyWay.INFO: 1}
+SHORT_ENDINGS = (Ending.PAID, Ending.HUNG_UP, Ending.LEFT, Ending.DECLINED)
 SHORT_MUTANTS = (
-    *("log-dtmf", "ami-dtmf", "cel-dtmf"),
+    "log-dtmf",
     *("code-log-lines", "code-compressed", "code-argv", "postgres-parameters", "code-tones"),
 )
 
@@ -60,7 +58,7 @@ class Asked:
 
     calls: int = 200
     mutants: tuple[Mutant, ...] = MUTANTS
-    at_once: int = 10
+    at_once: int = 8
     short: bool = False
     """a minute: few calls and mutants, the patched programs in place from the start"""
 
@@ -78,6 +76,8 @@ class Result:
     searched: sinks.Report = field(default_factory=sinks.Report)
     packets: dict[str, int] | None = None
     """None: this user may not look at packets"""
+    overheard: Overheard = field(default_factory=Overheard)
+    """what reached agents' telephones"""
     tried: list[Tried] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
     """mutants that this machine cannot have, and why"""
@@ -126,12 +126,11 @@ async def _clean(
     planned = _plan(asked, luck)
     every: list[Planned] = []
     async with listening(house, evidence / "clean") as ears:
-        for is_spoken in (False, True):
-            group = [one for one in planned if (one.way == SPOKEN) is is_spoken]
-            if group and is_spoken:
+        for kind in ("keyed", ASSISTED, SPOKEN):
+            group = [one for one in planned if _kind(one) == kind]
+            if group and kind == SPOKEN:
                 await asyncio.to_thread(house.restart, BY_VOICE)
-            at_once = AT_ONCE_SPOKEN if is_spoken else asked.at_once
-            every += await _until_as_planned(house, group, at_once, result, luck, say)
+            every += await _until_as_planned(house, kind, group, result, luck, say)
         say("searching everything")
         await asyncio.to_thread(_search_open_files, result, every, house)
     await _search(house, evidence, result, every, before, ears)
@@ -139,8 +138,8 @@ async def _clean(
 
 async def _until_as_planned(
     house: House,
+    kind: str,
     group: Sequence[Planned],
-    at_once: int,
     result: Result,
     luck: random.Random,
     say: Say,
@@ -160,11 +159,24 @@ async def _until_as_planned(
             how = "" if played.as_planned else f" ({played.why})"
             say(f"call {done[0]} of {total}: {played.call.name}{how}")
 
-        played = await play_all(house, left, at_once, told)
+        played = await _play(house, kind, left, result, told)
         result.played += [one for one in played if one.as_planned or number == ROUNDS - 1]
         again = [one.call for one in played if not one.as_planned]
         left = _again(again, result, luck) if number < ROUNDS - 1 else []
     return placed
+
+
+def _kind(call: Planned) -> str:
+    return call.way if call.way in (ASSISTED, SPOKEN) else "keyed"
+
+
+async def _play(
+    house: House, kind: str, group: Sequence[Planned], result: Result, told: Told
+) -> list[Played]:
+    if kind == ASSISTED:
+        return await play_assisted(house, group, result.overheard, told)
+    at_once = AT_ONCE_SPOKEN if kind == SPOKEN else result.asked.at_once
+    return await play_all(house, group, at_once, told)
 
 
 def _again(failed: Sequence[Planned], result: Result, luck: random.Random) -> list[Planned]:
@@ -210,6 +222,11 @@ async def _search(
     await sinks.search_pages(report, matcher, house)
     await asyncio.to_thread(sinks.search_files, report, matcher, house, before)
     await asyncio.to_thread(sinks.search_streams, report, matcher, ears.files)
+    if result.overheard.calls:
+        size = sum(sound.nbytes for sound in result.overheard.sounds)
+        agents = report.of("what agents' telephones heard", unit="recordings")
+        agents.take("an agent's telephone", result.overheard.search(matcher), size)
+        agents.items = result.overheard.calls
     if ears.packets is not None:
         await asyncio.to_thread(sinks.search_packets, report, matcher, ears.packets)
         result.packets = json.loads((ears.packets / packets.SUMMARY).read_text(encoding="utf-8"))

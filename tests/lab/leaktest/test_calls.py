@@ -4,7 +4,7 @@ import random
 
 from ivr.lab.dialpad import KeyWay
 from ivr.lab.leaktest import running
-from ivr.lab.leaktest.calls import SPOKEN, Ending, again, plan, scenario
+from ivr.lab.leaktest.calls import ASSISTED, SPOKEN, Ending, again, plan, scenario
 from ivr.lab.leaktest.canaries import Canary
 from ivr.lab.leaktest.running import Asked
 from ivr.lab.scenario_file import Presses, Says
@@ -21,10 +21,10 @@ def keyed(ending: Ending, card: Canary = CARD) -> str:
 def test_the_full_form_has_every_way_and_every_ending() -> None:
     calls = running._plan(Asked(calls=200), random.Random(1))
     assert len(calls) == 200
-    assert {call.way for call in calls} == {*KeyWay, SPOKEN}
+    assert {call.way for call in calls} == {*KeyWay, SPOKEN, ASSISTED}
     for way in (KeyWay.RFC4733, KeyWay.INBAND):
         endings = {call.ending for call in calls if call.way == way}
-        assert endings == set(Ending) - {Ending.REFUSED}
+        assert endings == set(Ending) - {Ending.REFUSED, Ending.TAKEN}
     assert len({call.place for call in calls}) == 200
 
 
