@@ -133,7 +133,8 @@ class Talks:
         capture_id, role = keeping.capture_id_of(leg.args), leg.args[-1]
         if capture_id is None or role not in (CALLER, AGENT):
             log.error("talk_refused", why="its arguments are not those of the dial plan")
-            return  # the router ends it
+            await _repeatedly(partial(leg.continue_at, CONTEXT, WAIT if role == AGENT else TALK))
+            return
         meeting = self._meetings.setdefault(capture_id, Meeting())
         meeting.legs[role] = leg
         if len(meeting.legs) == len((CALLER, AGENT)):

@@ -219,3 +219,12 @@ async def test_what_is_no_command_is_not_understood_and_harmless() -> None:
     ]
     company.command("cancel")
     await company.over()
+
+
+async def test_ends_that_name_no_capture_go_back_at_once() -> None:
+    company = Company()
+    for line in (company.agent, company.caller):
+        line.args = ("assist", "", line.args[-1])
+    await company.come(company.agent, company.caller)
+    await company.over()
+    assert company.talk_goes_on
