@@ -116,11 +116,6 @@ class House:
         """Start Postgres again, and nothing else."""
         database.start(self.folder, self.tree)
 
-    def mend(self) -> None:
-        """Start what does not run."""
-        with _environment(self.environment):
-            self.lab = laboratory.up(self.folder, settings.load(), SilentProgress())
-
     async def take_in_customers(self, count: int) -> None:
         """So many people with one invoice each, every third of them Spanish. Raises LabError."""
         opened = await Database.open(self.lab.postgres, size=2, application="saldo-leaktest")

@@ -252,7 +252,9 @@ LEAKS: dict[str, Callable[[str, str], object]] = {
     "compressed": _compressed,
     "ledger": _ledger,
     "user_event": _user_event,
-    "argv": lambda number, _: subprocess.Popen(["sleep", str(CALM_SECONDS), f"0{number}"]),
+    "argv": lambda number, _: subprocess.Popen(
+        ["/bin/sh", "-c", f"sleep {CALM_SECONDS}; true", number]
+    ),
     "environ": lambda number, _: subprocess.Popen(
         ["sleep", str(CALM_SECONDS)], env={"PATH": os.defpath, "TEXT": number}
     ),

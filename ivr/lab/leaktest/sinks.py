@@ -9,6 +9,7 @@ import stat
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +19,7 @@ from ivr.lab.errors import LabError
 from ivr.lab.leaktest.house import House
 from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.tones import channels, keys_heard
+from ivr.settings import PROJECT
 
 CHUNK = 32 << 20
 MOST_ZEROS = 10  # one in so many bytes of what has lines: more are pages of a database
@@ -62,8 +64,6 @@ class Report:
     """All headings of one search."""
 
     sinks: dict[str, Searched] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    """what could not be looked at"""
 
     def of(self, name: str, unit: str = "files") -> Searched:
         return self.sinks.setdefault(name, Searched(name, unit=unit))
@@ -87,12 +87,11 @@ def roots(house: House) -> list[Path]:
 
 
 def sizes(folders: Iterable[Path]) -> Sizes:
-    """Every file of these folders, as it is now."""
-    found: Sizes = {}
-    for folder in folders:
-        for file, about in _files(folder):
-            found[file] = (about.st_size, about.st_mtime_ns)
-    return found
+    """Every file of these folders, and core files of our programs, as they are now."""
+    return {
+        file: (about.st_size, about.st_mtime_ns)
+        for file, about in chain(_cores(), *map(_files, folders))
+    }
 
 
 def search_files(
@@ -103,17 +102,15 @@ def search_files(
     without: Collection[Path] = (),
 ) -> None:
     """Every file that has changed, its name too; what was appended where it has only grown."""
-    for folder in roots(house):
-        for file, about in _files(folder):
-            if before.get(file) == (about.st_size, about.st_mtime_ns):
-                continue
-            if any(file.is_relative_to(one) for one in without):
-                continue
-            sink = report.of(_heading(file, house))
-            hits = set(matcher.search(os.fsencode(file)))
-            with contextlib.suppress(FileNotFoundError):  # a server has just removed it
-                hits |= search_file(matcher, file, _grown_from(file, about.st_size, before))
-                sink.take(str(file), hits, about.st_size)
+    for file, about in chain(_cores(), *map(_files, roots(house))):
+        is_old = before.get(file) == (about.st_size, about.st_mtime_ns)
+        if is_old or any(file.is_relative_to(one) for one in without):
+            continue
+        sink = report.of(_heading(file, house))
+        hits = set(matcher.search(os.fsencode(file)))
+        with contextlib.suppress(FileNotFoundError):  # a server has just removed it
+            hits |= search_file(matcher, file, _grown_from(file, about.st_size, before))
+            sink.take(str(file), hits, about.st_size)
 
 
 def search_file(matcher: Matcher, file: Path, start: int = 0) -> set[Hit]:
@@ -256,6 +253,13 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 about = file.lstat()
                 if stat.S_ISREG(about.st_mode):
                     yield file, about
+
+
+def _cores() -> Iterator[tuple[Path, os.stat_result]]:
+    """Core files in the folder in which our programs work."""
+    for file in PROJECT.glob("core*"):
+        if file.is_file():
+            yield file, file.stat()
 
 
 def _heading(file: Path, house: House) -> str:

@@ -27,11 +27,13 @@ SERVER: tuple[Mutant, ...] = (
         statements=(
             "ALTER SYSTEM SET log_min_duration_statement = 0",
             "ALTER SYSTEM SET log_parameter_max_length = -1",
+            "ALTER SYSTEM SET log_error_verbosity = 'default'",
             _RELOAD,
         ),
         statements_off=(
             "ALTER SYSTEM RESET log_min_duration_statement",
             "ALTER SYSTEM RESET log_parameter_max_length",
+            "ALTER SYSTEM RESET log_error_verbosity",
             _RELOAD,
         ),
     ),
