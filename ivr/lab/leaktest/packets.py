@@ -99,6 +99,7 @@ class Recorder:
             self.counts["left out: the secure process's own connections"] += 1
         elif target == self.gateway and payload.startswith(TOKENISE) and not self._of_serve(flow):
             # Over before it was seen whose it was, and not the main program's.
+            file.close()
             self._files[flow] = None
             self.counts["left out: requests for a token, closed at once"] += 1
         else:

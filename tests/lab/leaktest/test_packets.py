@@ -1,0 +1,125 @@
+"""What of loopback is recorded, and what is left out and counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ivr.lab.leaktest import packets
+from ivr.lab.leaktest.packets import SUMMARY, Recorder
+from ivr.lab.processes import ProcessId
+
+ARI, GATEWAY, WEB, SIP, CLIENT = 8088, 9000, 8080, 5060, 40000
+SECRET = "left out: the secure process's own connections"
+
+
+def frame(protocol: int, packet: bytes) -> bytes:
+    address = socket.inet_aton("127.0.0.1")
+    ip = struct.pack(
+        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(packet), 0, 0, 64, protocol, 0, *[address] * 2
+    )
+    return bytes(12) + struct.pack("!H", 0x0800) + ip + packet
+
+
+def tcp(source: int, target: int, payload: bytes = b"", flags: int = 0x18) -> bytes:
+    return frame(
+        6, struct.pack("!HHIIBBHHH", source, target, 1, 1, 5 << 4, flags, 0, 0, 0) + payload
+    )
+
+
+def udp(source: int, target: int, payload: bytes) -> bytes:
+    return frame(17, struct.pack("!HHHH", source, target, 8 + len(payload), 0) + payload)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """The secure process is this one, and its connections are those from CLIENT."""
+    me = ProcessId.of(os.getpid())
+    assert me
+    pids = {"capture": me.pid, "serve": me.pid}
+    monkeypatch.setattr("ivr.lab.lab.status", lambda _: pids)
+    held = {(CLIENT, ARI), (CLIENT, GATEWAY)}
+    monkeypatch.setattr(packets, "_connections", lambda _: held)
+    ports = frozenset({ARI, GATEWAY, WEB})
+    return Recorder(tmp_path, tmp_path, ports, SIP, frozenset({ARI, GATEWAY}), GATEWAY)
+
+
+def recorded(recorder: Recorder) -> dict[str, bytes]:
+    recorder.close(3)
+    return {
+        file.stem: file.read_bytes() for file in recorder.out.glob("*.bin") if file.stat().st_size
+    }
+
+
+def test_both_ways_of_a_connection_are_recorded_in_order(recorder: Recorder) -> None:
+    recorder.take(tcp(50000, WEB, flags=0x02))
+    for part in (b"GET /metrics ", b"HTTP/1.1"):
+        recorder.take(tcp(50000, WEB, part))
+    recorder.take(tcp(WEB, 50000, b"200 OK"))
+    found = recorded(recorder)
+    assert found == {f"50000-{WEB}": b"GET /metrics HTTP/1.1", f"{WEB}-50000": b"200 OK"}
+
+
+@pytest.mark.parametrize("port", [ARI, GATEWAY])
+def test_what_the_secure_process_says_and_is_told_is_left_out_and_counted(
+    recorder: Recorder, port: int
+) -> None:
+    recorder.take(tcp(CLIENT, port, flags=0x02))
+    recorder.take(tcp(CLIENT, port, b"4217651111111119"))
+    recorder.take(tcp(port, CLIENT, b"ChannelDtmfReceived"))
+    assert recorded(recorder) == {}
+    assert recorder.counts[SECRET] == 2
+
+
+def test_others_at_the_same_ports_are_recorded(recorder: Recorder) -> None:
+    recorder.take(tcp(50001, ARI, flags=0x02))
+    recorder.take(tcp(ARI, 50001, b"told to another"))
+    assert recorded(recorder) == {f"{ARI}-50001": b"told to another"}
+
+
+def test_a_request_for_a_token_whose_owner_has_gone_is_left_out(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody: Callable[[int], set[tuple[int, int]]] = lambda _: set()  # noqa: E731 - one line
+    monkeypatch.setattr(packets, "_connections", nobody)
+    recorder.take(tcp(50002, GATEWAY, b"POST /graphql HTTP/1.1"))
+    recorder.take(tcp(50002, GATEWAY, b'{"number": "4217651111111119"}'))
+    assert recorded(recorder) == {}
+
+
+def test_the_main_program_s_request_for_a_token_is_recorded(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.secret_ports = frozenset({ARI})  # its connection is known to be the main program's
+    monkeypatch.setattr(packets, "_connections", lambda _: {(50003, GATEWAY)})
+    recorder.take(tcp(50003, GATEWAY, b"POST /graphql HTTP/1.1"))
+    assert recorded(recorder) == {f"50003-{GATEWAY}": b"POST /graphql HTTP/1.1"}
+
+
+def test_signalling_is_recorded_but_keys_of_the_caller_are_not(recorder: Recorder) -> None:
+    recorder.take(udp(50004, SIP, b"INVITE sip:pay SIP/2.0"))
+    recorder.take(udp(50004, SIP, b"INFO sip:pay SIP/2.0\r\nSignal=4"))
+    recorder.take(udp(SIP, 50004, b"SIP/2.0 200 OK"))
+    recorder.take(udp(20000, 20002, b"voice"))
+    assert recorded(recorder) == {"sip": b"INVITE sip:pay SIP/2.0\n\nSIP/2.0 200 OK\n\n"}
+    assert recorder.counts["left out: SIP INFO of the caller"] == 1
+
+
+def test_other_ports_other_protocols_and_half_frames_are_nothing(recorder: Recorder) -> None:
+    for nothing in (tcp(1, 2, b"x"), frame(1, b"ping"), b"", b"\0" * 40, tcp(50000, WEB, b"")):
+        recorder.take(nothing)
+    assert recorded(recorder) == {}
+
+
+def test_the_summary_tells_what_the_kernel_dropped(recorder: Recorder) -> None:
+    recorder.take(tcp(50000, WEB, b"12345"))
+    recorder.close(7)
+    told = json.loads((recorder.out / SUMMARY).read_text())
+    assert told["dropped by the kernel"] == 7
+    assert (told["packets"], told["bytes"], told["connections"]) == (1, 5, 1)
