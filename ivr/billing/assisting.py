@@ -218,6 +218,9 @@ class Assisting:
         if before.digest != digest:
             raise KeyUsedBefore("this Idempotency-Key was used for another request: take a new one")
         watched = self._running.get(before.id)
+        if watched is None and before.outcome is None and before.daemon == self.daemon:
+            watched = Watched(before)  # kept, though the database did not say so: nobody was lent
+            self._watch(watched)
         return watched.now if watched else before
 
     async def _free_talk(self, wanted: Wanted) -> Talk:

@@ -177,7 +177,10 @@ class AssistedCaptures(Protocol):
         ...
 
     async def unfinished(self, daemon: str, ended_seconds_ago: float) -> list[AssistedCapture]:
-        """Those of this daemon that are open, or ended no longer ago than that and uncharged."""
+        """Those of this daemon that are open, or whose attempt was neither charged nor given up.
+
+        A card of one that ended longer ago has no token.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import UUID
 
@@ -87,7 +87,10 @@ class PostgresAssistedCaptures:
 
     async def unfinished(self, daemon: str, ended_seconds_ago: float) -> list[AssistedCapture]:
         found = await self._database.rows("unfinished_assisted_captures", daemon, ended_seconds_ago)
-        return [_capture(row) for row in found]
+        return [
+            _capture(row) if row["has_just_ended"] in (None, True) else _past(_capture(row))
+            for row in found
+        ]
 
 
 def _capture(row: Record) -> AssistedCapture:
@@ -104,6 +107,14 @@ def _capture(row: Record) -> AssistedCapture:
         attempt=_attempt(row) if row["attempt_id"] else None,
         payment=_payment(row) if row["attempt_id"] else None,
     )
+
+
+def _past(capture: AssistedCapture) -> AssistedCapture:
+    """The same with a card that cannot be charged any more."""
+    outcome = capture.outcome
+    if outcome is None or outcome.card is None:
+        return capture
+    return replace(capture, outcome=replace(outcome, card=replace(outcome.card, token="")))
 
 
 def _attempt(row: Record) -> Attempt:

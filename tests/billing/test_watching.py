@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ivr.billing.assisted_captures import CaptureStatus, PaymentStatus
+from ivr.billing.assisted_captures import CaptureStatus, PaymentStatus, Wanted
 from ivr.billing.captures import CaptureOutcome, CaptureResult
 from ivr.billing.errors import TalkUnreachable
 from ivr.billing.payments import AttemptState, CardOnHand
@@ -247,6 +247,24 @@ def test_a_card_completed_while_no_daemon_lived_is_charged_once() -> None:
     in_virtual_time(work())
 
 
+def test_an_attempt_that_a_dead_daemon_did_not_give_up_is_given_up() -> None:
+    async def work() -> None:
+        desk = Assistance()
+        capture_id = await desk.begun(pays=True)
+        for task in list(desk.tasks):
+            task.cancel()
+        await asyncio.sleep(0)
+        await desk.ends(capture_id, CaptureResult.CANCELED)
+        assert await desk.again() == 1
+        await desk.over(capture_id)
+        payment = (await desk.assisting.find(capture_id)).payment
+        assert payment
+        assert payment.status is PaymentStatus.NOT_CHARGED
+        assert await desk.again() == 0
+
+    in_virtual_time(work())
+
+
 def test_a_capture_of_a_dead_daemon_that_nobody_holds_is_closed() -> None:
     async def work() -> None:
         desk = Assistance()
@@ -255,6 +273,23 @@ def test_a_capture_of_a_dead_daemon_that_nobody_holds_is_closed() -> None:
         await desk.over(capture_id)
         assert desk.company.outcomes[capture_id].result is CaptureResult.INTERNAL_ERROR
         assert desk.talks.given_back == [TALK]
+
+    in_virtual_time(work())
+
+
+def test_a_capture_kept_without_the_database_saying_so_is_closed_when_asked_for_again() -> None:
+    async def work() -> None:
+        desk = Assistance()
+        wanted = Wanted("key-1", TALK.caller.channel_id)
+        desk.talks.lending_fails_with = TalkUnreachable("away")
+        with pytest.raises(TalkUnreachable):
+            await desk.assisting.begin(wanted)
+        desk.company.outcomes.clear()  # as if the database had broken off after the insert
+        again = await desk.assisting.begin(wanted)
+        assert again.status is CaptureStatus.OPENING
+        over = await desk.over(again.id)
+        assert over.status is CaptureStatus.FAILED
+        assert desk.talks.lent == []
 
     in_virtual_time(work())
 

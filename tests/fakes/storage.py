@@ -164,10 +164,9 @@ class FakeAssistedCaptures:
 
 
 def _is_unfinished(capture: AssistedCapture) -> bool:
-    if capture.outcome is None:
-        return True
-    card, attempt = capture.outcome.card, capture.attempt
-    return bool(card and card.token and attempt and attempt.state is AttemptState.CREATED)
+    attempt = capture.attempt
+    is_unsettled = attempt is not None and attempt.state is AttemptState.CREATED
+    return capture.outcome is None or is_unsettled
 
 
 def _payment(kept: KeptAttempt) -> CardPayment:

@@ -135,16 +135,19 @@ async def test_a_token_that_no_charge_takes_can_be_forgotten(world: World) -> No
 
 async def test_what_a_daemon_left_is_found_by_the_next_one_of_its_name(world: World) -> None:
     name = f"saldo-{uuid4()}"
-    is_open = await kept(world, name)
-    over, uncharged, charged = [await kept(world, name, pays=True) for _ in range(3)]
+    is_open, over = await kept(world, name), await kept(world, name)
+    uncharged, given_up, charged = [await kept(world, name, pays=True) for _ in range(3)]
     await kept(world)
-    await world.captures.close(over.id, CaptureOutcome(CaptureResult.CANCELED))
-    await world.captures.close(uncharged.id, SUCCESS)
-    await world.captures.close(charged.id, SUCCESS)
+    await world.captures.close(over.id, SUCCESS)
+    for capture in (uncharged, given_up, charged):
+        await world.captures.close(capture.id, SUCCESS)
+    assert given_up.attempt
     assert charged.attempt
+    await world.ledger.cancel(given_up.attempt.id)
     await world.ledger.begin_charging(charged.attempt.id, CARD)
-    left = await world.assisted.unfinished(name, HOUR)
-    assert {capture.id for capture in left} == {is_open.id, uncharged.id}
+    left = {capture.id: capture for capture in await world.assisted.unfinished(name, HOUR)}
+    assert set(left) == {is_open.id, uncharged.id}
+    assert left[uncharged.id].outcome == SUCCESS
 
 
 async def test_a_card_from_long_ago_is_not_to_be_charged_any_more(real: PostgresWorld) -> None:
@@ -154,7 +157,9 @@ async def test_a_card_from_long_ago_is_not_to_be_charged_any_more(real: Postgres
     await real.ask(
         "UPDATE captures SET closed_at = now() - interval '2 hours' WHERE id = $1", capture.id
     )
-    assert await real.assisted.unfinished(name, HOUR) == []
+    (left,) = await real.assisted.unfinished(name, HOUR)
+    assert left.card
+    assert (left.card.last4, left.card.token) == (CARD.last4, "")
 
 
 @pytest.mark.parametrize("table", ["assisted_captures", "assisted_captures_now"])

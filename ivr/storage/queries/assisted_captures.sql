@@ -22,14 +22,11 @@ SELECT * FROM assisted_captures_now WHERE id = $1::uuid
 SELECT * FROM assisted_captures_now WHERE request_key = $1::text
 
 -- name: unfinished_assisted_captures
--- Those that the daemon $1 has not finished: open, or ended no more than $2 seconds ago with a card
--- that no charge has taken.
-SELECT *
+-- Those that the daemon $1 has not finished: open, or with an attempt that nobody charged or gave
+-- up; and which of them ended no more than $2 seconds ago.
+SELECT *, closed_at > now() - make_interval(secs => $2::double precision) AS has_just_ended
 FROM assisted_captures_now
-WHERE daemon = $1::text
-  AND (closed_at IS NULL
-       OR (state = 'created' AND token IS NOT NULL
-           AND closed_at > now() - make_interval(secs => $2::double precision)))
+WHERE daemon = $1::text AND (closed_at IS NULL OR state = 'created')
 ORDER BY opened_at
 
 -- name: keep_capture_fields
