@@ -254,7 +254,8 @@ async def _mutants(
             if why := _why_not(one, ears):
                 result.not_tried[one.name] = why
         possible = [one for one in result.asked.mutants if one.name not in result.not_tried]
-        result.tried = await try_all(house, ears, possible, luck, told)
+        together = result.asked.short
+        result.tried = await try_all(house, ears, possible, luck, told, together=together)
 
 
 def _why_not(mutant: Mutant, ears: Listening) -> str:

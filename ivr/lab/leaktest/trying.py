@@ -65,27 +65,60 @@ Told = Callable[[Tried], None]
 
 
 async def try_all(
-    house: House, listening: Listening, mutants: Sequence[Mutant], luck: random.Random, told: Told
+    house: House,
+    listening: Listening,
+    mutants: Sequence[Mutant],
+    luck: random.Random,
+    told: Told,
+    *,
+    together: bool = False,
 ) -> list[Tried]:
-    """Each of them; those of our own code a few side by side."""
-    places = iter(range(900, 2000))
-    cards = deal(luck)
-    results: list[Tried] = []
-    alone = [one for one in mutants if one.plan]
-    planted = [one for one in mutants if not one.plan]
+    """Each of them, one after the other; those of our own code a few side by side.
+
+    `together`: both kinds at the same time. Only for mutants that refuse no card to each other.
+    """
+    cards, places = deal(luck), iter(range(900, 2000))
     async with bench(house, listening, mutants) as found:
         healthy = set(await asyncio.to_thread(_doctor, house))
-        for mutant in alone:
-            trial = Trial(found, mutant, next(cards), next(places), healthy)
-            results.append(await trial.run())
-            told(results[-1])
-        for first in range(0, len(planted), TOGETHER):
-            few = planted[first : first + TOGETHER]
-            tried = await _side_by_side(found, few, cards, places, healthy)
-            for one in tried:
-                told(one)
-            results += tried
-    return results
+        trials = Trials(found, cards, places, healthy, told)
+        alone = [one for one in mutants if one.plan]
+        planted = [one for one in mutants if not one.plan]
+        if together:
+            one, other = await asyncio.gather(trials.alone(alone), trials.side_by_side(planted))
+        else:
+            one, other = await trials.alone(alone), await trials.side_by_side(planted)
+    return [*one, *other]
+
+
+@dataclass
+class Trials:
+    """What all trials of a run share."""
+
+    bench: Bench
+    cards: Iterator[Canary]
+    places: Iterator[int]
+    healthy: set[str]
+    """what `saldo doctor` finds before any mutant is on"""
+    told: Told
+
+    async def alone(self, mutants: Sequence[Mutant]) -> list[Tried]:
+        """One after the other."""
+        tried = []
+        for mutant in mutants:
+            card, place = next(self.cards), next(self.places)
+            tried.append(await Trial(self.bench, mutant, card, place, self.healthy).run())
+            self.told(tried[-1])
+        return tried
+
+    async def side_by_side(self, mutants: Sequence[Mutant]) -> list[Tried]:
+        """A few at the same time, each with a card of its own, keyed in the secure part."""
+        tried: list[Tried] = []
+        for first in range(0, len(mutants), TOGETHER):
+            few = mutants[first : first + TOGETHER]
+            tried += await _side_by_side(self.bench, few, self.cards, self.places, self.healthy)
+            for one in tried[first:]:
+                self.told(one)
+        return tried
 
 
 @dataclass
