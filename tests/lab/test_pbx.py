@@ -93,7 +93,7 @@ def test_no_log_of_asterisk_holds_digits() -> None:
 
 def test_the_manager_user_has_no_right_that_it_does_not_need() -> None:
     rights = [line for line in _config("manager.conf") if line.startswith(("read ", "write "))]
-    assert rights == ["read = call,agent", "write = call"]
+    assert rights == ["write = call"]
 
 
 def test_what_leaks_digits_or_lets_strangers_in_is_not_loaded() -> None:
@@ -330,3 +330,19 @@ async def test_the_manager_tells_the_queue_and_no_keys(tree: Tree, lab: Path) ->
     assert "Response: Success\r\nPing: Pong" in text
     assert "Event: QueueMember" in text
     assert "Permission denied" in text
+
+
+@pytest.mark.e2e
+async def test_one_user_of_ari_cannot_read_the_password_of_the_other(tree: Tree, lab: Path) -> None:
+    info = pbx.start(lab, tree, lab / "sounds")
+    text = "".join(file.read_text() for file in info.config.glob("*.conf"))
+    assert info.ari_password not in text
+    assert info.capture_password not in text
+    place = f"{info.ari_url}/asterisk/config/dynamic/res_ari/user/{info.capture_user}"
+    async with _ari(info) as ari, ari.get(place) as answer:
+        shown = {one["attribute"]: one["value"] for one in await answer.json()}
+    assert shown["password_format"] == "crypt"
+    assert shown["password"].startswith("$6$")
+    wrong = {"Authorization": aiohttp.encode_basic_auth(info.ari_user, shown["password"])}
+    async with _ari(info) as ari, ari.get(f"{info.ari_url}/channels", headers=wrong) as answer:
+        assert answer.status == 401

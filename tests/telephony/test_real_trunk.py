@@ -16,6 +16,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ivr.capture.doctor.finding import Grade
+from ivr.capture.doctor.running import Trunk, trunk_state
+from ivr.capture.facts import FactReader
 from ivr.lab import pbx as lab_pbx
 from ivr.lab import processes
 from ivr.lab.packages import Tree
@@ -28,6 +31,15 @@ from ivr.telephony.installing import SITE, Values
 pytestmark = pytest.mark.e2e
 
 KEYS = "4015#"
+WATCHED = """
+[{name}](calls-in)
+aors = {name}
+[{name}]
+type = aor
+contact = sip:{place}
+qualify_frequency = 1
+qualify_timeout = 0.5
+"""
 SECURE, READABLE_VOICE, READABLE = (
     ";transport=tls>;mediaenc=srtp-mand",
     ";transport=tls>",
@@ -93,6 +105,10 @@ def pbx(tree: Tree, folder: Path, certificate: Path, tls_port: int) -> Iterator[
     def with_internet_trunk(target: Path, values: Mapping[str, Values], **more: Any) -> None:
         installing.write_config(target, {**values, SITE: {**values[SITE], **site}}, **more)
         installing.take_in(target / "pjsip.conf", "pjsip-internet.conf")
+        here = values[SITE]["site-transport"]["bind"]
+        with (target / "pjsip.conf").open("a") as pjsip:
+            pjsip.write(WATCHED.format(name="here", place=here))
+            pjsip.write(WATCHED.format(name="gone", place=f"{LOOPBACK}:9"))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab_pbx, "write_config", with_internet_trunk)
@@ -170,6 +186,18 @@ async def test_a_call_in_tls_and_srtp_is_answered_and_its_keys_arrive(
     assert channel["name"].startswith("PJSIP/internet-trunk-")
     assert keyed == KEYS
     assert set(secured.values()) == {"1"}
+
+
+async def test_a_trunk_that_answers_is_told_from_one_that_is_gone(pbx: PbxInfo) -> None:
+    url, password = pbx.ari_url.removesuffix("/ari"), pbx.capture_password
+    expected = {
+        Trunk("here", is_watched=True, is_online=True),
+        Trunk("gone", is_watched=True, is_online=False),
+    }
+    async with FactReader(url, pbx.capture_user, password, "app") as facts, asyncio.timeout(15):
+        while (found := set((await facts.standing()).trunks)) != expected:  # noqa: ASYNC110 - asked again
+            await asyncio.sleep(0.1)
+    assert {one.grade for one in trunk_state(found)} == {Grade.FAULT}
 
 
 async def test_a_call_whose_voice_is_readable_is_refused(

@@ -9,7 +9,9 @@ from ivr.capture.doctor.finding import Check, Finding, Problem, slight
 from ivr.capture.doctor.written_down import switched_on
 from ivr.telephony.configuration import Configuration, Section
 
-TOO_MUCH = frozenset({"all", "dtmf", "agi", "dialplan", "command", "system", "config", "originate"})
+TOO_MUCH = frozenset(
+    {"all", "dtmf", "agi", "dialplan", "command", "system", "config", "originate", "reporting"}
+)
 HIDDEN_EVENTS = ("DTMFBegin", "DTMFEnd", "VarSet", "Newexten", "AGIExecStart", "AGIExecEnd")
 SHORTEST_SECRET = 16
 PLACEHOLDER = "change-me"
@@ -24,8 +26,8 @@ ENCRYPTED_PLACES = ("tlsbindaddr", "sslbindaddr")
 MANAGER_RIGHTS = Check(
     "manager-rights",
     "dtmf, agi and dialplan tell what is keyed; command, system, config and originate give the "
-    "whole machine away",
-    "give users of manager.conf no more than read = call,agent and write = call",
+    "whole machine away; reporting can log the trunk out",
+    "give users of manager.conf write = call and no read at all",
 )
 MANAGER_EVENTS = Check(
     "manager-events",

@@ -15,6 +15,8 @@ MODULE = "ivr.cli.main"
 PBX_PROGRAM = "asterisk"
 REMOTE_CONSOLE = ("-r", "-R", "-x")
 """the same program as a client of the one that runs"""
+CONTROL, CONNECTED = "/asterisk.ctl", "03"
+"""the PBX's control socket, and the state of a console's connection, in /proc/net/unix"""
 FILTERED = "2"
 """Seccomp in /proc/PID/status: a filter of system calls"""
 NOBODY_KNOWS = "it is run as root, and root's processes do not show it"
@@ -146,7 +148,7 @@ def _users(capturing: list[Process], serving: list[Process]) -> Iterator[Problem
     others = {one.user for one in serving}
     for one in capturing:
         if one.user == 0:
-            yield Problem(f"process {one.pid} runs as root")
+            yield slight(f"process {one.pid} runs as root")
         elif one.user in others:
             yield slight(f"process {one.pid} has the user of saldo serve")
 
@@ -195,15 +197,9 @@ def _consoles() -> Iterator[Problem]:
     except OSError:
         yield unseen("this machine does not show who is connected to the PBX's console")
         return
-    connected = sum(
-        line.endswith("/asterisk.ctl") and line.split()[5] == CONNECTED for line in lines[1:]
-    )
+    connected = sum(line.endswith(CONTROL) and line.split()[5] == CONNECTED for line in lines[1:])
     if connected:
         yield slight(f"{connected} consoles are connected to the PBX")
-
-
-CONNECTED = "03"
-"""the state of a socket in /proc/net/unix"""
 
 
 def _is_saldo(one: Process, command: str) -> bool:

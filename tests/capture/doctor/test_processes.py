@@ -72,7 +72,7 @@ def test_what_runs_as_its_units_say_is_no_finding(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"user": 0}, {("capture-user", F), ("capture-running-debugger", W)}),
+        ({"user": 0}, {("capture-user", W), ("capture-running-debugger", W)}),
         ({"user": 1002}, {("capture-user", W)}),
         (
             {"owner": 1001, "core_limit": "unlimited"},
