@@ -1,8 +1,10 @@
 """The REST client: credentials, limits, and no request is ever sent twice."""
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
+from aiohttp import web
 
 from ivr.telephony.ari import Ari
 from ivr.telephony.errors import (
@@ -77,6 +79,23 @@ async def test_a_channel_of_the_dial_plan_refuses_orders(ari: Ari, pbx: FakeAste
     with pytest.raises(Refused, match="Channel not in Stasis") as refused:
         await ari.answer("1")
     assert refused.value.status == 409
+
+
+@pytest.mark.parametrize(("refusals", "asked"), [(2, 3), (9, 4)])
+async def test_a_playback_that_is_just_starting_is_stopped_at_the_next_try(
+    ari: Ari, pbx: FakeAsterisk, refusals: int, asked: int
+) -> None:
+    pbx.channels["1"] = FakeChannel("1", app="saldo", playing=["p"])
+    left = iter(range(refusals))
+
+    async def not_yet() -> None:
+        if next(left, None) is not None:
+            raise web.HTTPInternalServerError
+
+    pbx.before["stop_playback"] = not_yet
+    with nullcontext() if refusals < asked else pytest.raises(Refused, match="500"):
+        await ari.stop_playback("p")
+    assert pbx.done.count("stop_playback") == asked
 
 
 async def test_a_slow_answer_is_given_up_and_not_asked_again(pbx: FakeAsterisk) -> None:
