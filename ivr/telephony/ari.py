@@ -12,8 +12,8 @@ import aiohttp
 
 from ivr.telephony.errors import (
     NothingThere,
+    PbxFailed,
     PbxUnreachable,
-    Refused,
 )
 from ivr.telephony.events import Channel
 from ivr.telephony.operations import OPERATIONS
@@ -22,7 +22,6 @@ from ivr.telephony.transport import Transport
 MEDIA_ID = "MEDIA_WEBSOCKET_CONNECTION_ID"
 """channel variable in the answer to external_media"""
 STOP_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.0)
-FAULT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +165,8 @@ class Ari(Transport):
                 await self._call("stop_playback", playbackId=playback_id)
             except NothingThere:
                 return
-            except Refused as error:
-                if error.status != FAULT or not pause:
+            except PbxFailed:
+                if not pause:
                     raise
             else:
                 return

@@ -36,6 +36,10 @@ class NothingThere(TelephonyError):
     """The PBX does not know this playback, application or queue."""
 
 
+class PbxFailed(PbxUnreachable):
+    """The PBX answered that it could not do it, for a reason of its own."""
+
+
 class Refused(TelephonyError):
     """The PBX understood and said no."""
 

@@ -20,6 +20,7 @@ from ivr.telephony.errors import (
     BadCredentials,
     ChannelGone,
     NothingThere,
+    PbxFailed,
     PbxUnreachable,
     Refused,
 )
@@ -164,7 +165,7 @@ class Transport:
         if status == NOT_FOUND:
             raise NothingThere(f"{name}: {_message(text)}")
         if status >= 500:  # noqa: PLR2004 - HTTP's "the server's own fault"
-            raise PbxUnreachable(f"the PBX failed at {name} with status {status}")
+            raise PbxFailed(f"the PBX failed at {name} with status {status}")
         raise Refused(status, f"the PBX refused {name}: {status} {_message(text)}")
 
     def _open(self) -> aiohttp.ClientSession:

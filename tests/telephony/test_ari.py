@@ -12,6 +12,7 @@ from ivr.telephony.errors import (
     BadCredentials,
     ChannelGone,
     NothingThere,
+    PbxFailed,
     PbxUnreachable,
     Refused,
 )
@@ -93,7 +94,7 @@ async def test_a_playback_that_is_just_starting_is_stopped_at_the_next_try(
             raise web.HTTPInternalServerError
 
     pbx.before["stop_playback"] = not_yet
-    with nullcontext() if refusals < asked else pytest.raises(Refused, match="500"):
+    with nullcontext() if refusals < asked else pytest.raises(PbxFailed, match="500"):
         await ari.stop_playback("p")
     assert pbx.done.count("stop_playback") == asked
 
