@@ -11,6 +11,8 @@ from ivr.capture.doctor.finding import Grade
 from ivr.capture.doctor.ledger import SETTINGS, look_at
 from ivr.storage.pool import Database
 from ivr.storage.server import last_payment, server
+from tests.storage.test_contract_ledger import CAPTURED, charging, one_invoice
+from tests.storage.world import PostgresWorld
 
 
 async def test_the_server_shows_every_setting_that_the_doctor_judges(database: Database) -> None:
@@ -32,5 +34,16 @@ async def test_a_server_that_is_away_is_told(unused_tcp_port: int) -> None:
     await away.close()
 
 
-async def test_the_last_payment_is_the_last_that_went_well(database: Database) -> None:
-    assert await last_payment(database) is None
+@pytest.fixture
+def real(database: Database) -> PostgresWorld:
+    return PostgresWorld(database)
+
+
+async def test_the_last_payment_is_the_last_that_went_well(real: PostgresWorld) -> None:
+    assert await last_payment(real.database) is None
+    await charging(real, await one_invoice(real))
+    assert await last_payment(real.database) is None
+    attempt = await charging(real, await one_invoice(real))
+    await real.ledger.captured(attempt.id, CAPTURED)
+    ended = await real.ask("SELECT ended_at FROM attempts WHERE id = $1", attempt.id)
+    assert await last_payment(real.database) == ended
