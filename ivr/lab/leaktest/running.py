@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 from ivr.lab.dialpad import KeyWay
@@ -285,7 +286,8 @@ def named(names: str) -> tuple[Mutant, ...]:
 
 def _versions(house: House) -> dict[str, str]:
     return {
-        "Asterisk": house.control("core show version").strip().partition(" built")[0],
+        "Saldo": metadata.version("saldo"),
+        "Asterisk": house.control("core show version").split()[1],
         "Postgres": (house.database.data / "PG_VERSION").read_text(encoding="ascii").strip(),
         "Python": sys.version.partition(" ")[0],
     }

@@ -113,8 +113,13 @@ def search_files(
             sink.take(str(file), hits, about.st_size)
 
 
-def search_file(matcher: Matcher, file: Path, start: int = 0) -> set[Hit]:
-    """Every form in one file: bytes, lines in the order of time, and tones where it is sound."""
+def search_file(
+    matcher: Matcher, file: Path, start: int = 0, *, has_lines: bool = False
+) -> set[Hit]:
+    """Every form in one file: bytes, lines in the order of time, and tones where it is sound.
+
+    What is full of zero bytes has no lines, unless `has_lines` says so.
+    """
     hits: set[Hit] = set()
     is_text = True
     with file.open("rb") as read:
@@ -126,7 +131,7 @@ def search_file(matcher: Matcher, file: Path, start: int = 0) -> set[Hit]:
             rest = chunk[-OVERLAP:]
     if file.suffix.lower() in SOUNDS:
         hits |= _heard(matcher, file)
-    elif is_text and 0 < file.stat().st_size - start < MOST_LINES_BYTES:
+    elif (is_text or has_lines) and 0 < file.stat().st_size - start < MOST_LINES_BYTES:
         with file.open("rb") as read:
             read.seek(start)
             hits |= matcher.search_lines(line.decode(errors="replace") for line in read)
@@ -143,7 +148,7 @@ def search_streams(
         with file.open("rb") as read:
             read.seek(begin)
             count = sum(1 for _ in read)
-        hits = search_file(matcher, file, begin)
+        hits = search_file(matcher, file, begin, has_lines=True)
         sink.take(name, hits, file.stat().st_size - begin)
         sink.items = count
 

@@ -11,6 +11,9 @@ _LOUD = ("logger reload", "core set verbose 9")
 _QUIET = ("core set verbose 0", "logger reload")
 _AGAIN = ("manager reload",)
 _CHANNEL = "{channel}"
+_INFO_ON = "module load res_pjsip_dtmf_info.so"
+"""with it the PBX takes keys that come as SIP INFO; without, it does not even answer them"""
+_INFO_OFF = "module unload res_pjsip_dtmf_info.so"
 MANAGER = "AMI"
 RECORDINGS = "recording"
 
@@ -111,8 +114,8 @@ _SIGNALLING = (
         plan=("Wait(6)",),
         keys=KeyWay.INFO,
         files=_VERBOSE,
-        on=(*_LOUD, "module load res_pjsip_logger.so", "pjsip set logger on"),
-        off=("pjsip set logger off", "module unload res_pjsip_logger.so", *_QUIET),
+        on=(*_LOUD, _INFO_ON, "module load res_pjsip_logger.so", "pjsip set logger on"),
+        off=("pjsip set logger off", "module unload res_pjsip_logger.so", _INFO_OFF, *_QUIET),
     ),
     Mutant(
         name="pjsip-history",
@@ -120,9 +123,9 @@ _SIGNALLING = (
         sink=SHOWN,
         plan=("Wait(6)",),
         keys=KeyWay.INFO,
-        on=("module load res_pjsip_history.so", "pjsip set history on"),
+        on=(_INFO_ON, "module load res_pjsip_history.so", "pjsip set history on"),
         shows=("pjsip show history",),
-        off=("pjsip set history off", "module unload res_pjsip_history.so"),
+        off=("pjsip set history off", "module unload res_pjsip_history.so", _INFO_OFF),
     ),
     Mutant(
         name="hep",
@@ -131,8 +134,8 @@ _SIGNALLING = (
         plan=("Wait(6)",),
         keys=KeyWay.INFO,
         files={"hep.conf": "[general]\nenabled = yes\ncapture_address = 127.0.0.1:{hep}\n"},
-        on=("module load res_hep.so", "module load res_hep_pjsip.so"),
-        off=("module unload res_hep_pjsip.so", "module unload res_hep.so"),
+        on=(_INFO_ON, "module load res_hep.so", "module load res_hep_pjsip.so"),
+        off=("module unload res_hep_pjsip.so", "module unload res_hep.so", _INFO_OFF),
     ),
 )
 
