@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+from ivr.lab.dialpad import KeyWay
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import calls, sinks, switching
 from ivr.lab.leaktest.canaries import Canary, deal
@@ -158,7 +159,7 @@ class Trial:
     async def _key(self) -> None:
         """Key the canary where no guard is asked."""
         steps = (Waits(1.2), Presses(f"{self.canary.number}#"), Waits(0.8), HangsUp())
-        await self._place(switching.number_of(self.mutant), steps)
+        await self._place(switching.number_of(self.mutant), steps, self.mutant.keys)
 
     async def _guard(self) -> str:
         """Come to the secure part while the leak is on."""
@@ -167,12 +168,12 @@ class Trial:
         keys = f"{account(self.place)}#{POSTAL_CODE}#1"
         refused = Hears("card_not_available", within=40)
         steps = (Waits(1.2), Presses(keys), refused, HangsUp())
-        await self._place(switching.card_number_of(self.mutant), steps)
+        await self._place(switching.card_number_of(self.mutant), steps, KeyWay.RFC4733)
         with log.open("rb") as written:
             written.seek(size)
             return "refused" if REFUSED in written.read().decode() else "let it pass"
 
-    async def _place(self, number: str, steps: tuple[Step, ...]) -> None:
+    async def _place(self, number: str, steps: tuple[Step, ...], keys: KeyWay) -> None:
         """One call; what the mutant's client wants is asked of ARI once the call is up."""
         asking: list[asyncio.Task[None]] = []
 
@@ -180,9 +181,7 @@ class Trial:
             if step.what.startswith("waits 1.2") and step.ok is None:
                 asking.append(asyncio.create_task(_ask_soon(self.bench, self.mutant)))
 
-        scenario = Scenario(
-            "leak test mutant", steps, caller="+447900000000", to=number, keys=self.mutant.keys
-        )
+        scenario = Scenario("leak test mutant", steps, caller="+447900000000", to=number, keys=keys)
         await play(scenario, self.bench.house.lab, watch=watch)
         await asyncio.gather(*asking)
 

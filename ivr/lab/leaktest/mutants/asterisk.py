@@ -14,6 +14,9 @@ _CHANNEL = "{channel}"
 _INFO_ON = "module load res_pjsip_dtmf_info.so"
 """with it the PBX takes keys that come as SIP INFO; without, it does not even answer them"""
 _INFO_OFF = "module unload res_pjsip_dtmf_info.so"
+_TONES_STAY = {"pjsip.conf": "dtmf_mode"}
+"""the PBX does not listen for tones, and so takes none out of the voice"""
+_SIP_AGAIN = ("module reload res_pjsip.so",)
 MANAGER = "AMI"
 RECORDINGS = "recording"
 
@@ -246,6 +249,9 @@ _ARI = (
         sink=RECORDINGS,
         plan=(f"Stasis({APP})",),
         keys=KeyWay.INBAND,
+        without=_TONES_STAY,
+        on=_SIP_AGAIN,
+        off=_SIP_AGAIN,
         is_client=True,
         asks=((f"channels/{_CHANNEL}/record", {"name": "leaktest", "format": "wav"}),),
     ),
@@ -253,14 +259,21 @@ _ARI = (
         name="ari-snoop",
         what="ARI snoops on a caller whose keys are tones, and records it",
         sink=RECORDINGS,
+        plan=("Wait(6)",),
         keys=KeyWay.INBAND,
+        without=_TONES_STAY,
+        on=_SIP_AGAIN,
+        off=_SIP_AGAIN,
         is_client=True,
         asks=(
             (
                 f"channels/{_CHANNEL}/snoop/leaktest-snoop",
                 {"spy": "in", "app": APP},
             ),
-            ("channels/leaktest-snoop/record", {"name": "leaktest-snoop", "format": "wav"}),
+            (
+                "channels/leaktest-snoop/record",
+                {"name": "leaktest-snoop", "format": "wav", "ifExists": "overwrite"},
+            ),
         ),
         guarded=True,
     ),
@@ -271,8 +284,11 @@ _RECORDS = (
         name="mixmonitor",
         what="MixMonitor records a caller whose keys are tones",
         sink="monitor",
-        plan=("MixMonitor(leaktest.wav)", READ),
+        plan=("MixMonitor(leaktest.wav)", "Wait(6)"),
         keys=KeyWay.INBAND,
+        without=_TONES_STAY,
+        on=_SIP_AGAIN,
+        off=_SIP_AGAIN,
         guarded=True,
         guarded_plan=("MixMonitor(leaktest-card.wav)",),
     ),
@@ -280,10 +296,11 @@ _RECORDS = (
         name="record",
         what="the dial plan records a caller whose keys are tones",
         sink="leaktest-record.wav",
-        plan=("Record({spool}/leaktest-record.wav,0,12,qk)",),
+        plan=("Record({spool}/leaktest-record.wav,0,8,qk)",),
         keys=KeyWay.INBAND,
-        on=("module load app_record.so",),
-        off=("module unload app_record.so",),
+        without=_TONES_STAY,
+        on=(*_SIP_AGAIN, "module load app_record.so"),
+        off=("module unload app_record.so", *_SIP_AGAIN),
     ),
     Mutant(
         name="cdr",
