@@ -26,6 +26,7 @@ from ivr.lab.progress import SetupProgress, SilentProgress
 from ivr.storage.imports import import_files
 from ivr.storage.pool import Database
 
+RECORDED = "recorded"
 LISTENER = "leaktest-listener"
 POSTAL_CODE = "28013"
 FIRST_ACCOUNT = 5001
@@ -54,6 +55,14 @@ class House:
             loaded = settings.load()
             self.lab = laboratory.up(self.folder, loaded, progress or SilentProgress())
         self._let_in_the_listener()
+
+    def recording(self) -> dict[str, str]:
+        """The environment in which Saldo records every call."""
+        return {
+            "SALDO_RECORDINGS__ON": "true",
+            "SALDO_RECORDINGS__FOLDER": str(self.folder / RECORDED),
+            "SALDO_RECORDINGS__KEY": self.secret,
+        }
 
     def restart(self, more: Mapping[str, str]) -> None:
         """Stop everything and start it again with more in its environment."""

@@ -46,9 +46,10 @@ SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.06, SPOKEN: 0.1, ASSISTED: 0.04}
 SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 4, KeyWay.INBAND: 1, KeyWay.INFO: 1}
 SHORT_ENDINGS = (Ending.PAID, Ending.HUNG_UP, Ending.LEFT, Ending.DECLINED)
 SHORT_MUTANTS = (
-    "log-dtmf",
-    *("code-log-lines", "code-compressed", "code-argv", "postgres-parameters", "code-tones"),
+    *("cel-dtmf", "mixmonitor"),
+    *("code-log-lines", "code-compressed", "code-argv", "code-asyncpg", "code-tones"),
 )
+"""none that the guard would refuse the others' cards for: they are tried at the same time"""
 
 Say = Callable[[str], None]
 
@@ -104,8 +105,8 @@ async def run(asked: Asked, progress: SetupProgress, say: Say) -> Result:
     with _folders() as (folder, evidence):
         house = House(folder)
         try:
-            environment = switching.planting(house) if asked.short else {}
-            await asyncio.to_thread(house.open, environment, progress)
+            planted = switching.planting(house) if asked.short else {}
+            await asyncio.to_thread(house.open, house.recording() | planted, progress)
             result.versions = _versions(house)
             await house.take_in_customers(CUSTOMERS)
             await _clean(house, evidence, result, luck, say)

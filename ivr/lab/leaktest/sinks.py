@@ -16,7 +16,7 @@ import aiohttp
 import asyncpg
 
 from ivr.lab.errors import LabError
-from ivr.lab.leaktest.house import House
+from ivr.lab.leaktest.house import RECORDED, House
 from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.tones import channels, keys_heard
 from ivr.settings import PROJECT
@@ -289,6 +289,7 @@ def _lab_heading(file: Path, house: House) -> str:
         asterisk / "lib": "Asterisk, AstDB and keys",
         asterisk: "Asterisk, other files",
         Path(house.lab.recordings): "recordings of what callers heard",
+        house.folder / RECORDED: "Saldo's recordings of the calls",
         Path(house.lab.sounds): "sounds made for callers",
         house.folder / "tmp": "temporary files",
     }

@@ -51,11 +51,6 @@ def number_of(mutant: Mutant) -> str:
     return "leak" + mutant.name.replace("-", "")
 
 
-def card_number_of(mutant: Mutant) -> str:
-    """What is dialled to come to Saldo while the guard has to refuse."""
-    return "card" + mutant.name.replace("-", "") if mutant.guarded_plan else "pay"
-
-
 @asynccontextmanager
 async def bench(
     house: House, listening: Listening, mutants: Iterable[Mutant]
@@ -160,9 +155,6 @@ def _write_dial_plan(found: Bench, mutants: Sequence[Mutant]) -> None:
     for mutant in mutants:
         if mutant.plan:
             lines += _extension(number_of(mutant), [found.fill(one) for one in mutant.plan])
-        if mutant.guarded_plan:
-            to_saldo = (*mutant.guarded_plan, "Goto(saldo-inbound,start,1)")
-            lines += _extension(card_number_of(mutant), to_saldo)
     file = found.house.pbx.config / DIAL_PLAN
     file.write_text(file.read_text(encoding="utf-8") + "\n".join([*lines, ""]), encoding="utf-8")
     found.house.control("dialplan reload")

@@ -114,3 +114,8 @@ def test_mutants_are_chosen_by_name() -> None:
     assert [one.name for one in named("hep, cdr")] == ["hep", "cdr"]
     with pytest.raises(LabError, match="there is no mutant nonsense"):
         named("nonsense")
+
+
+def test_no_mutant_of_the_short_form_keeps_the_others_from_their_cards() -> None:
+    chosen = named(",".join(SHORT_MUTANTS))
+    assert not any(one.guarded or one.restarts or one.statements for one in chosen)

@@ -289,8 +289,6 @@ _RECORDS = (
         without=_TONES_STAY,
         on=_SIP_AGAIN,
         off=_SIP_AGAIN,
-        guarded=True,
-        guarded_plan=("MixMonitor(leaktest-card.wav)",),
     ),
     Mutant(
         name="record",

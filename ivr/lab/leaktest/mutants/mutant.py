@@ -46,8 +46,6 @@ class Mutant:
     """whether there is such a client"""
     guarded: bool = False
     """whether the guard must refuse a card meanwhile"""
-    guarded_plan: tuple[str, ...] = ()
-    """what the dial plan does before the caller of that trial comes to Saldo"""
     planted: str = ""
     """the patch of our own code that is switched on (planted.py)"""
     statements: tuple[str, ...] = ()
