@@ -18,7 +18,7 @@ REPORT = Path("var/leaktest")
 
 
 def leaktest(
-    calls: Annotated[int, typer.Option(min=12, help="So many calls with cards.")] = 200,
+    calls: Annotated[int, typer.Option(min=12, max=700, help="So many calls with cards.")] = 200,
     mutants: Annotated[
         str, typer.Option(metavar="all|none|NAME,…", help="Known leaks to switch on.")
     ] = "all",

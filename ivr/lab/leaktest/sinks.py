@@ -192,7 +192,10 @@ async def search_pages(report: Report, matcher: Matcher, house: House) -> None:
     sink = report.of("REST and metrics pages", unit="pages")
     headers = {"Authorization": f"Bearer {house.lab.api_key}"}
     async with aiohttp.ClientSession(house.lab.api, headers=headers) as session:
-        for path in PAGES:
+        async with session.get("/openapi.json") as answer:
+            known = (await answer.json())["paths"]
+        more = {path for path, ways in known.items() if "get" in ways and "{" not in path}
+        for path in sorted({*PAGES, *more}):
             sink.take(path, *await _page(session, matcher, path))
         for noun in NOUNS:
             path = f"/v1/{noun}?limit=500"

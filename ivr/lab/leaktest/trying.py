@@ -151,8 +151,8 @@ class Trial:
                 tried.found = (await before.search([(self.canary, self.mutant)]))[0]
             if self.mutant.restarts:
                 await is_ready(self.bench.house)
-        except LabError as error:
-            tried.trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - the others are still tried; this one has failed
+            tried.trouble = str(error) or type(error).__name__
         tried.seconds = time.monotonic() - began
         return tried
 
