@@ -229,9 +229,9 @@ async def _serve(
             queues=ami,
             on_message=lambda event: told(event, assisted.assisting.heard),
         )
-        assisted = Assisted.of(settings, database, calls.paying, ari, ami, router, secure)
+        muting = recorder.connect(ari, router.stream, ami, settings.capture.app)
+        assisted = Assisted.of(settings, database, calls.paying, ari, ami, muting, router, secure)
         await hearing.connect(ari, router.stream)
-        recorder.connect(ari, router.stream, ami, settings.capture.app)
         migrated = asyncio.Event()
         web = WebServer(_api(settings, calls.metrics, database, router, ari, assisted), listening)
         background = [

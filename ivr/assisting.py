@@ -22,6 +22,7 @@ from ivr.storage.pool import Database
 from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
 from ivr.telephony.assisting import AsteriskTalks
+from ivr.telephony.muting import Muting
 from ivr.telephony.places import Agents, SecurePart
 from ivr.telephony.router import Router
 
@@ -73,12 +74,13 @@ class Assisted:
         paying: Paying,
         ari: Ari,
         ami: Ami,
+        muting: Muting,
         router: Router,
         secure: SecurePart,
     ) -> Self:
         """All its parts; nothing is asked of anybody yet."""
         talks = AsteriskTalks(
-            ari, ami, secure, agents(settings), is_connected=lambda: router.is_connected
+            ari, ami, muting, secure, agents(settings), is_connected=lambda: router.is_connected
         )
         records = PostgresAssistedCaptures(database)
         work = Work()

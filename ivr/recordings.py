@@ -32,11 +32,12 @@ class Recorder:
         self._recordings: Recordings | None = None
         self._muting: Muting | None = None
 
-    def connect(self, ari: Ari, stream: EventStream, ami: Ami, secure_app: str) -> None:
-        """From now on calls come from there."""
+    def connect(self, ari: Ari, stream: EventStream, ami: Ami, secure_app: str) -> Muting:
+        """From now on calls come from there; what mutes the PBX's recordings of any."""
         self._muting = Muting(ari, ami, stream.app, secure_app)
         if self._shelf is not None:
             self._recordings = Recordings(ari, stream, self._shelf)
+        return self._muting
 
     def work(self) -> dict[str, Coroutine[Any, Any, None]]:
         """What runs as long as the daemon, by name."""

@@ -12,6 +12,7 @@ BillingError
 ├── CaptureError            a capture with an agent cannot be had, or not changed like that
 │   ├── TalkNotFound        no such channel, or it is not in a talk of two
 │   ├── TalkUnreachable     the PBX or the secure process is away: nothing was changed
+│   ├── TalkRecorded        the PBX records the talk, and that cannot be muted
 │   ├── NotPayable          these invoices cannot be paid together, or not at all
 │   ├── KeyUsedBefore       the same Idempotency-Key came with another request
 │   ├── CaptureNotFound     no capture of that id
@@ -69,6 +70,10 @@ class TalkNotFound(CaptureError):
 
 class TalkUnreachable(CaptureError):
     """The PBX or the secure process is away: nothing was changed."""
+
+
+class TalkRecorded(CaptureError):
+    """The PBX records the talk, and that cannot be muted: nothing was changed."""
 
 
 class NotPayable(CaptureError):

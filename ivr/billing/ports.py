@@ -204,8 +204,9 @@ class Talks(Protocol):
         ...
 
     async def lend(self, talk: Talk, capture_id: UUID) -> None:
-        """Let both into the secure part; the talk goes on there. Raises TalkNotFound.
+        """Let both into the secure part, where the talk goes on and no recording of it.
 
+        Raises TalkNotFound, and TalkRecorded when the PBX records it and cannot be silenced.
         Returns also when it is not known whether they went: then no sign of life will come.
         """
         ...

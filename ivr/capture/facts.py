@@ -87,13 +87,14 @@ class FactReader:
         `company` is the bridge of ours that it is in, with the agent's channel.
         """
         with _understood():
-            settled, applications, channels, bridges, muting, files = await asyncio.gather(
+            settled, applications, channels, bridges, tape, files, others = await asyncio.gather(
                 self._settle(),
                 self._ask("applications"),
                 self._ask("channels"),
                 self._ask("bridges"),
-                self._variable(channel_id, MARK),
-                asyncio.gather(*(self._variable(one, FILENAME) for one in (channel_id, *ears))),
+                self._tape(channel_id),
+                asyncio.gather(*(self._variable(one, FILENAME) for one in ears)),
+                asyncio.gather(*map(self._tape, company)),
             )
             return Facts(
                 channel_id=channel_id,
@@ -104,11 +105,12 @@ class FactReader:
                 channel_names={str(body["id"]): str(body["name"]) for body in channels},
                 running={str(body["id"]): str(body["dialplan"]["app_name"]) for body in channels},
                 bridges={str(body["id"]): _texts(body["channels"]) for body in bridges},
-                recorded_to=files[0],
-                muting=muting,
+                recorded_to=tape[0],
+                muting=tape[1],
                 ears=frozenset(ears),
-                ears_recorded_to=next(filter(None, files[1:]), ""),
+                ears_recorded_to=next(filter(None, files), ""),
                 company=frozenset(company),
+                company_recorded=tuple(others),
             )
 
     async def standing(self) -> Standing:
@@ -151,6 +153,13 @@ class FactReader:
         place = {"configClass": "res_pjsip", "objectType": kind, "id": name}
         found = await self._ask("object", place)
         return {str(one["attribute"]): str(one["value"]) for one in found or ()}
+
+    async def _tape(self, channel_id: str) -> tuple[str, str]:
+        """Where MixMonitor records it, and what was noted of its muting; empty for a bridge."""
+        file, mark = await asyncio.gather(
+            self._variable(channel_id, FILENAME), self._variable(channel_id, MARK)
+        )
+        return file, mark
 
     async def _variable(self, channel_id: str, name: str) -> str:
         variable = await self._ask("variable", {"channelId": channel_id}, variable=name)

@@ -31,6 +31,10 @@ from ivr.telephony.muting import is_muted
 EVERY_ENDPOINT = "__AST_ENDPOINT_ALL_TOPIC"
 SPIES = frozenset({"chanspy", "extenspy"})
 """applications of the dial plan, in lower case, that hear other channels"""
+UNMUTED = (
+    "has a MixMonitor that is not known to be muted: let `saldo serve` reach the manager "
+    "interface, or stop it and clear MIXMONITOR_FILENAME"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Facts:
     """ids of a bridge of ours that lets no digit through, and of the agent's channel in it"""
     ears_recorded_to: str = ""
     """a MIXMONITOR_FILENAME of our ears"""
+    company_recorded: tuple[tuple[str, str], ...] = ()
+    """MIXMONITOR_FILENAME and SALDO_MIXMONITOR of those in our company: they hear the caller"""
 
 
 def doubts(facts: Facts) -> list[str]:
@@ -104,10 +110,9 @@ def _listeners(facts: Facts) -> Iterator[str]:
     if any(_is_strange(facts, *bridge) for bridge in facts.bridges.items()):
         yield "the caller's channel is in a bridge: others hear it"
     if facts.recorded_to and not is_muted(facts.muting, facts.recorded_to):
-        yield (
-            "the caller's channel has a MixMonitor that is not known to be muted: let `saldo "
-            "serve` reach the manager interface, or stop it and clear MIXMONITOR_FILENAME"
-        )
+        yield f"the caller's channel {UNMUTED}"
+    if any(file and not is_muted(mark, file) for file, mark in facts.company_recorded):
+        yield f"the agent's channel {UNMUTED}"
     if facts.ears_recorded_to:
         yield "our own ear has a MixMonitor: stop it"
 

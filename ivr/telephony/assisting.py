@@ -7,7 +7,8 @@ The dial plan's side of this is `[saldo-assist]` in asterisk-config/extensions.c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -15,7 +16,8 @@ import structlog
 
 from ivr.billing.assisted_captures import FieldProgress, FieldState, Leg, Talk
 from ivr.billing.captures import CaptureField, ErrorType
-from ivr.billing.errors import TalkNotFound, TalkUnreachable
+from ivr.billing.errors import TalkNotFound, TalkRecorded, TalkUnreachable
+from ivr.dialogue.endings import SecurePartAway
 from ivr.telephony.ami import Destination
 from ivr.telephony.ari import Ari, Bridge
 from ivr.telephony.bridges import AGENT, CALLER, CONTEXT, TALK, WAIT
@@ -31,6 +33,11 @@ CAPTURE_VARIABLE, PARTNER_VARIABLE = "SALDO_CAPTURE", "SALDO_PARTNER"
 CALLED = frozenset({"AppQueue", "AppDial", "AppDial2"})
 """what the PBX says a leg is doing that was called by Queue or Dial: an agent's"""
 TWO = 2
+WAY_OUT = (
+    "give saldo's user of manager.conf write = call, or stop the recording (StopMixMonitor), clear "
+    "MIXMONITOR_FILENAME, and ask again"
+)
+"""where a talk is recorded and that cannot be muted"""
 
 
 class Manager(Protocol):
@@ -39,6 +46,16 @@ class Manager(Protocol):
     async def set_variable(self, channel: str, name: str, value: str) -> None: ...
 
     async def redirect(self, context: str, first: Destination, second: Destination) -> None: ...
+
+
+class Tapes(Protocol):
+    """What mutes the PBX's own recordings (muting.Muting)."""
+
+    async def mute(self, channel_id: str) -> None: ...
+
+    async def release(self, channel_id: str, *, at_once: bool) -> None: ...
+
+    def sent(self, channel_id: str) -> None: ...
 
 
 class Hear(Protocol):
@@ -61,6 +78,7 @@ class AsteriskTalks:
         self,
         ari: Ari,
         manager: Manager,
+        tapes: Tapes,
         secure: SecurePart,
         agents: Agents,
         *,
@@ -68,6 +86,7 @@ class AsteriskTalks:
     ) -> None:
         self._ari = ari
         self._manager = manager
+        self._tapes = tapes
         self._secure = secure
         self._agents = agents
         self._is_connected = is_connected
@@ -113,14 +132,15 @@ class AsteriskTalks:
             raise TalkNotFound("one of both has just hung up") from None
         except PbxUnreachable as error:
             raise TalkUnreachable(str(error)) from None
-        try:
-            await self._manager.redirect(
-                CONTEXT, Destination(caller, CALLER), Destination(agent, AGENT)
-            )
-        except Refused:
-            raise TalkNotFound("one of both has just hung up") from None
-        except PbxUnreachable as error:  # it may have been done: signs of life will tell
-            log.warning("redirect_unanswered", why=str(error))
+        async with self._silent_tapes(talk):
+            try:
+                await self._manager.redirect(
+                    CONTEXT, Destination(caller, CALLER), Destination(agent, AGENT)
+                )
+            except Refused:
+                raise TalkNotFound("one of both has just hung up") from None
+            except PbxUnreachable as error:  # it may have been done: signs of life will tell
+                log.warning("redirect_unanswered", why=str(error))
 
     async def tell(self, capture_id: UUID, action: str, field: CaptureField | None = None) -> None:
         about = {"field": field.value} if field else {}
@@ -151,6 +171,26 @@ class AsteriskTalks:
             await self._continue(caller, self._agents.context, self._agents.extension)
 
     # --- how
+
+    @asynccontextmanager
+    async def _silent_tapes(self, talk: Talk) -> AsyncIterator[None]:
+        """Mute what the PBX records of both ends, whose voices it hears at either.
+
+        Un-muted once they are out of the secure part; at once when they do not go there.
+        """
+        ends = (talk.caller.channel_id, talk.agent.channel_id)
+        try:
+            for channel_id in ends:
+                await self._tapes.mute(channel_id)
+            yield
+        except BaseException as error:
+            for channel_id in ends:
+                await self._tapes.release(channel_id, at_once=True)
+            if isinstance(error, SecurePartAway):
+                raise TalkRecorded(f"{error}: {WAY_OUT}") from None
+            raise
+        for channel_id in ends:
+            self._tapes.sent(channel_id)
 
     async def _look(self) -> tuple[dict[str, Channel], list[Bridge]]:
         channels = await _reached(self._ari.channels())

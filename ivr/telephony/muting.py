@@ -27,6 +27,8 @@ MARK = "SALDO_MIXMONITOR"
 MUTING, MUTED, UNMUTING = "muting", "muted", "unmuting"
 LOOK_SECONDS = 2.0
 """how often what is still muted is looked after"""
+COMING_SECONDS = 15.0
+"""so long a channel of the dial plan may take into the secure part: else it will not come"""
 TRIES = 3
 
 
@@ -64,6 +66,10 @@ class Muting:
         """channels that may be muted"""
         self._held: set[str] = set()
         """of those, whose callers are about to be lent, or are"""
+        self._coming: dict[str, float] = {}
+        """of those, which go to the secure part from the dial plan, and when we give that up"""
+        self._one_by_one = asyncio.Lock()
+        """what is on its way to be un-muted is not muted in between, nor the other way round"""
 
     def of(self, channel_id: str) -> MutedCaller:
         """One caller, for their line."""
@@ -78,7 +84,8 @@ class Muting:
         self._held.add(channel_id)
         self._muted.add(channel_id)
         try:
-            await self._mute(channel_id)
+            async with self._one_by_one:
+                await self._mute(channel_id)
         except TelephonyError as error:
             if await self._is_recorded(channel_id):
                 raise SecurePartAway(
@@ -90,6 +97,11 @@ class Muting:
         self._held.discard(channel_id)
         if at_once:
             await self._unmute(channel_id)
+
+    def sent(self, channel_id: str) -> None:
+        """`release` it once it has been in the secure part, or if it does not get there."""
+        self._coming[channel_id] = asyncio.get_running_loop().time() + COMING_SECONDS
+        self._held.discard(channel_id)
 
     async def run(self) -> NoReturn:
         """Un-mute, for ever, what is muted and need not be, also what we left when we were cut off.
@@ -122,16 +134,20 @@ class Muting:
             return True
 
     async def _unmute(self, channel_id: str) -> None:
-        try:
-            await self._mark(channel_id, UNMUTING)
-            await self._manager.mute_recordings(channel_id, muted=False)
-            await self._manager.set_variable(channel_id, MARK, "")
-        except Refused:
-            self._muted.discard(channel_id)  # the channel is no more
-        except TelephonyError as error:
-            log.warning("recording_still_muted", channel=channel_id, why=str(error))
-        else:
-            self._muted.discard(channel_id)
+        async with self._one_by_one:
+            if channel_id in self._held:  # wanted again meanwhile
+                return
+            self._coming.pop(channel_id, None)
+            try:
+                await self._mark(channel_id, UNMUTING)
+                await self._manager.mute_recordings(channel_id, muted=False)
+                await self._manager.set_variable(channel_id, MARK, "")
+            except Refused:
+                self._muted.discard(channel_id)  # the channel is no more
+            except TelephonyError as error:
+                log.warning("recording_still_muted", channel=channel_id, why=str(error))
+            else:
+                self._muted.discard(channel_id)
 
     async def _mark(self, channel_id: str, state: str, file: str = "") -> None:
         await self._manager.set_variable(channel_id, MARK, f"{state} {self._app} {file}".rstrip())
@@ -145,8 +161,12 @@ class Muting:
         except TelephonyError as error:
             log.warning("muted_not_looked_after", why=str(error))
             return
-        for channel_id in channels - (secure.channel_ids if secure else frozenset()):
-            if channel_id not in self._held:
+        there = secure.channel_ids if secure else frozenset()
+        for channel_id in there:
+            self._coming.pop(channel_id, None)
+        now = asyncio.get_running_loop().time()
+        for channel_id in channels - there:
+            if self._coming.get(channel_id, now) <= now:
                 await self._unmute(channel_id)
 
     async def _find_left_over(self) -> bool:

@@ -17,6 +17,7 @@ from ivr.billing.errors import (
     NotNow,
     NotPayable,
     TalkNotFound,
+    TalkRecorded,
     TalkUnreachable,
 )
 
@@ -29,6 +30,7 @@ REFUSALS: dict[type[CaptureError], tuple[int, str]] = {
     CaptureNotFound: (404, "No such capture"),
     KeyUsedBefore: (409, "The Idempotency-Key was used before"),
     NotNow: (409, "Not now"),
+    TalkRecorded: (409, "The PBX records this talk"),
     NotPayable: (422, "These invoices cannot be paid"),
     TalkUnreachable: (503, "The PBX or the secure process is away"),
 }

@@ -115,6 +115,19 @@ async def test_a_mixmonitor_that_is_known_to_be_muted_is_no_doubt(
     assert "MixMonitor" in doubts(await reader.read(CHANNEL))[0]
 
 
+async def test_a_mixmonitor_on_the_agents_channel_is_found(
+    pbx: tuple[FakePbx, FactReader],
+) -> None:
+    fake, reader = pbx
+    fake.answers["/ari/channels/2.2/variable"] = {"value": "/spool/monitor/x.wav"}
+    facts = await reader.read(CHANNEL, ("ear-w",), ("talk-1", "2.2"))
+    assert facts.company == {"talk-1", "2.2"}
+    (doubt,) = doubts(facts)
+    assert doubt.startswith("the agent's channel has a MixMonitor")
+    fake.variables["SALDO_MIXMONITOR"] = "muted saldo /spool/monitor/x.wav"
+    assert doubts(await reader.read(CHANNEL, ("ear-w",), ("talk-1", "2.2"))) == []
+
+
 async def test_a_mixmonitor_on_our_own_ear_is_found(pbx: tuple[FakePbx, FactReader]) -> None:
     fake, reader = pbx
     fake.answers["/ari/channels/ear-s/variable"] = {"value": "/spool/monitor/x.wav"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -163,6 +164,14 @@ COMPANY = frozenset({"talk-1", "agent"})
 
 def test_in_a_bridge_of_ours_with_the_agent_alone_a_caller_may_key() -> None:
     assert doubts(good_facts(bridges={"talk-1": TALK}, company=COMPANY)) == []
+
+
+def test_an_agents_channel_that_is_recorded_hears_the_caller_unless_that_is_muted() -> None:
+    facts = good_facts(bridges={"talk-1": TALK}, company=COMPANY)
+    for mark in ("", "muting saldo /x.wav", "muted saldo /y.wav"):
+        (doubt,) = doubts(replace(facts, company_recorded=(("", ""), ("/x.wav", mark))))
+        assert doubt.startswith("the agent's channel has a MixMonitor")
+    assert doubts(replace(facts, company_recorded=(("/x.wav", "muted saldo /x.wav"),))) == []
 
 
 @pytest.mark.parametrize(

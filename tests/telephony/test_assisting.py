@@ -12,13 +12,15 @@ import pytest
 
 from ivr.billing.assisted_captures import FieldProgress, FieldState, Talk
 from ivr.billing.captures import CaptureField, ErrorType
-from ivr.billing.errors import TalkNotFound, TalkUnreachable
+from ivr.billing.errors import TalkNotFound, TalkRecorded, TalkUnreachable
+from ivr.telephony import muting as muting_module
 from ivr.telephony.ami import Destination
 from ivr.telephony.ari import Ari
 from ivr.telephony.assisting import AsteriskTalks, told
 from ivr.telephony.errors import PbxUnreachable, Refused, TelephonyError
 from ivr.telephony.events import ChannelUserevent, parse
 from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_COMMAND, CAPTURE_ENDED, CAPTURE_PROGRESS
+from ivr.telephony.muting import FILENAME, MARK, Muting, is_muted
 from ivr.telephony.places import SecurePart
 from tests.fakes.asterisk import PASSWORD, USER, FakeChannel
 from tests.fakes.media import FakeMediaPbx
@@ -29,13 +31,29 @@ CAPTURE = uuid4()
 
 @dataclass
 class FakeManager:
-    """Notes what AMI is asked."""
+    """Notes what AMI is asked; `files` are those that MixMonitors write, by channel."""
 
     asked: list[tuple[str, ...]] = field(default_factory=list)
     fails: dict[str, TelephonyError] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+    """what is noted on the channels of the muting"""
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.connected.set()
+
+    async def variable(self, channel: str, name: str) -> str:
+        return (self.files if name == FILENAME else self.marks).get(channel, "")
 
     async def set_variable(self, channel: str, name: str, value: str) -> None:
-        self._ask("set", channel, name, value)
+        if name == MARK:
+            self.marks[channel] = value
+        else:
+            self._ask("set", channel, name, value)
+
+    async def mute_recordings(self, channel: str, *, muted: bool) -> None:
+        self._ask("mute" if muted else "unmute", channel)
 
     async def redirect(self, context: str, first: Destination, second: Destination) -> None:
         legs = (first.channel, first.extension, second.channel, second.extension)
@@ -53,9 +71,12 @@ class Exchange:
     def __init__(self, pbx: FakeMediaPbx, ari: Ari) -> None:
         self.pbx = pbx
         self.manager = FakeManager()
+        self.muting = Muting(ari, self.manager, "saldo", "saldo-capture")
         self.is_alive = True
         secure = SecurePart("saldo-capture", 600, is_alive=lambda: self.is_alive)
-        self.talks = AsteriskTalks(ari, self.manager, secure, AGENTS, is_connected=lambda: True)
+        self.talks = AsteriskTalks(
+            ari, self.manager, self.muting, secure, AGENTS, is_connected=lambda: True
+        )
 
     def leg(self, channel_id: str, **has: Any) -> None:
         since = f"2026-11-23T02:00:{channel_id.zfill(2)}.000+0000"
@@ -158,6 +179,8 @@ async def test_both_are_sent_at_once_and_each_knows_the_capture_and_the_other(
         ("set", caller, "SALDO_PARTNER", agent),
         ("set", agent, "SALDO_CAPTURE", str(CAPTURE)),
         ("set", agent, "SALDO_PARTNER", caller),
+        ("mute", "1"),
+        ("mute", "2"),
         ("redirect", "saldo-assist", caller, "caller", agent, "agent"),
     ]
 
@@ -170,13 +193,54 @@ async def test_both_are_sent_at_once_and_each_knows_the_capture_and_the_other(
         ("redirect", Refused(400, "no"), TalkNotFound),
     ],
 )
-async def test_a_talk_that_cannot_be_lent_is_told(
+async def test_a_talk_that_cannot_be_lent_is_told_and_recorded_on(
     exchange: Exchange, what: str, trouble: TelephonyError, raised: type[Exception]
 ) -> None:
     exchange.talk()
     exchange.manager.fails[what] = trouble
     with pytest.raises(raised):
         await exchange.talks.lend(await exchange.talks.find("1", ""), CAPTURE)
+    orders = [order for order, *_ in exchange.manager.asked]
+    assert orders.count("unmute") == orders.count("mute")
+    assert set(exchange.manager.marks.values()) <= {""}
+
+
+async def test_what_the_pbx_records_of_both_is_muted_until_they_are_out_again(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(muting_module, "LOOK_SECONDS", 0.01)
+    exchange.talk()
+    exchange.manager.files = {"1": "/monitor/caller.wav", "2": "/monitor/agent.wav"}
+    looking = asyncio.create_task(exchange.muting.run())
+    await exchange.talks.lend(await exchange.talks.find("1", ""), CAPTURE)
+    await asyncio.sleep(0.1)  # still on their way
+    for channel, file in exchange.manager.files.items():
+        assert is_muted(exchange.manager.marks[channel], file)
+    async with Ari(exchange.pbx.url, USER, PASSWORD) as capture:
+        socket = await capture.listen("saldo-capture")
+        await exchange.pbx.connected("saldo-capture")
+        for each in exchange.pbx.channels.values():
+            each.app = "saldo-capture"
+        await asyncio.sleep(0.1)
+        assert ("unmute", "1") not in exchange.manager.asked
+        exchange.pbx.channels["2"].app = ""
+        await asyncio.sleep(0.1)
+        await socket.close()
+    assert exchange.manager.asked[-1] == ("unmute", "2")
+    assert is_muted(exchange.manager.marks["1"], "/monitor/caller.wav")
+    assert exchange.manager.marks["2"] == ""
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+
+
+async def test_a_talk_whose_recording_cannot_be_muted_is_left_as_it_is(exchange: Exchange) -> None:
+    exchange.talk()
+    exchange.manager.fails["mute"] = Refused(400, "Permission denied")
+    with pytest.raises(TalkRecorded, match=r"Permission denied: give saldo's user .* write = call"):
+        await exchange.talks.lend(await exchange.talks.find("1", ""), CAPTURE)
+    asked = exchange.manager.asked
+    assert [what for what, *_ in asked if what == "redirect"] == []
+    assert asked[-2:] == [("unmute", "1"), ("unmute", "2")]
 
 
 async def test_a_redirect_without_an_answer_may_have_been_done(exchange: Exchange) -> None:
@@ -248,7 +312,8 @@ async def test_a_pbx_that_is_away_is_told_as_such(exchange: Exchange) -> None:
     talk = await exchange.held()
     async with Ari("http://127.0.0.1:1", USER, PASSWORD) as nowhere:
         secure = SecurePart("saldo-capture", 600)
-        away = AsteriskTalks(nowhere, exchange.manager, secure, AGENTS, is_connected=lambda: False)
+        parts = (nowhere, exchange.manager, exchange.muting, secure, AGENTS)
+        away = AsteriskTalks(*parts, is_connected=lambda: False)
         for request in (
             away.going_on(),
             away.is_held(talk),

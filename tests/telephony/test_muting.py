@@ -46,6 +46,38 @@ def muting(ari: Ari, manager: FakeManager) -> Muting:
     return Muting(ari, manager, "saldo", "saldo-capture")
 
 
+async def test_who_is_sent_and_does_not_come_is_recorded_again(
+    muting: Muting, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "COMING_SECONDS", 0.2)
+    running = asyncio.create_task(muting.run())
+    await muting.mute("1")
+    muting.sent("1")
+    await moment()
+    assert is_muted(manager.variables["1"][MARK], FILE)
+    await asyncio.sleep(0.3)
+    assert manager.done[-2:] == ["unmute", f"{MARK}="]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_who_is_lent_again_while_being_unmuted_is_muted_in_the_end(
+    muting: Muting, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders of both must not mix: it would be noted as muted and not be so."""
+    mute_recordings = manager.mute_recordings
+
+    async def slowly(channel: str, *, muted: bool) -> None:
+        await asyncio.sleep(0.0 if muted else 0.05)
+        await mute_recordings(channel, muted=muted)
+
+    monkeypatch.setattr(manager, "mute_recordings", slowly)
+    await muting.mute("1")
+    await asyncio.gather(muting.release("1", at_once=True), muting.mute("1"))
+    assert [one for one in manager.done if one.endswith("mute")][-1] == "mute"
+    assert is_muted(manager.variables["1"][MARK], FILE)
+
+
 async def moment() -> None:
     await asyncio.sleep(0.08)
 
