@@ -238,6 +238,7 @@ class Assisting:
         return await (self._make_token() if self._is_confirmed else self._confirm())
 
     async def _make_token(self) -> CaptureOutcome | None:
+        await self.entering.look()  # whoever came during the last field
         answer = await self.connector.tokenise(self._card)
         match answer:
             case CardOnHand():

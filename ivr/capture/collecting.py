@@ -67,6 +67,7 @@ class Collecting:
                 await self.entering.rest()
                 if ended is not None:
                     return CaptureOutcome(ended.result, error_type=ended.error_type)
+                await self.entering.look()  # whoever came during the last field
                 answer = await self._make_token(card)
             finally:
                 card.wipe()

@@ -163,13 +163,15 @@ class FakeEyes:
         self.facts: Facts | None = good_facts()
         self.later: Facts | None = None
         """what the next looks show, when it is something else"""
+        self.later_from = 2
+        """the first look that shows that"""
         self.looks = 0
 
     async def read(
         self, channel_id: str, ears: Collection[str] = (), company: Collection[str] = ()
     ) -> Facts:
         self.looks += 1
-        facts = self.later if self.later and self.looks > 1 else self.facts
+        facts = self.later if self.later and self.looks >= self.later_from else self.facts
         if facts is None:
             raise FactsMissing("the PBX did not answer")
         return replace(facts, ears=frozenset(ears), company=frozenset(company))

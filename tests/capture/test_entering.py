@@ -12,7 +12,7 @@ from tests.capture.test_collecting import GOOD, Segment
 pytestmark = pytest.mark.usefixtures("nothing_kept")
 
 
-async def test_the_guard_looks_before_every_try() -> None:
+async def test_the_guard_looks_before_every_try_and_before_the_gateway_is_asked() -> None:
     segment = Segment(
         (
             ("ask_card_number", "4111#"),
@@ -27,8 +27,8 @@ async def test_the_guard_looks_before_every_try() -> None:
 
     segment.entering.look = look
     assert (await segment.run()).result is CaptureResult.SUCCESS
-    assert [progress for progress, _ in seen] == [0, 0, 1, 2, 3]
-    assert all(not phrases or phrases[-1] != "ask_security_code" for _, phrases in seen)
+    assert [progress for progress, _ in seen] == [0, 0, 1, 2, 3, 4]
+    assert all(not phrases or phrases[-1] != "ask_security_code" for _, phrases in seen[:-1])
 
 
 async def test_whoever_begins_to_listen_between_two_fields_hears_no_further_one() -> None:

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from structlog.testing import capture_logs
 
-from ivr.billing.captures import CaptureRequest, CaptureResult, ErrorType
+from ivr.billing.captures import CARD_FIELDS, CaptureRequest, CaptureResult, ErrorType
+from ivr.capture.doctor.running import EVERY_CHANNEL, Subscriber
 from ivr.capture.segments import RETURN_PAUSES_SECONDS, Segments
 from ivr.capture.telling import ALIVE_SECONDS
 from ivr.capture.tokenising import Tokenising
@@ -147,6 +148,23 @@ async def test_any_doubt_of_the_guard_sends_the_caller_back_unasked() -> None:
     assert part.was_given_back_with(CaptureResult.INTERNAL_ERROR)
     assert part.phrases == []
     assert "22.10.1" in str(logs)
+
+
+async def test_who_comes_to_listen_during_the_last_field_is_found_before_the_gateway_is_asked() -> (
+    None
+):
+    part = Part()
+    spy = Subscriber("spy", frozenset({EVERY_CHANNEL}), frozenset())
+    part.eyes.later = good_facts(subscribers=(spy,))
+    part.eyes.later_from = (
+        1 + len(CARD_FIELDS) + 1
+    )  # before the first prompt, and before every field
+    with capture_logs() as logs:
+        await part.hold()
+    assert part.was_given_back_with(CaptureResult.INTERNAL_ERROR)
+    assert "ask_security_code" in part.phrases
+    assert part.gateway.asked == 0
+    assert "spy is subscribed to all channels" in str(logs)
 
 
 async def test_a_pbx_that_tells_nothing_is_a_doubt() -> None:

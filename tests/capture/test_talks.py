@@ -94,6 +94,21 @@ async def test_the_guard_looks_before_every_field_and_ends_it_when_in_doubt() ->
     assert company.talk_goes_on
 
 
+async def test_who_comes_to_listen_during_the_last_field_is_found_before_the_gateway_is_asked() -> (
+    None
+):
+    company = Company(CONFIRMS)
+    await company.come()
+    await key_all(company)
+    company.eyes.facts = None
+    company.command("complete")
+    outcome = await company.over()
+    assert outcome is not None
+    assert outcome.result is CaptureResult.INTERNAL_ERROR
+    assert company.gateway.asked == 0
+    assert company.talk_goes_on
+
+
 async def test_without_an_answer_of_the_pbx_no_field_is_asked_for() -> None:
     company = Company()
     company.eyes.facts = None
