@@ -176,6 +176,7 @@ class AsteriskLine:
         """End the call; harmless when the caller has left."""
         if self.has_left:
             return
+        await self._silence.end()  # the PBX logs a warning of what a hang-up cuts off
         try:
             await self._ari.hang_up(self.channel_id)
         except ChannelGone:
@@ -198,8 +199,8 @@ class AsteriskLine:
                     self._keys.append(event.digit)
             case PlaybackFinished():
                 self._playbacks.ended(event.playback_id)
-                self._silence.ended(event.playback_id, failed=event.failed)
-                if event.failed:
+                is_silence = self._silence.took(event.playback_id, failed=event.failed)
+                if event.failed and not is_silence:
                     log.error("sound_not_played", media=event.media, call=self._arrived.id)
             case ChannelHangupRequest() | ChannelDestroyed():
                 presence.leave()

@@ -30,17 +30,24 @@ class Silence:
         self._channel_id = channel_id
         self._id = ""
         """of the one that is playing or queued; empty when none is wanted"""
+        self._has_failed = False
         self._order = asyncio.Lock()
         self._asking: set[asyncio.Task[None]] = set()
 
     def follow(self) -> None:
         """Have it begin where what is queued now ends; does not wait."""
+        if self._has_failed:  # and not because the caller hung up: the call goes on
+            log.error("sound_not_played", media=SILENCE, channel=self._channel_id)
+            self._has_failed = False
         self._ask(self._id, str(uuid4()))
 
-    def ended(self, playback_id: str, *, failed: bool) -> None:
-        """The PBX reported a playback's end: if it was this silence, it goes on."""
-        if playback_id == self._id:
-            self._ask("", "" if failed else str(uuid4()))
+    def took(self, playback_id: str, *, failed: bool) -> bool:
+        """Whether a playback that the PBX reports as ended was this silence; then it goes on."""
+        if playback_id != self._id:
+            return False
+        self._has_failed = failed
+        self._ask("", "" if failed else str(uuid4()))
+        return True
 
     async def end(self) -> None:
         """Return when the PBX was told to stop it."""

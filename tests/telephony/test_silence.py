@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from ivr.dialogue.endings import SecurePartAway
 from ivr.telephony.ari import Ari
@@ -65,6 +67,30 @@ async def test_a_pbx_without_that_sound_is_not_asked_for_it_for_ever(
     async with office(ari, desk := Desk(talk)):
         await pbx.call("1")
         assert await desk.ending() == []
+
+
+async def test_a_missing_silence_is_told_while_the_call_goes_on_and_a_cut_off_one_is_not(
+    ari: Ari, pbx: FakeAsterisk
+) -> None:
+    async def talk(line: AsteriskLine) -> list[int]:
+        told = []
+        await line.play(SOUNDS)
+        await settled()
+        await pbx.silence_ends("1", state="failed")
+        await settled()
+        told.append(len(missing(logs)))
+        await line.play(SOUNDS)
+        told.append(len(missing(logs)))
+        return told
+
+    with capture_logs() as logs:
+        async with office(ari, desk := Desk(talk)):
+            await pbx.call("1")
+            assert await desk.ending() == [0, 1]
+
+
+def missing(logs: list[EventDict]) -> list[EventDict]:
+    return [one for one in logs if one["event"] == "sound_not_played"]
 
 
 async def test_no_silence_keeps_a_caller_from_the_secure_part(ari: Ari, pbx: FakeAsterisk) -> None:
