@@ -14,8 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from ivr.billing.assisted_captures import FieldProgress, FieldState
 from ivr.billing.captures import CaptureField, CaptureResult, ErrorType
+from ivr.billing.errors import CaptureError
 from ivr.web import captures as module
 from ivr.web.api import Sources, build
+from ivr.web.errors import REFUSALS
 from tests.billing.assistance import Assistance
 from tests.fakes.talks import TALK
 
@@ -245,6 +247,10 @@ async def test_without_a_valid_key_no_capture_is_seen_or_begun(
         await client.post("/v1/captures", json={"channel": CHANNEL}),
     ]
     assert [answer.status_code for answer in answers] == [401] * 5
+
+
+def test_every_refusal_has_a_status() -> None:
+    assert set(REFUSALS) == set(CaptureError.__subclasses__())
 
 
 def test_the_documents_words_are_those_of_the_contract() -> None:
