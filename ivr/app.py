@@ -352,6 +352,7 @@ def _api(
         metrics=metrics.registry,
         api_key=settings.web.api_key.get_secret_value(),
         assisting=assisted.assisting,
+        agent_key=settings.web.agent_key.get_secret_value(),
     )
     return api.build(sources)
 

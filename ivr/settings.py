@@ -117,11 +117,14 @@ class Recordings(Section):
 
 
 class Web(Section):
-    """REST and health checks."""
+    """REST, health checks and the page for agents."""
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=1, le=65535)
     api_key: SecretStr = SecretStr("")
+    """opens all of the API"""
+    agent_key: SecretStr = SecretStr("")
+    """opens captures with an agent only: what agents type into their page"""
 
 
 class Calls(Section):

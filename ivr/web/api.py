@@ -40,8 +40,11 @@ class Sources:
     """name of a back end → whether it answers now"""
     metrics: CollectorRegistry
     api_key: str
+    """opens everything"""
     assisting: captures.Assisting
     """captures with an agent (billing.assisting.Assisting)"""
+    agent_key: str = ""
+    """opens only these"""
 
 
 def build(sources: Sources) -> FastAPI:
@@ -49,7 +52,7 @@ def build(sources: Sources) -> FastAPI:
     app = FastAPI(title="Saldo", version="1", docs_url=None, redoc_url=None)
     add_handlers(app)
     app.include_router(_health(sources))
-    app.include_router(captures.routes(sources.assisting, sources.api_key))
+    app.include_router(captures.routes(sources.assisting, sources.agent_key, sources.api_key))
     app.include_router(agent_page.routes())
     app.include_router(_v1(sources))
     return app

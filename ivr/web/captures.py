@@ -111,9 +111,9 @@ class Change(BaseModel):
         return self
 
 
-def routes(assisting: Assisting, api_key: str) -> APIRouter:
-    """Everything below `/v1/captures`."""
-    router = APIRouter(prefix="/v1/captures", dependencies=[Depends(holders_of(api_key))])
+def routes(assisting: Assisting, *keys: str) -> APIRouter:
+    """Everything below `/v1/captures`, for who has one of the keys."""
+    router = APIRouter(prefix="/v1/captures", dependencies=[Depends(holders_of(*keys))])
 
     @router.get("/calls", summary="The talks of two that a card could be asked for in")
     async def calls() -> dict[str, Any]:

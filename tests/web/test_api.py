@@ -18,6 +18,7 @@ from ivr.web.api import Sources, build
 from tests.billing.assistance import Assistance
 
 KEY = "k" * 32
+AGENT_KEY = "for agents"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 
@@ -82,11 +83,21 @@ async def client(back_end: BackEnd) -> AsyncIterator[httpx.AsyncClient]:
             metrics=metrics,
             api_key=KEY,
             assisting=Assistance().assisting,
+            agent_key=AGENT_KEY,
         )
     )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://saldo") as asking:
         yield asking
+
+
+async def test_the_key_of_agents_opens_captures_and_nothing_else(client: httpx.AsyncClient) -> None:
+    headers = {"Authorization": f"Bearer {AGENT_KEY}"}
+    opened = [
+        (await client.get(f"/v1/{what}", headers=headers)).status_code
+        for what in ("captures/calls", "customers", "payments", "calls")
+    ]
+    assert opened == [200, 401, 401, 401]
 
 
 async def test_a_page_ends_with_the_cursor_of_the_next(client: httpx.AsyncClient) -> None:
