@@ -14,7 +14,7 @@ from ivr.telephony.configuration import (
 
 OURS = PROJECT / "asterisk-config"
 PARTS = frozenset({"pjsip-internet.conf"})
-"""taken in by others, whose templates they need (tests/capture/doctor/test_files.py reads it there)"""
+"""taken in by other files, whose templates they need (read there: tests/capture/doctor)"""
 WHOLE = sorted(path for path in OURS.glob("*.conf") if path.name not in PARTS)
 
 
