@@ -127,7 +127,7 @@ async def _quietly(work: Coroutine[Any, Any, object]) -> None:
 
 async def _sql(statement: str, *values: object) -> None:
     asyncpg = importlib.import_module("asyncpg")
-    connection = await asyncpg.connect(_noted("database.json")["admin_url"], timeout=5)
+    connection = await asyncpg.connect(_noted("database.json")["url"], timeout=5)
     try:
         await connection.execute("CREATE TABLE IF NOT EXISTS leaktest (card text UNIQUE)")
         await connection.execute(statement, *values)

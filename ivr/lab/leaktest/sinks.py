@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import asyncpg
 
+from ivr.lab.database import DATABASE
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest.house import RECORDED, House
 from ivr.lab.leaktest.matching import Hit, Matcher
@@ -173,7 +175,9 @@ async def search_database(report: Report, matcher: Matcher, house: House, eviden
         await connection.close(timeout=5)
     dump = evidence / "dump.sql"
     with dump.open("wb") as out:
-        command = [str(house.tree.program("pg_dump")), "--inserts", house.lab.postgres]
+        # As the superuser: nothing may be hidden by rights.
+        url = urlsplit(house.database.admin_url)._replace(path=f"/{DATABASE}").geturl()
+        command = [str(house.tree.program("pg_dump")), "--inserts", url]
         done = await asyncio.to_thread(
             subprocess.run, command, stdout=out, timeout=DUMP_SECONDS, check=False
         )
