@@ -233,7 +233,7 @@ def _url(number: str, _code: str) -> None:
     threading.Thread(target=_open, args=(asked,), daemon=True).start()
 
 
-OF_SERVE = frozenset({"metric", "url"})
+OF_SERVE = frozenset({"metric", "url", "core"})
 LEAKS: dict[str, Callable[[str, str], object]] = {
     "repr": lambda number, _: _print(f"Card(digits=SecretDigits({number!r}))"),
     "reversed": lambda number, _: _print(f"card {number[::-1]}"),

@@ -46,7 +46,7 @@ SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.06, SPOKEN: 0.1, ASSISTED: 0.04}
 SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 4, KeyWay.INBAND: 1, KeyWay.INFO: 1}
 SHORT_ENDINGS = (Ending.PAID, Ending.HUNG_UP, Ending.LEFT, Ending.DECLINED)
 SHORT_MUTANTS = (
-    *("cel-dtmf", "mixmonitor"),
+    *("astdb", "mixmonitor"),
     *("code-log-lines", "code-compressed", "code-argv", "code-asyncpg", "code-tones"),
 )
 """none that the guard would refuse the others' cards for: they are tried at the same time"""

@@ -138,6 +138,8 @@ class Trial:
         tried = Tried(self.mutant, self.canary.label)
         before = await asyncio.to_thread(Before.of, self.bench)
         try:
+            if self.mutant.planted:
+                switching.plant(self.bench.house, [(self.canary, self.mutant)])
             async with switched_on(self.bench, self.mutant):
                 if self.mutant.restarts:
                     await is_ready(self.bench.house)

@@ -17,6 +17,8 @@ _INFO_OFF = "module unload res_pjsip_dtmf_info.so"
 _TONES_STAY = {"pjsip.conf": "dtmf_mode"}
 """the PBX does not listen for tones, and so takes none out of the voice"""
 _SIP_AGAIN = ("module reload res_pjsip.so",)
+_LOAD_CEL = ("module load res_cdrel_custom.so", "module load cel_custom.so")
+_UNLOAD_CEL = ("module unload cel_custom.so", "module unload res_cdrel_custom.so")
 MANAGER = "AMI"
 RECORDINGS = "recording"
 
@@ -304,7 +306,7 @@ _RECORDS = (
         name="cdr",
         what="CDRs are stored, with the arguments of the last application",
         sink="cdr-csv",
-        plan=(READ, "NoOp(${LEAK})"),
+        plan=(READ, "Echo(${LEAK})"),  # what runs when the caller hangs up
         files={"cdr.conf": "[general](+)\nenable = yes\n\n[csv]\nusegmtime = yes\n"},
         without={"cdr.conf": "enable"},
         folders=("cdr-csv",),
@@ -326,8 +328,8 @@ _RECORDS = (
             },
             without={"cel.conf": "enable"},
             folders=("cel-custom",),
-            on=("module reload cel", "module load cel_custom.so"),
-            off=("module unload cel_custom.so", "module reload cel"),
+            on=("module reload cel", *_LOAD_CEL),
+            off=(*_UNLOAD_CEL, "module reload cel"),
         )
         for events in ("ALL", "DTMF")
     ),
