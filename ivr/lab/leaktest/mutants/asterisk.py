@@ -355,6 +355,7 @@ _RECORDS = (
         sink="queue_log",
         plan=(READ, "QueueLog(agents,NONE,NONE,KEYED,${LEAK})"),
         files={"logger.conf": "[general](+)\nqueue_log = yes\n"},
+        without={"logger.conf": "queue_log"},
         on=("logger reload",),
         off=("logger reload",),
     ),
