@@ -118,5 +118,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _whole_calls_first(item: pytest.Item) -> int:
     if "tests/e2e/" not in item.nodeid:
         return 4
-    alone = {"test_scenarios": 0, "test_spoken": 2, "test_card_by_voice": 3}
+    alone = {
+        "test_scenarios": 0,
+        "test_spoken": 2,
+        "test_card_by_voice": 3,
+        "test_entry_ways": 3,
+        "test_recordings": 3,
+    }
     return next((place for name, place in alone.items() if name in item.nodeid), 1)
