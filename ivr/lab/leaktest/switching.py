@@ -161,7 +161,8 @@ def _write_dial_plan(found: Bench, mutants: Sequence[Mutant]) -> None:
 
 
 def _extension(name: str, plan: Iterable[str]) -> list[str]:
-    steps = "".join(f" same => n,{one}\n" for one in (*plan, "Hangup()"))
+    """Without a Hangup(): what ran last is what a CDR keeps."""
+    steps = "".join(f" same => n,{one}\n" for one in plan)
     return [f"exten => {name},1,Answer()\n{steps}"]
 
 

@@ -306,7 +306,7 @@ _RECORDS = (
         name="cdr",
         what="CDRs are stored, with the arguments of the last application",
         sink="cdr-csv",
-        plan=(READ, "Echo(${LEAK})"),  # what runs when the caller hangs up
+        plan=(READ, "NoOp(${LEAK})"),
         files={"cdr.conf": "[general](+)\nenable = yes\n\n[csv]\nusegmtime = yes\n"},
         without={"cdr.conf": "enable"},
         folders=("cdr-csv",),
@@ -319,7 +319,7 @@ _RECORDS = (
             what=f"CEL stores the events {events}",
             sink="cel-custom",
             files={
-                "cel.conf": f"[general](+)\nenable = yes\napps = none\nevents = {events}\n",
+                "cel.conf": f"[general](+)\nenable = yes\nevents = {events}\n",
                 "cel_custom.conf": (
                     "[mappings]\nleaktest.csv => "
                     "${CSV_QUOTE(${eventtype})},${CSV_QUOTE(${CHANNEL(linkedid)})},"
@@ -345,7 +345,7 @@ _RECORDS = (
         name="call-file",
         what="the dial plan writes what was keyed into a call file",
         sink="leaktest.call",
-        plan=(READ, "Set(FILE({spool}/leaktest.call,,,al)=Setvar: CARD=${LEAK})"),
+        plan=(READ, "Set(FILE({spool}/leaktest.call)=Setvar: CARD=${LEAK})"),
         on=("module load func_env.so",),
         off=("module unload func_env.so",),
     ),
