@@ -21,6 +21,7 @@ from ivr.lab.phone import Phone
 from ivr.lab.phrasebook import LOUD, RATE, Phrasebook, Samples
 from ivr.lab.progress import SilentProgress
 from ivr.lab.speaking import Speech, Utterance, synthesise
+from ivr.lab.tones import keyed
 from ivr.settings import PROJECT
 from ivr.speech.catalogue import Catalogue
 
@@ -58,9 +59,24 @@ class Conversation:
         words = _on_and_on(self.voices[CALLERS_WORDS])
         await self.phone.say(Speech(words.samples[:RATE], words.background))
 
+    async def each_talks_alone(self) -> None:
+        """First the caller for a while, then the agent, who goes on."""
+        await self.agent_is_silent()
+        await self.callers_voice()
+        await asyncio.sleep(LISTEN_SECONDS)
+        await self.caller_is_silent()
+        await self.agent.say(_on_and_on(self.voices[AGENTS_WORDS]))
+        await asyncio.sleep(LISTEN_SECONDS)
+
     async def caller_is_silent(self) -> None:
         """While keying, and when listening."""
         await self.phone.say(SILENCE)
+
+    async def caller_is_heard_to_key(self, digits: str) -> None:
+        """Tones in the voice; returns when they were sent."""
+        sound = keyed(digits)
+        await self.phone.say(Speech(sound, SILENCE.background))
+        await asyncio.sleep(len(sound) / RATE + 0.2)
 
     async def agent_is_silent(self) -> None:
         """So that the telephone knows what is whispered to the caller."""

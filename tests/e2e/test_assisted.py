@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
 import pytest
 
+from ivr.lab import pbx
 from ivr.lab.dialpad import KeyWay
 from ivr.lab.lab import Lab
-from ivr.lab.tones import Tone, tones
+from ivr.lab.tones import RATE, Samples, Tone, keys_heard, tones
+from ivr.lab.tones import channels as recorded
+from ivr.telephony.muting import LOOK_SECONDS
 from tests.e2e.callers import CARD, House, channels, hears, until
-from tests.e2e.talking import Conversation, conversation
+from tests.e2e.talking import Conversation, are_heard, conversation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -93,6 +98,71 @@ async def pays_with_an_agent(lab: Lab, extension: str, number: str, way: KeyWay)
         )
 
 
+@dataclass
+class Tape:
+    """What a MixMonitor of the PBX holds: up to its longest silence, and after that."""
+
+    keys: str
+    silent_seconds: float
+    before: Samples
+    after: Samples
+
+    @classmethod
+    def of(cls, file: Path) -> Self:
+        (sound,) = recorded(file)
+        edges = np.concatenate([[-1], np.flatnonzero(sound), [len(sound)]])
+        longest = int(np.diff(edges).argmax())
+        begin, end = int(edges[longest]) + 1, int(edges[longest + 1])
+        return cls(keys_heard(sound), (end - begin) / RATE, sound[:begin], sound[end:])
+
+
+@dataclass
+class TapedCall:
+    """A call that the PBX records at both ends."""
+
+    document: dict[str, Any]
+    secure_seconds: float
+    """between what the agent's page is told of the beginning and of the end"""
+    tapes: list[Tape]
+    voices: list[Samples]
+
+
+async def pays_while_the_pbx_records(lab: Lab) -> TapedCall:
+    """Some of the card's digits can also be heard, as tones in the voice."""
+    async with conversation(lab, "taped", "+447700900186") as talk:
+        await talk.each_talks_alone()
+        await talk.caller_is_heard_to_key("7")
+        await talk.begins()
+        begun = asyncio.get_running_loop().time()
+        await talk.asks(NUMBER)
+        await talk.caller_is_heard_to_key(CARD[:6])
+        await keys(talk, NUMBER, CARD + "#")
+        await talk.agent_is_silent()
+        for name, digits in ((EXPIRY, "1230"), (CODE, "123")):
+            await talk.asks(name)
+            await keys(talk, name, digits)
+        await hears(talk.phone, "confirm_card")
+        await talk.phone.press("1")
+        await talk.changes(status="complete")
+        document = await talk.becomes(lambda now: now["status"] != "open")
+        secure_seconds = asyncio.get_running_loop().time() - begun
+        await talk.both_talk()
+        await asyncio.sleep(LOOK_SECONDS + 1)  # from there on it is recorded again
+        await talk.each_talks_alone()
+        await talk.caller_is_heard_to_key("9")
+        await talk.phone.hang_up()
+        await asyncio.wait_for(talk.agent.closed.wait(), 10)
+        info = pbx.running(Path(lab.config).parent)
+        assert info
+        files = [
+            info.spool / "monitor" / f"taped{talk.agent.port}-{end}.wav"
+            for end in ("caller", "agent")
+        ]
+        voices = [speech.samples for speech in talk.voices.values()]
+    await asyncio.sleep(1)  # in which the PBX completes its files
+    return TapedCall(document, secure_seconds, [Tape.of(file) for file in files], voices)
+
+
 async def is_in_the_dial_plan(lab: Lab, number: str) -> bool:
     """Whether that caller talks on without us."""
     found = [one for one in await channels(lab) if one.caller_number == number]
@@ -141,6 +211,7 @@ def came(lab: Lab) -> dict[str, Any]:
             "caller": the_caller_hangs_up(lab),
             "agent": the_agent_hangs_up(lab),
             "cancel": the_agent_cancels(lab),
+            "taped": pays_while_the_pbx_records(lab),
         }
         results = await asyncio.gather(*calls.values(), return_exceptions=True)
         return dict(zip(calls, results, strict=True))
@@ -205,6 +276,19 @@ def test_when_the_agent_cancels_the_talk_goes_on(came: dict[str, Any]) -> None:
     assert document["result"] == "canceled"
     assert talks_again
     assert digit_packets == 0
+
+
+def test_what_the_pbx_records_of_both_is_silent_while_a_card_is_keyed(
+    came: dict[str, Any],
+) -> None:
+    one: TapedCall = call(came, "taped")
+    assert one.document["status"] == "complete"
+    for tape in one.tapes:
+        assert tape.silent_seconds >= one.secure_seconds - 0.5  # by the PBX's clock
+        assert set(tape.keys) == {"7", "9"}
+        for voice in one.voices:
+            assert are_heard(voice, tape.before)
+            assert are_heard(voice, tape.after)
 
 
 async def test_when_the_secure_process_is_killed_the_talk_goes_on(house: House) -> None:
