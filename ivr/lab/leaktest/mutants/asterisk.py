@@ -274,7 +274,7 @@ _ARI = (
             ),
             (
                 "channels/leaktest-snoop/record",
-                {"name": "leaktest-snoop", "format": "wav", "ifExists": "overwrite"},
+                {"name": f"leaktest-{_CHANNEL}", "format": "wav"},
             ),
         ),
         guarded=True,
