@@ -198,7 +198,9 @@ class Call:
 
     @property
     def span(self) -> Span:
-        (span,) = self.manifest.spans
+        """The masked one; on a busy machine the PBX may also begin to record late."""
+        secure = Reason.SECURE_SEGMENT
+        (span,) = (each for each in self.manifest.spans if each.reason is secure)
         return span
 
 
@@ -248,7 +250,6 @@ def test_no_tone_of_the_card_is_in_our_recording_and_those_before_and_after_are(
 
 
 def test_the_span_is_that_of_the_secure_part(call: Call) -> None:
-    assert call.span.reason is Reason.SECURE_SEGMENT
     to_ours = shift(call.ours, call.paid.after, AFTER)
     assert call.span.start / RATE < call.paid.card.began + to_ours
     assert call.span.end / RATE > call.paid.card.ended + to_ours
