@@ -43,8 +43,8 @@ BY_VOICE = {
 }
 SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.06, SPOKEN: 0.1, ASSISTED: 0.04}
 """of all calls, by way; the rest is RFC 4733"""
-SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 4, KeyWay.INBAND: 1, KeyWay.INFO: 1}
-SHORT_ENDINGS = (Ending.PAID, Ending.HUNG_UP, Ending.LEFT, Ending.DECLINED)
+SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 3, KeyWay.INBAND: 1, KeyWay.INFO: 1}
+SHORT_ENDINGS = (Ending.PAID, Ending.HUNG_UP, Ending.LEFT)
 SHORT_MUTANTS = (
     *("astdb", "mixmonitor"),
     *("code-log-lines", "code-compressed", "code-argv", "code-asyncpg", "code-tones"),

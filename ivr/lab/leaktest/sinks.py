@@ -23,7 +23,8 @@ from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.tones import channels, keys_heard
 from ivr.settings import PROJECT
 
-CHUNK = 32 << 20
+CHUNK = 4 << 20
+MOST_OPEN_BYTES = 32 << 20
 MOST_ZEROS = 10  # one in so many bytes of what has lines: more are pages of a database
 OVERLAP = 1 << 16
 MOST_LINES_BYTES = 256 << 20
@@ -128,6 +129,9 @@ def search_file(
         read.seek(start)
         rest = b""
         while chunk := read.read(CHUNK):
+            if not chunk.strip(b"\0"):  # most of a new segment of the write-ahead log
+                is_text, rest = False, b""
+                continue
             is_text = is_text and chunk.count(b"\0") < len(chunk) // MOST_ZEROS
             hits |= matcher.search(rest + chunk)
             rest = chunk[-OVERLAP:]
@@ -234,7 +238,7 @@ def _search_handle(sink: Searched, matcher: Matcher, handle: Path, known: list[P
     with contextlib.suppress(OSError):
         about = handle.stat()
         target = handle.readlink()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > CHUNK:
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_OPEN_BYTES:
             return
         is_written = "w" in _mode(handle)
         if is_written and not any(target.is_relative_to(folder) for folder in known):
