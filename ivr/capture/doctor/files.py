@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from ivr.capture.doctor import calls, let_in, written_down
+from ivr.capture.doctor.back import way_back
 from ivr.capture.doctor.certificates import certificates
 from ivr.capture.doctor.finding import Check, Finding, Problem, unseen
 from ivr.telephony.configuration import (
@@ -29,7 +30,7 @@ MAY_BE_MISSING = frozenset({"hep.conf"})
 """without the file it is off"""
 
 
-def rules(ours: Collection[str], now: datetime) -> Mapping[str, tuple[Rule, ...]]:
+def rules(folder: Path, ours: Collection[str], now: datetime) -> Mapping[str, tuple[Rule, ...]]:
     """The checks of each file; `ours` are the users of ARI that saldo has."""
     ending = partial(certificates, now=now)
     return {
@@ -65,6 +66,7 @@ def rules(ours: Collection[str], now: datetime) -> Mapping[str, tuple[Rule, ...]
         "extensions.conf": (
             *(calls.dial_plan_keys, calls.dial_plan_recording),
             *(calls.dial_plan_spies, calls.dial_plan_shell),
+            partial(way_back, pjsip=_readable(folder, "pjsip.conf")),
         ),
         "modules.conf": (calls.autoload, calls.configured_modules),
     }
@@ -80,9 +82,17 @@ def look_through(folder: Path, ours: Collection[str], now: datetime | None = Non
         raise ConfigurationMissing(
             f"there is no asterisk.conf in {folder}: name the PBX's configuration folder"
         )
-    checked = rules(ours, now or datetime.now(UTC))
+    checked = rules(folder, ours, now or datetime.now(UTC))
     found = (_looked_at(folder, name, checks) for name, checks in checked.items())
     return list(chain.from_iterable(found))
+
+
+def _readable(folder: Path, name: str) -> Configuration | None:
+    """The file for a check of another one; what is wrong with it is told in its own place."""
+    try:
+        return read(folder, name)
+    except ConfigurationError:
+        return None
 
 
 def _looked_at(folder: Path, name: str, checks: tuple[Rule, ...]) -> Iterator[Finding]:
