@@ -192,7 +192,8 @@ class Recordings:
             file = await asyncio.to_thread(self._shelf.room_for, part.call_id, number)
             files[file] = part.start
             try:
-                with await asyncio.to_thread(file.open, "wb") as into:
+                # Not in a thread: what that opens once we were cancelled nobody would close.
+                with file.open("wb") as into:
                     await self._ari.fetch_recording(part.name, into, FETCH_SECONDS)
             except NothingThere:
                 log.warning("part_missing", call=part.call_id, at_seconds=part.start / RATE)

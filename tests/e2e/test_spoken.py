@@ -19,7 +19,7 @@ pytestmark = [
 ]
 
 FILES = sorted((PROJECT / "tests/scenarios/spoken").glob("*.yaml"))
-AT_ONCE = 6
+AT_ONCE = 4
 """callers; their words are made before they dial, and all of them are listened to at once"""
 
 

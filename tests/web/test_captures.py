@@ -22,6 +22,8 @@ from tests.billing.assistance import Assistance
 from tests.fakes.talks import TALK
 
 KEY = "k" * 32
+MOMENT_SECONDS = 0.2
+"""for one who asks to see each change before the next comes"""
 CHANNEL = TALK.caller.channel_id
 
 
@@ -200,9 +202,9 @@ async def test_every_change_is_an_event_until_the_capture_is_over(
     async def caller_keys() -> None:
         wrong = FieldProgress(FieldState.WRONG, "", 1, ErrorType.INVALID_CARD_NUMBER)
         for progress in (FieldProgress(FieldState.ASKED, "", 1), wrong):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(MOMENT_SECONDS)
             assistance.assisting.heard(capture_id, CaptureField.CARD_NUMBER, progress)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(MOMENT_SECONDS)
         await assistance.ends(capture_id, CaptureResult.CANCELED)
 
     keying = asyncio.create_task(caller_keys())
