@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,18 @@ from ivr.lab.lab import Lab
 from ivr.settings import load
 from ivr.telephony.ari import Ari
 from tests.e2e.callers import CARD, calling, enters_the_secure_part, hears, identifies, rows, until
+from tests.e2e.conftest import a_lab
 from tests.telephony.agents_telephone import AgentsTelephone, agents_telephone
 
 ACCOUNT = "1083"
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    """Its own: other calls expect that nobody has paid this invoice."""
+    with a_lab() as (_, running):
+        yield running
 
 
 async def pays(lab: Lab, agent: AgentsTelephone) -> None:

@@ -89,6 +89,7 @@ async def switched_on(found: Bench, mutant: Mutant) -> AsyncIterator[None]:
             await asyncio.sleep(CONNECT_SECONDS)
         yield
     finally:
+        await _take_back(found, mutant)
         if client is not None:
             client.cancel()
             await asyncio.gather(client, return_exceptions=True)
@@ -130,6 +131,21 @@ async def ask(found: Bench, mutant: Mutant) -> None:
                 if not answer.ok:
                     raise LabError(f"{mutant.name}: ARI refused {path} ({await answer.text()})")
             await asyncio.sleep(0.2)
+
+
+async def _take_back(found: Bench, mutant: Mutant) -> None:
+    """End its subscriptions: those of a client that has gone live on, and the guard refuses them.
+
+    One to a channel ends with the channel; there is nothing to take back then.
+    """
+    auth = aiohttp.BasicAuth(found.house.pbx.ari_user, found.house.pbx.ari_password)
+    async with aiohttp.ClientSession(auth=auth) as session:
+        for path, values in mutant.asks:
+            if path.endswith("/subscription") and "{channel}" not in values["eventSource"]:
+                url = f"{found.house.pbx.ari_url}/{path}"
+                async with session.delete(url, params=values) as answer:
+                    if not answer.ok:
+                        raise LabError(f"{mutant.name}: ARI keeps {path} ({await answer.text()})")
 
 
 async def show(found: Bench, mutant: Mutant) -> None:
