@@ -176,7 +176,7 @@ class _Charge:
                 if place == len(pauses):
                     self._say(otherwise)
                 await asyncio.sleep(pause)
-            except Exception:
+            except Exception:  # raised again; but the caller must not wait for an answer for ever
                 self._say(otherwise)
                 raise
         return otherwise
