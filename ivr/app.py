@@ -5,27 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ivr import parts
+from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
-from ivr.billing.calls import CallEnded, CallOutcome
 from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.billing.paying import Paying
-from ivr.billing.payments import PayResult
 from ivr.child import Child
-from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.flows.inbound import inbound
-from ivr.dialogue.running import run as hold
 from ivr.hearing import (
     Hearing,
     ears,
@@ -33,7 +25,7 @@ from ivr.hearing import (
     nicknames,
     warn_of_synthetic_ears,
 )
-from ivr.log import about_call
+from ivr.metrics import Metrics
 from ivr.recordings import Recorder
 from ivr.settings import Settings
 from ivr.speech.name_sounds import NameSounds
@@ -54,7 +46,6 @@ from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
 from ivr.telephony.assisting import told
 from ivr.telephony.errors import ApplicationTaken, BadCredentials
-from ivr.telephony.line import AsteriskLine
 from ivr.telephony.places import SecurePart
 from ivr.telephony.router import INBOUND, Router
 from ivr.web import api
@@ -62,119 +53,12 @@ from ivr.web.server import WebServer, listen
 
 log = structlog.get_logger(__name__)
 
-RECORD_SECONDS = 2.0
-"""how long a call waits at most for its record to be opened or closed"""
 ABANDONED_SECONDS = 400.0
 """a charge older than this has no task any more: its requests to the gateway and its tries to be
 written down are over"""
 SWEEP_SECONDS = 30.0
 CAPTURE_GRACE_SECONDS = 30.0
 """the secure process ends a segment at its limit itself; after that we fetch the caller back"""
-
-
-class Metrics:
-    """What /metrics shows; never a digit in a label."""
-
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self.calls = Counter("saldo_calls", "Calls, by outcome", ["outcome"], registry=registry)
-        self.active = Gauge("saldo_calls_in_progress", "Calls now", registry=registry)
-        self.payments = Counter("saldo_payments", "By result", ["result"], registry=registry)
-        self.seconds = Histogram(
-            "saldo_call_seconds", "Length of calls", registry=registry,
-            buckets=(10, 30, 60, 120, 180, 300, 600, 1800),
-        )  # fmt: skip
-
-
-class Charges:
-    """Owns every charge under way, so that no hang-up and no stop cuts one in half."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._tasks: set[asyncio.Task[PayResult]] = set()
-
-    def spawn(self, charge: Coroutine[Any, Any, PayResult]) -> asyncio.Task[PayResult]:
-        """Start it; it is ours until it ends."""
-        task = asyncio.create_task(charge, name="charge")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    async def finish(self) -> None:
-        """Return when every charge has ended; each has its own time limits."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _ended(self, task: asyncio.Task[PayResult]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error:
-            log.error("charge_failed", exc_info=error)
-        result = "Failed" if task.cancelled() or error else type(task.result()).__name__
-        self._metrics.payments.labels(result=result).inc()
-
-
-class Calls:
-    """Takes every call: its record, its conversation, and what became of it."""
-
-    def __init__(
-        self,
-        records: PostgresCalls,
-        voice: Voice,
-        desk: Desk,
-        metrics: Metrics,
-        hearing: Hearing,
-        *,
-        language: str,
-        limit_seconds: float,
-    ) -> None:
-        self.metrics = metrics
-        self.paying = desk.paying
-        self._limit_seconds = limit_seconds
-        self._records = records
-        self._voice = voice
-        self._desk = desk
-        self._hearing = hearing
-        self._language = language
-
-    async def take_call(self, line: AsteriskLine) -> None:
-        """Hold one conversation to its end, whatever that is."""
-        call = Call(line, self._voice, self._language, self._hearing.of(line.arrived.channel_id))
-        outcome = CallOutcome.FAILED
-        with about_call(call.id), self.metrics.active.track_inprogress():
-            await self._record("opened", self._records.arrived(line.arrived))
-            log.info("call", dialled=line.arrived.dialled, hidden=line.arrived.caller is None)
-            try:
-                async with asyncio.timeout(self._limit_seconds):
-                    outcome = await hold(call, lambda each: inbound(each, self._desk))
-            except TimeoutError:
-                log.warning("call_too_long", seconds=self._limit_seconds)
-                outcome = call.settled or outcome
-            finally:
-                for failure in call.failures:
-                    log.error("call_trouble", exc_info=failure)
-                await self._over(call, outcome)
-
-    async def _over(self, call: Call, outcome: CallOutcome) -> None:
-        ended = CallEnded(
-            outcome=outcome,
-            language=call.language,
-            customer_id=call.customer.id if call.customer else None,
-            at=datetime.now(UTC),
-            trail=call.trail,
-        )
-        seconds = (ended.at - call.line.arrived.at).total_seconds()
-        self.metrics.calls.labels(outcome=outcome).inc()
-        self.metrics.seconds.observe(seconds)
-        log.info("call_over", outcome=str(outcome), seconds=round(seconds, 1))
-        await self._record("closed", self._records.ended(call.id, ended))
-
-    async def _record(self, what: str, write: Coroutine[Any, Any, None]) -> None:
-        """A record that cannot be kept must not cost the caller the call."""
-        try:
-            async with asyncio.timeout(RECORD_SECONDS):
-                await write
-        except (BillingError, TimeoutError) as error:  # away, or refusing: not migrated yet
-            log.warning("call_record_lost", what=what, why=str(error) or "no answer in time")
 
 
 async def run(settings: Settings, config: Path | None) -> None:
@@ -273,8 +157,8 @@ def _calls(
     gateway = parts.gateway(settings)
     stack.push_async_callback(gateway.aclose)
     metrics = Metrics()
-    charges = Charges(metrics)
-    stack.push_async_callback(charges.finish)
+    charging = charges(metrics)
+    stack.push_async_callback(charging.finish)
     tts = Tts(settings.speech.workers)
     stack.push_async_callback(tts.aclose)
     pronouncer = NameSounds()
@@ -283,7 +167,7 @@ def _calls(
         directory=PostgresDirectory(database),
         invoices=PostgresInvoices(database),
         captures=PostgresCaptures(database),
-        paying=Paying(PostgresLedger(database), gateway, charges.spawn),
+        paying=Paying(PostgresLedger(database), gateway, charging.spawn),
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),

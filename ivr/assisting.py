@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import structlog
 
@@ -13,6 +12,7 @@ from ivr.billing.assisting import Assisting
 from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.billing.paying import Paying
 from ivr.billing.watching import Watching
+from ivr.owning import Work
 from ivr.settings import Settings
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
 from ivr.storage.captures import PostgresCaptures
@@ -27,36 +27,21 @@ from ivr.telephony.places import Agents, SecurePart
 from ivr.telephony.router import Router
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 RESUME_PAUSE_SECONDS = 5.0
 
 
-class Work:
+def captures() -> Work:
     """Owns the tasks of captures, so that no web request that ends cuts one short."""
 
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, T], /) -> asyncio.Task[T]:
-        """Start it; it is ours until it ends."""
-        task = asyncio.create_task(work, name="assisted capture")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def cancel(self) -> None:
-        """End what still runs; the next daemon takes it up."""
-        for task in self._tasks:
-            task.cancel()
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+    def ended(task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, BillingError):
             log.warning("capture_refused", why=str(error))
         elif error is not None:
             log.error("capture_failed", exc_info=error)
+
+    return Work("assisted capture", ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,7 @@ class Assisted:
             ari, ami, muting, secure, agents(settings), is_connected=lambda: router.is_connected
         )
         records = PostgresAssistedCaptures(database)
-        work = Work()
+        work = captures()
         assisting = Assisting(
             records=records,
             talks=talks,

@@ -9,8 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr import app
+from ivr.answering import Calls
 from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.hearing import Hearing
+from ivr.metrics import Metrics
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
@@ -43,11 +45,11 @@ def in_virtual_time(work: Coroutine[Any, Any, None]) -> None:
 def test_records_that_are_refused_do_not_cost_the_caller_the_call() -> None:
     async def call() -> None:
         line = FakeLine(KNOWN)
-        calls = app.Calls(
+        calls = Calls(
             cast("PostgresCalls", Refusing()),
             cast("Any", FakeVoice()),
             a_desk(Company(), set()),
-            app.Metrics(),
+            Metrics(),
             Hearing(None),
             language="en",
             limit_seconds=600,

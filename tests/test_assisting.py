@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr import assisting as module
-from ivr.assisting import Assisted, Work
+from ivr.assisting import Assisted, captures
 from ivr.billing.errors import BillingError, LedgerUnavailable, TalkNotFound
 from tests.billing.assistance import Assistance
 
@@ -24,7 +24,7 @@ async def test_a_task_that_fails_is_told_once_and_to_who_waits(
     async def fail() -> None:
         raise trouble
 
-    work = Work()
+    work = captures()
     with capture_logs() as logs:
         task = work.spawn(fail())
         with pytest.raises(type(trouble)):
@@ -34,7 +34,7 @@ async def test_a_task_that_fails_is_told_once_and_to_who_waits(
 
 
 async def test_what_nobody_waits_for_goes_on_until_it_is_cancelled() -> None:
-    work = Work()
+    work = captures()
     forever = asyncio.Event()
     task = work.spawn(forever.wait())
     await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_what_a_dead_daemon_left_is_taken_up_when_database_and_pbx_are_the
     monkeypatch.setattr(module, "RESUME_PAUSE_SECONDS", 0.01)
     left = Left(LedgerUnavailable("away"), 2)
     migrated, connected = asyncio.Event(), asyncio.Event()
-    assisted = Assisted(cast("Any", left), Work())
+    assisted = Assisted(cast("Any", left), captures())
     with capture_logs() as logs:
         resuming = asyncio.create_task(assisted.resume(migrated, connected))
         migrated.set()
@@ -75,7 +75,7 @@ async def test_what_a_dead_daemon_left_is_taken_up_when_database_and_pbx_are_the
 
 async def test_stopping_begins_nothing_more_and_leaves_no_task() -> None:
     desk = Assistance()
-    work = Work()
+    work = captures()
     desk.assisting.spawn = work.spawn
     await desk.begun()
     stopping = asyncio.create_task(Assisted(desk.assisting, work).stop(0.01))

@@ -74,14 +74,14 @@ def _plant_in_serve() -> None:
             _leak("serve", self.text, "")
 
     keypad.PlainKeys.append = append
-    app = importlib.import_module("ivr.app")
-    build = app.Metrics.__init__
+    metrics = importlib.import_module("ivr.metrics")
+    build = metrics.Metrics.__init__
 
     def remember(self: Any) -> None:
         build(self)
         _seen.metrics = self
 
-    app.Metrics.__init__ = remember
+    metrics.Metrics.__init__ = remember
 
 
 _seen = SimpleNamespace(metrics=None)
