@@ -6,7 +6,9 @@ BillingError
 ├── LedgerUnavailable       the database did not answer; nothing was changed by us
 ├── InvoiceBeingPaid        another attempt is charging this invoice now
 ├── InvoiceAlreadyPaid      paid since it was read
-├── AmountOutOfRange        less than the smallest or more than what is due
+├── AmountOutOfRange        nothing, or not what may be paid of it
+│   ├── AmountTooSmall      less than the smallest part that is taken
+│   └── AmountTooLarge      more than what is due
 ├── AttemptNotFound         no attempt of that id
 ├── TransitionRefused       an attempt cannot go from its state to that one
 ├── CaptureError            a capture with an agent cannot be had, or not changed like that
@@ -49,7 +51,15 @@ class InvoiceAlreadyPaid(BillingError):
 
 
 class AmountOutOfRange(BillingError):
-    """Less than the smallest or more than what is due."""
+    """Nothing, or not what may be paid of it."""
+
+
+class AmountTooSmall(AmountOutOfRange):
+    """Less than the smallest part that is taken."""
+
+
+class AmountTooLarge(AmountOutOfRange):
+    """More than what is due."""
 
 
 class AttemptNotFound(BillingError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import total_ordering
 
 from ivr.billing.errors import CurrencyMismatch, MoneyNotUnderstood
@@ -52,6 +52,21 @@ class Money:
     @classmethod
     def zero(cls, currency: str) -> Money:
         return cls(Decimal(0), currency)
+
+    @classmethod
+    def of_minor_units(cls, units: int, currency: str) -> Money:
+        """Money in its smallest coins: 4250 is 42.50 EUR, 4250 JPY, 4.250 KWD."""
+        return cls(units * cls.step(currency), currency)
+
+    @property
+    def minor_units(self) -> int:
+        """How many of the currency's smallest coins it is: 4250 for 42.50 EUR."""
+        return int(self.amount / self.step(self.currency))
+
+    def percent(self, rate: Decimal) -> Money:
+        """So many hundredths of it, rounded half up to the minor unit."""
+        part = (self.amount * rate).scaleb(-2)
+        return Money(part.quantize(self.step(self.currency), ROUND_HALF_UP), self.currency)
 
     def _same(self, other: Money) -> Decimal:
         if other.currency != self.currency:

@@ -61,3 +61,16 @@ def test_nothing_is_false() -> None:
     assert not Money.zero("EUR")
     assert Money.of("0.01", "EUR")
     assert total([], "USD") == Money.zero("USD")
+
+
+@given(st.integers(0, 10**12), st.sampled_from(("EUR", "JPY", "KWD")))
+def test_minor_units_lose_nothing(units: int, currency: str) -> None:
+    assert Money.of_minor_units(units, currency).minor_units == units
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "rate", "share"),
+    [("42.50", "EUR", "2", "0.85"), ("0.25", "EUR", "2", "0.01"), ("24", "JPY", "2", "0")],
+)
+def test_a_percentage_is_rounded_half_up(amount: str, currency: str, rate: str, share: str) -> None:
+    assert Money.of(amount, currency).percent(Decimal(rate)) == Money.of(share, currency)
