@@ -15,6 +15,7 @@ from ivr import parts
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
 from ivr.billing.errors import BillingError, LedgerUnavailable
+from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.child import Child
 from ivr.dialogue.desk import Desk
@@ -171,6 +172,7 @@ def _calls(
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
+        methods=tuple(Method(each) for each in settings.payments.methods),
     )
     voice = parts.voice(settings, tts)
     _look_for_sounds(voice)

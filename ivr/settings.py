@@ -88,6 +88,13 @@ class Braintree(Section):
     threads: int = Field(8, ge=1, le=64)
 
 
+class Payments(Section):
+    """What callers may pay with."""
+
+    methods: tuple[Literal["card"], ...] = Field(("card",), min_length=1)
+    """offered in this order; with one only, callers are not asked"""
+
+
 class Speech(Section):
     """Sounds, the voice that makes them, and what callers' voices are understood with."""
 
@@ -173,6 +180,7 @@ class Settings(BaseSettings):
     capture: Capture = Capture()
     database: Database = Database()
     braintree: Braintree = Braintree()
+    payments: Payments = Payments()
     speech: Speech = Speech()
     recordings: Recordings = Recordings()
     web: Web = Web()

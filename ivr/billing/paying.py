@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -17,20 +17,24 @@ from ivr.billing.errors import (
     OutcomeUnknown,
     TransitionRefused,
 )
-from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.invoices import Invoice
+from ivr.billing.methods import Method
+from ivr.billing.money import Money
 from ivr.billing.payments import (
     Attempt,
     AttemptState,
     BeingPaid,
     Captured,
-    CardOnHand,
     Declined,
+    KeepCard,
+    MeansOnHand,
     NotCharged,
     PaidMeanwhile,
     PayResult,
     Refusal,
     Unknown,
     allocate,
+    total_of,
 )
 from ivr.billing.ports import Gateway, Ledger
 
@@ -56,18 +60,32 @@ class Paying:
         self._spawn = spawn
 
     async def open(
-        self, customer_id: int, invoices: Sequence[Invoice], call_id: str | None
+        self,
+        customer_id: int,
+        invoices: Sequence[Invoice],
+        call_id: str | None,
+        *,
+        amounts: Mapping[int, Money] | None = None,
+        fee: Money | None = None,
+        method: Method = Method.CARD,
     ) -> Attempt:
-        """Write down the intent to pay these invoices in full. Raises LedgerUnavailable."""
+        """Write down the intent to pay these invoices, in full or `amounts` of them, and a fee.
+
+        Raises AmountOutOfRange, and LedgerUnavailable.
+        """
         attempt_id = uuid4()
+        allocations = allocate(invoices, amounts)
+        fee = fee or Money.zero(invoices[0].amount.currency)
         attempt = Attempt(
             id=attempt_id,
             order_id=f"saldo-{attempt_id}",
             customer_id=customer_id,
             call_id=call_id,
-            amount=total_due(invoices),
-            allocations=allocate(tuple(invoices)),
+            amount=total_of(allocations, fee),
+            allocations=allocations,
             state=AttemptState.CREATED,
+            fee=fee,
+            method=method,
         )
         await self._ledger.open_attempt(attempt)
         return attempt
@@ -76,16 +94,21 @@ class Paying:
         """Give up before anything was sent. Raises LedgerUnavailable."""
         await self._ledger.cancel(attempt.id)
 
-    async def pay(self, attempt: Attempt, card: CardOnHand) -> PayResult:
+    async def pay(
+        self, attempt: Attempt, means: MeansOnHand, *, keep: KeepCard | None = None
+    ) -> PayResult:
         """Charge in a task of the app; cancelling the caller of this cancels nothing.
+
+        With `keep`, a card is kept at the gateway too, when the charge succeeds.
 
         What cannot be written down in time is answered with what may be said (Unknown for money
         that may have moved), and written down later, when the ledger is back.
         """
         answer: asyncio.Future[PayResult] = asyncio.get_running_loop().create_future()
-        charge = self._spawn(_Charge(self._ledger, self._gateway, attempt, card, answer).run())
-        await asyncio.wait({charge, answer}, return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else charge.result()
+        charge = _Charge(self._ledger, self._gateway, attempt, means, keep, answer)
+        task = self._spawn(charge.run())
+        await asyncio.wait({task, answer}, return_when=asyncio.FIRST_COMPLETED)
+        return answer.result() if answer.done() else task.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +118,13 @@ class _Charge:
     ledger: Ledger
     gateway: Gateway
     attempt: Attempt
-    card: CardOnHand
+    means: MeansOnHand
+    keep: KeepCard | None
     answer: asyncio.Future[PayResult]
 
     async def run(self) -> PayResult:
         try:
-            await self.ledger.begin_charging(self.attempt.id, self.card)
+            await self.ledger.begin_charging(self.attempt.id, self.means, self.keep)
         except InvoiceAlreadyPaid:
             return PaidMeanwhile()
         except InvoiceBeingPaid:
@@ -120,10 +144,11 @@ class _Charge:
     async def _charge(self) -> PayResult:
         try:
             result = await self.gateway.charge(
-                token=self.card.token,
+                means=self.means,
                 amount=self.attempt.amount,
                 order_id=self.attempt.order_id,
                 request_key=str(self.attempt.id),
+                keep=self.keep,
             )
         except (GatewayNotReached, GatewayRefused) as error:
             reason = str(error)
@@ -134,12 +159,12 @@ class _Charge:
             return await self._in_doubt(str(error))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the money may have moved
             return await self._in_doubt(f"unforeseen {type(error).__name__}")
-        return await self._keep(result)
+        return await self._write_down(result)
 
     async def _in_doubt(self, reason: str) -> PayResult:
         return await self._settled(lambda: self.ledger.unknown(self.attempt.id, reason), Unknown())
 
-    async def _keep(self, result: Captured | Refusal) -> PayResult:
+    async def _write_down(self, result: Captured | Refusal) -> PayResult:
         if isinstance(result, Refusal):
             return await self._settled(
                 lambda: self.ledger.declined(self.attempt.id, result), Declined(result.bucket)

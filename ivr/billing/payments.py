@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 from uuid import UUID
 
+from ivr.billing.errors import AmountOutOfRange
 from ivr.billing.invoices import Invoice
-from ivr.billing.money import Money
+from ivr.billing.methods import Method
+from ivr.billing.money import Money, total
 
 
 class AttemptState(StrEnum):
-    """Money may have moved in CHARGING, UNKNOWN and CAPTURED only."""
+    """Money may have moved in CHARGING and UNKNOWN, and did in CAPTURED and all that follows it."""
 
     CREATED = "created"
     CHARGING = "charging"
@@ -22,6 +26,14 @@ class AttemptState(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     """given up before anything was sent to the gateway"""
+    SETTLED = "settled"
+    """the money is the company's"""
+    VOIDED = "voided"
+    """taken back before it was settled"""
+    REFUNDED = "refunded"
+    """given back in full; in part, an attempt stays captured or settled"""
+    RETURNED = "returned"
+    """the bank took it back, as it may with bank accounts"""
 
 
 TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
@@ -32,6 +44,15 @@ TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
     AttemptState.UNKNOWN: frozenset(
         {AttemptState.CAPTURED, AttemptState.DECLINED, AttemptState.FAILED}
     ),
+    AttemptState.CAPTURED: frozenset(
+        {
+            AttemptState.SETTLED,
+            AttemptState.VOIDED,
+            AttemptState.REFUNDED,
+            AttemptState.RETURNED,
+        }
+    ),
+    AttemptState.SETTLED: frozenset({AttemptState.REFUNDED, AttemptState.RETURNED}),
 }
 """From each state, where an attempt may go; states not named are the end. Declined from unknown:
 the answer came late, after another process had given the attempt up, or by asking again."""
@@ -48,6 +69,57 @@ class CardOnHand:
     """MMYY"""
     token: str = field(repr=False)
     """the gateway's single-use payment method"""
+    method: ClassVar[Method] = Method.CARD
+
+
+@dataclass(frozen=True, slots=True)
+class CardOnFile:
+    """A card that the gateway keeps for a customer who agreed to that."""
+
+    id: UUID
+    """ours: what an attempt and a removal name"""
+    brand: str
+    last4: str
+    expires: str
+    """MMYY"""
+    token: str = field(repr=False)
+    """the gateway's vaulted payment method, good until it is removed"""
+    method: ClassVar[Method] = Method.CARD_ON_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccountOnHand:
+    """A bank account that the gateway vaulted under the mandate of this payment."""
+
+    last4: str
+    account_type: str
+    """checking or savings"""
+    token: str = field(repr=False)
+    """the gateway's vaulted payment method"""
+    method: ClassVar[Method] = Method.BANK_ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class PayPalOnHand:
+    """A PayPal payment that the payer approved."""
+
+    payer: str
+    """masked, as it may be shown: j…@example.com"""
+    token: str = field(repr=False)
+    """the gateway's single-use payment method"""
+    method: ClassVar[Method] = Method.PAYPAL
+
+
+MeansOnHand = CardOnHand | CardOnFile | BankAccountOnHand | PayPalOnHand
+"""What can be charged now."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCard:
+    """The caller wants the card of this charge kept, if the charge succeeds."""
+
+    customer_ref: str
+    """what the gateway calls the customer: never the account number"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +141,13 @@ class Attempt:
     customer_id: int
     call_id: str | None
     amount: Money
+    """all that is charged, the fee included"""
     allocations: tuple[Allocation, ...]
+    """in sum the amount without the fee"""
     state: AttemptState
+    fee: Money
+    """zero where the company asks for none"""
+    method: Method = Method.CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +157,8 @@ class Captured:
     transaction_id: str
     processor_code: str
     captured_at: datetime
+    kept: CardOnFile | None = None
+    """the card as the gateway keeps it from now on, where that was asked for"""
 
 
 class DeclineBucket(StrEnum):
@@ -152,9 +231,30 @@ class BeingPaid:
 PayResult = Paid | Declined | Unknown | NotCharged | PaidMeanwhile | BeingPaid
 
 
-def allocate(invoices: tuple[Invoice, ...]) -> tuple[Allocation, ...]:
-    """Each invoice in full."""
-    return tuple(Allocation(invoice.id, invoice.due) for invoice in invoices)
+def allocate(
+    invoices: Sequence[Invoice], amounts: Mapping[int, Money] | None = None
+) -> tuple[Allocation, ...]:
+    """Each invoice in full; with `amounts`, by invoice id, so much of those named and no other.
+
+    Raises:
+        AmountOutOfRange: nothing or more than what is due, of one of them or of all.
+    """
+    if amounts is None:
+        return tuple(Allocation(invoice.id, invoice.due) for invoice in invoices)
+    parts = [
+        Allocation(each.id, amounts[each.id])
+        for each in invoices
+        if amounts.get(each.id) is not None
+    ]
+    due = {invoice.id: invoice.due for invoice in invoices}
+    if not parts or any(not part.amount or due[part.invoice_id] < part.amount for part in parts):
+        raise AmountOutOfRange("a payment is of something, and of no more than what is due")
+    return tuple(parts)
+
+
+def total_of(allocations: Sequence[Allocation], fee: Money) -> Money:
+    """All that is charged for these parts. Raises CurrencyMismatch."""
+    return total((part.amount for part in allocations), fee.currency) + fee
 
 
 def confirmation_code(attempt_id: UUID) -> str:

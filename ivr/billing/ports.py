@@ -16,7 +16,7 @@ from ivr.billing.customers import Customer
 from ivr.billing.invoices import Invoice
 from ivr.billing.matches import Decision, Hypothesis, Named
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, Captured, CardOnHand, Paid, Refusal
+from ivr.billing.payments import Attempt, Captured, KeepCard, MeansOnHand, Paid, Refusal
 
 
 class Directory(Protocol):
@@ -86,8 +86,12 @@ class Ledger(Protocol):
         """Keep a new attempt in state created, with its allocations."""
         ...
 
-    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+    async def begin_charging(
+        self, attempt_id: UUID, means: MeansOnHand, keep: KeepCard | None = None
+    ) -> None:
         """Lock and re-read the invoices, then created -> charging with the token, committed.
+
+        `keep` is part of what is sent to the gateway, so that it can be sent again as it was.
 
         Raises:
             InvoiceAlreadyPaid: an invoice is due less than its allocation; the attempt is canceled.
@@ -120,14 +124,26 @@ class Ledger(Protocol):
         """created -> canceled; an attempt in any other state is left alone."""
         ...
 
+    async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
+        """What a charge that may have to be sent again was sent with; None once it is settled."""
+        ...
+
 
 class Gateway(Protocol):
     """The payment gateway."""
 
     async def charge(
-        self, *, token: str, amount: Money, order_id: str, request_key: str
+        self,
+        *,
+        means: MeansOnHand,
+        amount: Money,
+        order_id: str,
+        request_key: str,
+        keep: KeepCard | None = None,
     ) -> Captured | Refusal:
-        """Sale by a single-use token, submitted for settlement, marked as a telephone order.
+        """Take the money now, a card's as a telephone order; with `keep`, keep the card as well.
+
+        A card that could not be kept is charged all the same.
 
         Raises:
             GatewayNotReached: nothing was sent.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.billing.ports import Captures, Directory, Invoices, Names
 
@@ -22,3 +23,5 @@ class Desk:
     """digits of the customers' postal codes, taken without waiting for more; 0 when they differ"""
     names: Names | None = None
     """who knows how customers are called; None: they are not asked for their names"""
+    methods: tuple[Method, ...] = (Method.CARD,)
+    """what may be paid with, in the order in which it is offered"""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
-from ivr.billing.payments import Captured, Refusal
+from ivr.billing.payments import Captured, KeepCard, MeansOnHand, Refusal
 from ivr.gateways.outcomes import (
     KEY_NOT_ALLOWED,
     KEY_UNSURE,
@@ -20,6 +20,7 @@ from ivr.gateways.outcomes import (
     outcome_of,
     validation_refused,
 )
+from ivr.gateways.sales import charged_with
 from ivr.gateways.sdk import BraintreeGateway, Configuration, Environment, TransactionSearch
 from ivr.gateways.threads import Threads
 from ivr.gateways.transport import CONNECT_SECONDS, Transport, is_loopback
@@ -75,12 +76,15 @@ class Braintree:
         self._pinging = Threads("gateway-ping", 1, queue_seconds=PING_SECONDS)
 
     async def charge(
-        self, *, token: str, amount: Money, order_id: str, request_key: str
+        self,
+        *,
+        means: MeansOnHand,
+        amount: Money,
+        order_id: str,
+        request_key: str,
+        keep: KeepCard | None = None,
     ) -> Captured | Refusal:
-        """Sale by a single-use token, submitted for settlement, marked as a telephone order.
-
-        A single-use payment method of GraphQL is what the SDKs call a nonce
-        (https://developer.paypal.com/braintree/docs/guides/payment-method-nonces/).
+        """Take the money now, a card's as a telephone order; with `keep`, keep the card as well.
 
         Raises:
             GatewayNotReached: nothing was sent.
@@ -90,10 +94,8 @@ class Braintree:
         sale = {
             "amount": str(amount.amount),
             "order_id": order_id,
-            "payment_method_nonce": token,
             "merchant_account_id": self._account(amount.currency),
-            "transaction_source": "moto",
-            "options": {"submit_for_settlement": True},
+            **charged_with(means, keep),
         }
         return await self._run(lambda: self._sale(sale, request_key))
 

@@ -33,6 +33,11 @@ PAYMENTS = {
     AttemptState.UNKNOWN: PaymentStatus.UNKNOWN,
     AttemptState.FAILED: PaymentStatus.NOT_CHARGED,
     AttemptState.CANCELED: PaymentStatus.NOT_CHARGED,
+    # What happens days later does not change how the talk ended.
+    AttemptState.SETTLED: PaymentStatus.PAID,
+    AttemptState.VOIDED: PaymentStatus.PAID,
+    AttemptState.REFUNDED: PaymentStatus.PAID,
+    AttemptState.RETURNED: PaymentStatus.PAID,
 }
 CANCELED_FOR = {
     "already-paid": PaymentStatus.ALREADY_PAID,
@@ -129,6 +134,7 @@ def _attempt(row: Record) -> Attempt:
             Allocation(invoice, Money(amount, row["currency"])) for invoice, amount in parts
         ),
         state=AttemptState(row["state"]),
+        fee=Money.zero(row["currency"]),
     )
 
 

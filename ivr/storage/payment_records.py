@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import AttemptState
 from ivr.storage.pool import Database, Record
@@ -21,6 +22,9 @@ class PaymentRecord:
     customer_id: int
     call_id: str | None
     amount: Money
+    """all that was charged, `fee` included"""
+    fee: Money
+    method: Method
     state: AttemptState
     brand: str | None
     last4: str | None
@@ -53,6 +57,8 @@ def _record(row: Record) -> PaymentRecord:
         customer_id=row["customer_id"],
         call_id=row["call_id"],
         amount=Money(row["amount"], row["currency"]),
+        fee=Money(row["fee"], row["currency"]),
+        method=Method(row["method"]),
         state=AttemptState(row["state"]),
         brand=row["brand"],
         last4=row["last4"],

@@ -11,15 +11,21 @@ from ivr.billing.errors import (
     InvoiceBeingPaid,
     TransitionRefused,
 )
+from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import (
     TRANSITIONS,
     Allocation,
     Attempt,
     AttemptState,
+    BankAccountOnHand,
     Captured,
+    CardOnFile,
     CardOnHand,
+    KeepCard,
+    MeansOnHand,
     Paid,
+    PayPalOnHand,
     Reactivated,
     Refusal,
     confirmation_code,
@@ -29,6 +35,7 @@ from ivr.storage.pool import Database, Record, Session
 from ivr.storage.rows import storable
 
 ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
+STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
 MAY_BE_CAPTURED = {state for state, after in TRANSITIONS.items() if AttemptState.CAPTURED in after}
 
 
@@ -53,12 +60,21 @@ class PostgresLedger:
             attempt.amount.currency,
             [part.invoice_id for part in attempt.allocations],
             [part.amount.amount for part in attempt.allocations],
+            attempt.fee.amount,
+            attempt.method.value,
         )
 
-    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+    async def begin_charging(
+        self, attempt_id: UUID, means: MeansOnHand, keep: KeepCard | None = None
+    ) -> None:
         try:
             row = await self._database.change(
-                "begin_charging", attempt_id, card.token, card.brand, card.last4, card.expires
+                "begin_charging",
+                attempt_id,
+                means.token,
+                means.method.value,
+                *_details(means),
+                keep.customer_ref if keep else None,
             )
         except AlreadyThere as error:
             if error.constraint != ONE_CHARGE_AN_INVOICE:
@@ -75,7 +91,7 @@ class PostgresLedger:
             if row is None:
                 raise AttemptNotFound(f"no attempt {attempt_id}")
             state = AttemptState(row["state"])
-            if state is AttemptState.CAPTURED:
+            if state in STILL_PAID:
                 lines = await session.rows("lines_reactivated", attempt_id)
             elif state in MAY_BE_CAPTURED:
                 lines = await _capture(session, attempt_id, capture)
@@ -113,6 +129,12 @@ class PostgresLedger:
         """One attempt as it is now."""
         row = await self._database.row("attempt_by_id", attempt_id)
         return _attempt(row) if row else None
+
+    async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
+        row = await self._database.row("means_of_attempt", attempt_id)
+        if row is None:
+            return None
+        return _means(row), KeepCard(row["keep_ref"]) if row["keep_ref"] else None
 
     async def _end(
         self,
@@ -192,4 +214,33 @@ def _attempt(row: Record) -> Attempt:
             Allocation(invoice, Money(amount, currency)) for invoice, amount in parts
         ),
         state=AttemptState(row["state"]),
+        fee=Money(row["fee"], currency),
+        method=Method(row["method"]),
     )
+
+
+def _details(means: MeansOnHand) -> tuple[str | UUID | None, ...]:
+    """Brand, last4, expires, account_type, payer and card_on_file_id, where it has them."""
+    match means:
+        case CardOnHand(brand, last4, expires):
+            return brand, last4, expires, None, None, None
+        case CardOnFile(id, brand, last4, expires):
+            return brand, last4, expires, None, None, id
+        case BankAccountOnHand(last4, account_type):
+            return None, last4, None, account_type, None, None
+        case PayPalOnHand(payer):
+            return None, None, None, None, _shown(payer), None
+
+
+def _means(row: Record) -> MeansOnHand:
+    token = row["token"]
+    match Method(row["method"]):
+        case Method.CARD:
+            return CardOnHand(row["brand"], row["last4"], row["expires"], token)
+        case Method.CARD_ON_FILE:
+            number = row["card_on_file_id"]
+            return CardOnFile(number, row["brand"], row["last4"], row["expires"], token)
+        case Method.BANK_ACCOUNT:
+            return BankAccountOnHand(row["last4"], row["account_type"], token)
+        case Method.PAYPAL:
+            return PayPalOnHand(row["payer"], token)

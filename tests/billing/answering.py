@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ivr.billing.money import Money
-from ivr.billing.payments import Captured, Refusal
+from ivr.billing.payments import Captured, KeepCard, MeansOnHand, Refusal
 
 CAPTURED = Captured("tx1abc", "1000", datetime(2026, 4, 1, 12, tzinfo=UTC))
 
@@ -14,10 +14,11 @@ CAPTURED = Captured("tx1abc", "1000", datetime(2026, 4, 1, 12, tzinfo=UTC))
 class Charge:
     """One question to the gateway."""
 
-    token: str
+    means: MeansOnHand
     amount: Money
     order_id: str
     request_key: str
+    keep: KeepCard | None = None
 
 
 @dataclass
@@ -30,9 +31,15 @@ class AnsweringGateway:
     """called while the charge is under way"""
 
     async def charge(
-        self, *, token: str, amount: Money, order_id: str, request_key: str
+        self,
+        *,
+        means: MeansOnHand,
+        amount: Money,
+        order_id: str,
+        request_key: str,
+        keep: KeepCard | None = None,
     ) -> Captured | Refusal:
-        self.charges.append(Charge(token, amount, order_id, request_key))
+        self.charges.append(Charge(means, amount, order_id, request_key, keep))
         if self.meanwhile:
             self.meanwhile()
         if isinstance(self.answer, Exception):

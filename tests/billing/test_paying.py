@@ -29,6 +29,8 @@ from ivr.billing.payments import (
     CardOnHand,
     DeclineBucket,
     Declined,
+    KeepCard,
+    MeansOnHand,
     NotCharged,
     Paid,
     PaidMeanwhile,
@@ -95,7 +97,7 @@ async def test_the_gateway_is_asked_once_with_the_key_of_the_attempt(desk: Desk)
     await desk.pay()
     (attempt_id,) = desk.company.attempts
     assert desk.gateway.charges == [
-        Charge("tokencc_one", Money.of("42.50", "EUR"), f"saldo-{attempt_id}", str(attempt_id))
+        Charge(CARD, Money.of("42.50", "EUR"), f"saldo-{attempt_id}", str(attempt_id))
     ]
 
 
@@ -163,8 +165,10 @@ class LosesTheAnswer(FakeLedger):
     goes_away = False
     """nor does it come back at once"""
 
-    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
-        await super().begin_charging(attempt_id, card)
+    async def begin_charging(
+        self, attempt_id: UUID, means: MeansOnHand, keep: KeepCard | None = None
+    ) -> None:
+        await super().begin_charging(attempt_id, means, keep)
         self.company.away = self.goes_away
         raise LedgerUnavailable("the answer to the commit was lost")
 
@@ -236,7 +240,9 @@ async def test_a_start_that_arrives_after_it_was_given_up_is_refused(desk: Desk)
 class StartsLate(FakeLedger):
     """The order to begin is still on its way when we are told that the database is away."""
 
-    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+    async def begin_charging(
+        self, attempt_id: UUID, means: MeansOnHand, keep: KeepCard | None = None
+    ) -> None:
         raise LedgerUnavailable("no answer in time")
 
 

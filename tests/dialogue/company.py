@@ -149,7 +149,7 @@ class Company:
         each = list(self.rows.invoices.values())
         other = Attempt(
             uuid4(), "other", SMITH.id, "call-2", each[0].due, allocate(tuple(each)),
-            AttemptState.CHARGING,
+            AttemptState.CHARGING, Money.zero("EUR"),
         )  # fmt: skip
         self.rows.attempts[other.id] = KeptAttempt(other)
 

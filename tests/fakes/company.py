@@ -18,7 +18,7 @@ from ivr.billing.customers import (
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, CardOnHand, Paid, Refusal
+from ivr.billing.payments import Attempt, KeepCard, MeansOnHand, Paid, Refusal
 
 
 @dataclass
@@ -26,7 +26,8 @@ class KeptAttempt:
     """An attempt and what happened to it."""
 
     attempt: Attempt
-    card: CardOnHand | None = None
+    means: MeansOnHand | None = None
+    keep: KeepCard | None = None
     paid: Paid | None = None
     refusal: Refusal | None = None
     reason: str | None = None

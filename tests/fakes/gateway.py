@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
-from ivr.billing.payments import Captured, DeclineBucket, Refusal
+from ivr.billing.payments import (
+    Captured,
+    CardOnHand,
+    DeclineBucket,
+    KeepCard,
+    MeansOnHand,
+    PayPalOnHand,
+    Refusal,
+)
 from ivr.gateways.declines import bucket
 
 
@@ -24,10 +32,11 @@ class Lost:
 class Charge:
     """What a caller of the fake asked for."""
 
-    token: str = field(repr=False)
+    means: MeansOnHand
     amount: Money
     order_id: str
     request_key: str
+    keep: KeepCard | None = None
 
 
 Scripted = Captured | Refusal | GatewayError | Lost
@@ -63,9 +72,15 @@ class FakeGateway:
         return f"tokencc_fake_{len(self._tokens) - 1}"
 
     async def charge(
-        self, *, token: str, amount: Money, order_id: str, request_key: str
+        self,
+        *,
+        means: MeansOnHand,
+        amount: Money,
+        order_id: str,
+        request_key: str,
+        keep: KeepCard | None = None,
     ) -> Captured | Refusal:
-        charge = Charge(token, amount, order_id, request_key)
+        charge = Charge(means, amount, order_id, request_key, keep)
         self.charges.append(charge)
         await asyncio.sleep(self.seconds)
         if amount.currency not in self._currencies:
@@ -77,9 +92,9 @@ class FakeGateway:
             if first != charge:
                 raise OutcomeUnknown("the request key was used with another request")
             return outcome
-        if token not in self._tokens:
+        if means.token not in self._tokens:
             raise GatewayRefused("unknown token")
-        if token in self._used:
+        if means.token in self._used:
             raise OutcomeUnknown("the token was used before")
         return self._keep(charge, self._decide(amount.amount))
 
@@ -96,7 +111,8 @@ class FakeGateway:
         return self._keep(charge, outcome)
 
     def _keep(self, charge: Charge, outcome: Captured | Refusal) -> Captured | Refusal:
-        self._used.add(charge.token)
+        if isinstance(charge.means, CardOnHand | PayPalOnHand):
+            self._used.add(charge.means.token)
         self._keys[charge.request_key] = charge, outcome
         self.outcomes[charge.order_id] = outcome
         return outcome

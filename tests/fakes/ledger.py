@@ -16,7 +16,8 @@ from ivr.billing.payments import (
     Attempt,
     AttemptState,
     Captured,
-    CardOnHand,
+    KeepCard,
+    MeansOnHand,
     Paid,
     Reactivated,
     Refusal,
@@ -37,7 +38,9 @@ class FakeLedger:
         self.company.check()
         self.company.attempts.setdefault(attempt.id, KeptAttempt(attempt))
 
-    async def begin_charging(self, attempt_id: UUID, card: CardOnHand) -> None:
+    async def begin_charging(
+        self, attempt_id: UUID, means: MeansOnHand, keep: KeepCard | None = None
+    ) -> None:
         kept = self._find(attempt_id)
         if kept.attempt.state is not AttemptState.CREATED:
             raise TransitionRefused(f"attempt {attempt_id} is {kept.attempt.state}")
@@ -48,7 +51,8 @@ class FakeLedger:
         if self._held() & {part.invoice_id for part in parts}:
             self._move(kept, AttemptState.CANCELED, "being-paid")
             raise InvoiceBeingPaid("another attempt is charging one of these invoices now")
-        kept.card = card
+        kept.means, kept.keep = means, keep
+        kept.attempt = replace(kept.attempt, method=means.method)
         self._move(kept, AttemptState.CHARGING, None)
 
     async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
@@ -74,6 +78,11 @@ class FakeLedger:
         kept = self.company.attempts.get(attempt_id)
         if kept and kept.attempt.state is AttemptState.CREATED:
             self._move(kept, AttemptState.CANCELED, "given up")
+
+    async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
+        self.company.check()
+        kept = self.company.attempts.get(attempt_id)
+        return (kept.means, kept.keep) if kept and kept.means and kept.means.token else None
 
     def _find(self, attempt_id: UUID) -> KeptAttempt:
         self.company.check()
@@ -103,8 +112,8 @@ class FakeLedger:
     def _move(kept: KeptAttempt, state: AttemptState, reason: str | None) -> None:
         kept.attempt = replace(kept.attempt, state=state)
         kept.reason = reason
-        if state not in HOLDING and kept.card:
-            kept.card = replace(kept.card, token="")
+        if state not in HOLDING and kept.means:
+            kept.means = replace(kept.means, token="")
 
     def _pay(self, attempt: Attempt) -> Paid:
         events = self.company.events

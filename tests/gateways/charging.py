@@ -9,7 +9,7 @@ from ivr.billing.money import Money
 from ivr.billing.payments import Captured, Refusal
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway_ledger import Transaction, transactions
-from tests.gateways.clients import card_token
+from tests.gateways.clients import card, card_token
 
 
 async def charge(
@@ -22,7 +22,7 @@ async def charge(
     currency: str = "EUR",
 ) -> Captured | Refusal:
     return await gateway.charge(
-        token=token or await card_token(gateway),
+        means=card(token or await card_token(gateway)),
         amount=Money.of(amount, currency),
         order_id=order_id or f"saldo-{uuid4()}",
         request_key=key or str(uuid4()),

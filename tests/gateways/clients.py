@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ivr.billing.payments import CardOnHand
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
 
@@ -32,6 +33,11 @@ def to_stand_in(stand_in: StandIn, **changes: Any) -> Braintree:
         "threads": 4,
     }
     return Braintree(**{**settings, **changes})
+
+
+def card(token: str) -> CardOnHand:
+    """What `saldo capture` makes of a token for GOOD_CARD."""
+    return CardOnHand("visa", "1111", "1231", token)
 
 
 async def card_token(

@@ -18,7 +18,7 @@ from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
 from ivr.settings import load
 from tests.fakes.gateway import FakeGateway
-from tests.gateways.clients import card_token, to_stand_in
+from tests.gateways.clients import card, card_token, to_stand_in
 
 INDEX_SECONDS = 60
 
@@ -35,7 +35,7 @@ class Leg:
     ) -> Captured | Refusal:
         order_id = order_id or new_order()
         return await self.gateway.charge(
-            token=token or await self.token(),
+            means=card(token or await self.token()),
             amount=Money.of(amount, self.currency),
             order_id=order_id,
             request_key=f"key-{order_id}",
@@ -115,7 +115,7 @@ async def test_a_currency_without_a_merchant_account_is_refused_with_the_setting
 ) -> None:
     with pytest.raises(GatewayRefused, match=r"braintree\.merchant_accounts\.CLP"):
         await leg.gateway.charge(
-            token="x", amount=Money.of(1, "CLP"), order_id=new_order(), request_key="k"
+            means=card("x"), amount=Money.of(1, "CLP"), order_id=new_order(), request_key="k"
         )
 
 

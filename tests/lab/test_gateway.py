@@ -24,7 +24,7 @@ from ivr.gateways.test_cards import ALL
 from ivr.lab.gateway import StandIn
 from ivr.lab.gateway_desk import Account
 from ivr.lab.gateway_ledger import LedgerError, transactions
-from tests.gateways.clients import GOOD_CARD, card_token, to_stand_in
+from tests.gateways.clients import GOOD_CARD, card, card_token, to_stand_in
 
 
 @pytest.fixture
@@ -65,7 +65,10 @@ async def sell(stand_in: StandIn, amount: str = "10.00", order_id: str = "o") ->
     gateway = to_stand_in(stand_in)
     token = await card_token(gateway)
     outcome = await gateway.charge(
-        token=token, amount=Money.of(amount, "EUR"), order_id=order_id, request_key=f"k-{order_id}"
+        means=card(token),
+        amount=Money.of(amount, "EUR"),
+        order_id=order_id,
+        request_key=f"k-{order_id}",
     )
     await gateway.aclose()
     return outcome
@@ -84,7 +87,7 @@ async def test_killed_in_the_middle_it_comes_back_with_its_ledger_and_its_keys(
         stand_in.url = ready["url"]
         gateway = to_stand_in(stand_in)
         token, spare = await card_token(gateway), await card_token(gateway)
-        outcome = await gateway.charge(token=token, **sale)
+        outcome = await gateway.charge(means=card(token), **sale)
         await gateway.aclose()
         os.kill(ready["pid"], signal.SIGKILL)
         await first.wait()
@@ -94,9 +97,9 @@ async def test_killed_in_the_middle_it_comes_back_with_its_ledger_and_its_keys(
         stand_in.url = ready["url"]
         gateway = to_stand_in(stand_in)
         assert await gateway.find("saldo-1") == outcome
-        assert await gateway.charge(token=token, **sale) == outcome
+        assert await gateway.charge(means=card(token), **sale) == outcome
         other = {**sale, "order_id": "saldo-2", "request_key": "key-2"}
-        assert isinstance(await gateway.charge(token=spare, **other), Captured)
+        assert isinstance(await gateway.charge(means=card(spare), **other), Captured)
         await gateway.aclose()
     await stand_in.stop()
     assert [each.order_id for each in transactions(ledger)] == ["saldo-1", "saldo-2"]
@@ -309,7 +312,7 @@ async def test_the_published_bad_cards_decline_only_verified_sales(ledger: Path)
         gateway = to_stand_in(stand_in)
         token = await card_token(gateway, "4000111111111115")
         outcome = await gateway.charge(
-            token=token, amount=Money.of("10.00", "EUR"), order_id="o", request_key="k"
+            means=card(token), amount=Money.of("10.00", "EUR"), order_id="o", request_key="k"
         )
         assert isinstance(outcome, Captured)
         await gateway.aclose()

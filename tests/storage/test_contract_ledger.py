@@ -17,14 +17,26 @@ from ivr.billing.money import Money
 from ivr.billing.payments import (
     Attempt,
     AttemptState,
+    BankAccountOnHand,
     Captured,
+    CardOnFile,
+    CardOnHand,
     DeclineBucket,
+    KeepCard,
+    MeansOnHand,
+    PayPalOnHand,
     Refusal,
     confirmation_code,
 )
 from tests.storage.world import CARD, World, opened
 
 CAPTURED = Captured("tx1abc", "1000", datetime(2026, 4, 1, 12, tzinfo=UTC))
+MEANS: tuple[MeansOnHand, ...] = (
+    CARD,
+    CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted1"),
+    BankAccountOnHand("0000", "checking", "vaulted2"),
+    PayPalOnHand("j…@example.com", "tokenpp_one"),
+)
 REFUSAL = Refusal("2001", "Insufficient Funds", DeclineBucket.SOFT, "tx2abc")
 
 
@@ -180,6 +192,20 @@ async def test_giving_up_is_only_for_attempts_that_were_not_sent(world: World) -
     assert await world.state(unsent) is AttemptState.CANCELED
     assert await world.state(sent) is AttemptState.CHARGING
     await world.ledger.cancel(uuid4())
+
+
+@pytest.mark.parametrize("means", MEANS, ids=lambda means: means.method)
+async def test_what_was_sent_is_kept_as_long_as_it_may_be_sent_again(
+    world: World, means: MeansOnHand
+) -> None:
+    attempt = await opened(world, await one_invoice(world))
+    assert await world.ledger.sent(attempt.id) is None
+    keep = KeepCard("saldo-customer") if isinstance(means, CardOnHand) else None
+    await world.ledger.begin_charging(attempt.id, means, keep)
+    await world.ledger.unknown(attempt.id, "no answer")
+    assert await world.ledger.sent(attempt.id) == (means, keep)
+    await world.ledger.captured(attempt.id, CAPTURED)
+    assert await world.ledger.sent(attempt.id) is None
 
 
 async def test_opening_the_same_attempt_again_changes_nothing(world: World) -> None:

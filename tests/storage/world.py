@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
 from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState, CardOnHand, allocate
 from ivr.billing.ports import AssistedCaptures, Calls, Captures, Directory, Invoices, Ledger
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
@@ -104,6 +105,7 @@ async def opened(world: World, *invoices: Invoice, call_id: str | None = None) -
         total_due(invoices),
         allocate(invoices),
         AttemptState.CREATED,
+        Money.zero(invoices[0].amount.currency),
     )
     await world.ledger.open_attempt(attempt)
     return attempt
@@ -146,8 +148,8 @@ class FakeWorld:
         return self.company.attempts[attempt.id].attempt.state
 
     async def token_kept(self, attempt: Attempt) -> str:
-        card = self.company.attempts[attempt.id].card
-        return card.token if card else ""
+        means = self.company.attempts[attempt.id].means
+        return means.token if means else ""
 
     async def events(self, attempt: Attempt) -> list[str]:
         return self.company.events

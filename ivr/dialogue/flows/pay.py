@@ -1,4 +1,4 @@
-"""Paying: a card from the secure part, the caller's yes, the charge, the receipt."""
+"""Paying: the means of payment, the caller's yes, the charge, the receipt."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ import contextlib
 from collections.abc import Sequence
 
 from ivr.billing.calls import CallOutcome
-from ivr.billing.captures import CaptureResult
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.payments import (
     Attempt,
+    BankAccountOnHand,
     BeingPaid,
+    CardOnFile,
     CardOnHand,
     Declined,
+    MeansOnHand,
     NotCharged,
     Paid,
     PaidMeanwhile,
+    PayPalOnHand,
     PayResult,
     Unknown,
 )
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import CannotGoOn, HungUp, Over, TooManyTries, WantsAgent
+from ivr.dialogue.endings import CannotGoOn, Over, WantsAgent
+from ivr.dialogue.flows.methods import choose_method, means_for
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import Question, yes_no
 
@@ -36,40 +40,43 @@ REPEATS = 5
 async def pay_invoices(
     call: Call, desk: Desk, customer: Customer, invoices: Sequence[Invoice]
 ) -> None:
-    """Take a card, charge it and say how it went; back to the choice when that makes sense.
+    """Charge what the caller chooses and say how it went; back to the choice when that makes sense.
 
     Raises Over, WantsAgent or CannotGoOn when it does not, HungUp, and WentBack when the caller
-    wants the choice again before a card is charged, or after it was declined.
+    wants the choice again before anything is charged, or after it was declined.
     """
     if len(invoices) > 1:  # the amount of a single one was heard a moment ago
         await call.say("confirm_total", amount=total_due(invoices))
-    result = await try_a_card(call, desk, customer, invoices)
+    result = await try_to_pay(call, desk, customer, invoices)
     while isinstance(result, Declined):
         await wants_another_card(call)
-        result = await try_a_card(call, desk, customer, invoices)
+        result = await try_to_pay(call, desk, customer, invoices)
     if result:
         await tell(call, result)
 
 
-async def try_a_card(
+async def try_to_pay(
     call: Call, desk: Desk, customer: Customer, invoices: Sequence[Invoice]
 ) -> PayResult | None:
-    """How one attempt with one card went; None when the caller did not want to go through."""
+    """How one attempt went; None when the caller did not want to go through with it."""
+    method = await choose_method(call, desk)
     async with call.filling():
-        attempt = await desk.paying.open(customer.id, invoices, call.id)
-    card = await agreed_card(call, desk, attempt)
-    return await charge(call, desk, attempt, card) if card else None
+        attempt = await desk.paying.open(customer.id, invoices, call.id, method=method)
+    means = await agreed_means(call, desk, attempt, customer)
+    return await charge(call, desk, attempt, means) if means else None
 
 
-async def agreed_card(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | None:
-    """A card that the caller agreed to charge; otherwise the attempt is given up."""
+async def agreed_means(
+    call: Call, desk: Desk, attempt: Attempt, customer: Customer
+) -> MeansOnHand | None:
+    """What the caller agreed to have charged; otherwise the attempt is given up."""
     agreed = False
     try:
-        card = await collect_card(call, desk)
-        agreed = card is not None and await call.ask(
-            confirm_charge(attempt, card), may_go_back=True
+        means = await means_for(call, desk, attempt, customer)
+        agreed = means is not None and await call.ask(
+            confirm_charge(attempt, means), may_go_back=True
         )
-        return card if agreed else None
+        return means if agreed else None
     finally:
         if not agreed:
             call.note("attempt given up")
@@ -77,39 +84,26 @@ async def agreed_card(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | 
                 await desk.paying.cancel(attempt)
 
 
-async def collect_card(call: Call, desk: Desk) -> CardOnHand | None:
-    """What the secure part brought back; None when the caller left it."""
-    outcome = await call.collect_card(desk.captures, desk.brands)
-    match outcome.result:
-        case CaptureResult.SUCCESS:
-            return outcome.card
-        case CaptureResult.CALLER_INTERRUPTED | CaptureResult.CANCELED:
-            return None
-        case CaptureResult.CALLER_HUNG_UP:
-            raise HungUp
-        case CaptureResult.TOO_MANY_FAILED_ATTEMPTS:
-            raise TooManyTries
-        case CaptureResult.TRANSFERRED_TO_AGENT:
-            raise WantsAgent("asked for, in the secure part")
-    await call.say("card_not_available")
-    raise WantsAgent(f"no card by telephone: {outcome.result}")
+def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
+    """1 charges that much to it, 2 does not."""
+    amount = attempt.amount
+    match means:
+        case CardOnHand(brand, last4) | CardOnFile(brand=brand, last4=last4):
+            return yes_no(phrase("confirm_charge", amount=amount, brand=brand, last4=last4))
+        case BankAccountOnHand(last4):
+            return yes_no(phrase("confirm_debit", amount=amount, last4=last4))
+        case PayPalOnHand():
+            return yes_no(phrase("confirm_paypal", amount=amount))
 
 
-def confirm_charge(attempt: Attempt, card: CardOnHand) -> Question[bool]:
-    """1 charges that much to that card, 2 does not."""
-    return yes_no(
-        phrase("confirm_charge", amount=attempt.amount, brand=card.brand, last4=card.last4)
-    )
-
-
-async def charge(call: Call, desk: Desk, attempt: Attempt, card: CardOnHand) -> PayResult:
+async def charge(call: Call, desk: Desk, attempt: Attempt, means: MeansOnHand) -> PayResult:
     """Charge it while the caller is kept company, and note what that settled.
 
     A caller who hangs up meanwhile is paid for all the same; the call waits to know.
     """
     async with call.filling("charging", after_seconds=0):
         await call.rest()  # for as long as it takes there is nothing to be answered
-        result = await desk.paying.pay(attempt, card)
+        result = await desk.paying.pay(attempt, means)
         call.note(f"charge {type(result).__name__}")
         if isinstance(result, Paid):
             call.settled = CallOutcome.PAID

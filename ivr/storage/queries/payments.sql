@@ -4,8 +4,9 @@
 -- name: open_attempt
 -- Keep a new attempt and its allocations; keeping the same one again changes nothing.
 WITH opened AS (
-    INSERT INTO attempts (id, order_id, customer_id, call_id, amount, currency, state)
-    VALUES ($1::uuid, $2::text, $3::bigint, $4::text, $5::numeric, $6::text, 'created')
+    INSERT INTO attempts (id, order_id, customer_id, call_id, amount, currency, state, fee, method)
+    VALUES ($1::uuid, $2::text, $3::bigint, $4::text, $5::numeric, $6::text, 'created',
+            $9::numeric, $10::text)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 )
@@ -46,7 +47,9 @@ WITH attempt AS (
 ), charging AS (
     UPDATE attempts
     SET state = 'charging', charging_at = now(),
-        token = $2::text, brand = $3::text, last4 = $4::text, expires = $5::text
+        token = $2::text, method = $3::text, brand = $4::text, last4 = $5::text,
+        expires = $6::text, account_type = $7::text, payer = $8::text,
+        card_on_file_id = $9::uuid, keep_ref = $10::text
     FROM verdict
     WHERE attempts.id = verdict.id AND verdict.decision = 'charging'
 ), holding AS (
@@ -186,16 +189,22 @@ RETURNING id
 -- name: attempt_by_id
 -- One attempt as it is now, with its allocations in the order of the invoices.
 SELECT attempts.id, attempts.order_id, attempts.customer_id, attempts.call_id, attempts.amount,
-       attempts.currency, attempts.state,
+       attempts.currency, attempts.state, attempts.fee, attempts.method,
        array_agg(allocations.invoice_id ORDER BY allocations.invoice_id) AS invoice_ids,
        array_agg(allocations.amount ORDER BY allocations.invoice_id) AS amounts
 FROM attempts JOIN allocations ON allocations.attempt_id = attempts.id
 WHERE attempts.id = $1::uuid
 GROUP BY attempts.id
 
+-- name: means_of_attempt
+-- What was or may have been sent to the gateway, as long as it may have to be sent again.
+SELECT token, method, brand, last4, expires, account_type, payer, card_on_file_id, keep_ref
+FROM attempts
+WHERE id = $1::uuid AND token IS NOT NULL
+
 -- name: recent_payments
 -- One page of attempts, newest first, before the cursor $1; of one call if $2 is given.
-SELECT seq, id, order_id, customer_id, call_id, amount, currency, state, brand, last4,
+SELECT seq, id, order_id, customer_id, call_id, amount, currency, fee, method, state, brand, last4,
        transaction_id, processor_code, confirmation, reason, created_at, ended_at
 FROM attempts
 WHERE ($1::bigint IS NULL OR seq < $1) AND ($2::text IS NULL OR call_id = $2)
