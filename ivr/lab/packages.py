@@ -1,4 +1,4 @@
-"""Unpacks Asterisk, PostgreSQL, baresip and SIPp from Debian's signed packages; any user can."""
+"""Unpacks programs such as Asterisk and PostgreSQL from Debian's signed packages; any user can."""
 
 import fcntl
 import hashlib
@@ -16,25 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ivr.lab.packages_apt import Archive, PackagesError, PrivateApt
+from ivr.lab.packages_kits import LAB, Kit
 from ivr.lab.progress import SetupProgress
 
 __all__ = ["PackagesError", "Tree", "cache_folder", "ensure_tree"]
 
-PACKAGES = (
-    "asterisk",
-    "asterisk-modules",
-    "asterisk-core-sounds-en",
-    "asterisk-moh-opsound-gsm",
-    "postgresql",
-    "baresip-core",
-    "sip-tester",
-)
 SUITES = ("testing", "unstable")
 OLDEST_ASTERISK = (22, 10, 1)
 LAYOUT = 1
 """Raise it when the way a tree is made changes: trees made before are then not used any more."""
 
-PROGRAMS = ("asterisk", "postgres", "initdb", "pg_ctl", "psql", "pg_dump", "baresip", "sipp")
 TRIMMED = ("doc", "man", "locale", "info", "lintian", "bash-completion", "bug", "i18n")
 STAMP = "saldo-stamp.json"
 LOCK_LIMIT = 1800.0
@@ -50,7 +41,11 @@ class Tree:
 
     def program(self, name: str) -> Path:
         """The path of a program such as `asterisk`, `postgres` or `sipp`."""
-        places = (*self.root.glob("usr/lib/postgresql/*/bin"), *self._plain_places())
+        of_their_own = (
+            *self.root.glob("usr/lib/postgresql/*/bin"),
+            self.root / "usr/lib/chromium",
+        )
+        places = (*of_their_own, *self._plain_places())
         for place in places:
             if (place / name).is_file():
                 return place / name
@@ -62,6 +57,12 @@ class Tree:
         for libc in self.root.glob("usr/lib/*/libc.so.6"):
             return libc.parent
         raise PackagesError(f"{self.root} has no C library: delete that folder and try again")
+
+    @property
+    def library_path(self) -> str:
+        """For `LD_LIBRARY_PATH`, where a library names a folder of the whole system's itself."""
+        folders = (self.libraries, self.libraries / "pulseaudio")
+        return ":".join(str(folder) for folder in folders if folder.is_dir())
 
     @property
     def loader(self) -> Path:
@@ -115,14 +116,14 @@ def cache_folder() -> Path:
     return (Path(users) if users else Path.home() / ".cache").absolute() / "saldo"
 
 
-def ensure_tree(progress: SetupProgress) -> Tree:
-    """The programs, fetched and unpacked if they are not there yet.
+def ensure_tree(progress: SetupProgress, kit: Kit = LAB) -> Tree:
+    """The kit's programs, fetched and unpacked if they are not there yet.
 
     Safe to interrupt at any point and to call side by side: a tree is either whole or not there.
     Raises PackagesError with one sentence that says what to do.
     """
     cache = cache_folder()
-    tree = Tree(cache / f"tree-{_key()}")
+    tree = Tree(cache / f"tree-{_key(kit)}")
     if _is_whole(tree):
         return tree
     try:
@@ -131,7 +132,7 @@ def ensure_tree(progress: SetupProgress) -> Tree:
             cache.chmod(0o755)  # whatever the umask: root's Postgres runs as another user
         with _alone(cache / "lock", progress):
             if not _is_whole(tree):
-                _make(cache, tree, progress)
+                _make(cache, tree, kit, progress)
     except OSError as problem:
         raise PackagesError(
             f"could not write the package cache {cache} ({problem}): "
@@ -140,8 +141,8 @@ def ensure_tree(progress: SetupProgress) -> Tree:
     return tree
 
 
-def _key() -> str:
-    return hashlib.sha256(repr((PACKAGES, LAYOUT)).encode()).hexdigest()[:10]
+def _key(kit: Kit) -> str:
+    return hashlib.sha256(repr((kit.packages, LAYOUT)).encode()).hexdigest()[:10]
 
 
 def _is_whole(tree: Tree) -> bool:
@@ -175,10 +176,10 @@ def _alone(lock: Path, progress: SetupProgress) -> Iterator[None]:
         yield
 
 
-def _make(cache: Path, tree: Tree, progress: SetupProgress) -> None:
+def _make(cache: Path, tree: Tree, kit: Kit, progress: SetupProgress) -> None:
     apt = PrivateApt(cache / "apt")
-    chosen = _choose(apt, progress)
-    _fetch(apt, chosen, progress)
+    chosen = _choose(apt, kit, progress)
+    _fetch(apt, kit, chosen, progress)
     staging = Tree(cache / f"{tree.root.name}.unpacking")
     _remove(staging.root)
     staging.root.mkdir()
@@ -186,10 +187,10 @@ def _make(cache: Path, tree: Tree, progress: SetupProgress) -> None:
     for name in MERGED:
         (staging.root / "usr" / name).mkdir(parents=True, exist_ok=True)
         (staging.root / name).symlink_to(f"usr/{name}")
-    _unpack(apt, chosen, staging, progress)
+    _unpack(apt, kit, chosen, staging, progress)
     _trim(staging.root)
     _patch(staging, tree, progress)
-    _verify(staging)
+    _verify(staging, kit)
     (staging.root / STAMP).write_text(
         json.dumps(
             {"root": str(tree.root), "packages": {one.package: one.version for one in chosen}},
@@ -201,14 +202,15 @@ def _make(cache: Path, tree: Tree, progress: SetupProgress) -> None:
     _remove(apt.archives)
 
 
-def _choose(apt: PrivateApt, progress: SetupProgress) -> list[Archive]:
+def _choose(apt: PrivateApt, kit: Kit, progress: SetupProgress) -> list[Archive]:
     progress.stage("reading Debian's package index", 1)
     refused: PackagesError | None = None
     for suite in SUITES:
         try:
             apt.use_suite(suite)
-            chosen = apt.choose(PACKAGES)
-            _refuse_old_asterisk(chosen, suite)
+            chosen = apt.choose(kit.packages)
+            if "asterisk" in kit.packages:
+                _refuse_old_asterisk(chosen, suite)
         except PackagesError as problem:
             refused = refused or problem
         else:
@@ -229,7 +231,7 @@ def _refuse_old_asterisk(chosen: Sequence[Archive], suite: str) -> None:
         )
 
 
-def _fetch(apt: PrivateApt, chosen: Sequence[Archive], progress: SetupProgress) -> None:
+def _fetch(apt: PrivateApt, kit: Kit, chosen: Sequence[Archive], progress: SetupProgress) -> None:
     for archive in chosen:  # apt trusts a file of the right size from an earlier run; we do not
         if not apt.is_whole(archive):
             (apt.archives / archive.file).unlink(missing_ok=True)
@@ -242,11 +244,11 @@ def _fetch(apt: PrivateApt, chosen: Sequence[Archive], progress: SetupProgress) 
         progress.advance(max(int(percent) - shown, 0))
         shown = max(int(percent), shown)
 
-    apt.fetch(PACKAGES, show)
+    apt.fetch(kit.packages, show)
 
 
 def _unpack(
-    apt: PrivateApt, chosen: Sequence[Archive], staging: Tree, progress: SetupProgress
+    apt: PrivateApt, kit: Kit, chosen: Sequence[Archive], staging: Tree, progress: SetupProgress
 ) -> None:
     progress.stage(f"unpacking {len(chosen)} packages", len(chosen))
 
@@ -261,7 +263,7 @@ def _unpack(
         return
     for archive in broken:
         (apt.archives / archive.file).unlink(missing_ok=True)
-    _fetch(apt, chosen, progress)
+    _fetch(apt, kit, chosen, progress)
     for archive in broken:
         if not (apt.is_whole(archive) and _unpack_one(apt.archives / archive.file, staging.root)):
             raise PackagesError(
@@ -351,12 +353,12 @@ def _names_a_loader(path: Path) -> bool:
     return start.startswith(b"\x7fELF") and b"/ld-linux" in start
 
 
-def _verify(staging: Tree) -> None:
+def _verify(staging: Tree, kit: Kit) -> None:
     """Every program we start must find all its libraries inside the tree."""
-    for name in PROGRAMS:
+    for name in kit.programs:
         listing = subprocess.run(
             [
-                *(str(staging.loader), "--library-path", str(staging.libraries), "--list"),
+                *(str(staging.loader), "--library-path", staging.library_path, "--list"),
                 str(staging.program(name)),
             ],
             capture_output=True,

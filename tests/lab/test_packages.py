@@ -17,6 +17,7 @@ import pytest
 from ivr.lab import packages, packages_apt
 from ivr.lab.packages import PackagesError, Tree, cache_folder, ensure_tree
 from ivr.lab.packages_apt import Archive, PrivateApt, choose_mirror, find_mirror
+from ivr.lab.packages_kits import LAB
 from ivr.lab.progress import SilentProgress
 
 LISTING = """\
@@ -175,8 +176,8 @@ def _small_package(folder: Path) -> Path:
 
 def _unpack(apt: Any, root: Path) -> None:
     progress = SilentProgress()
-    packages._fetch(apt, [apt.archive], progress)
-    packages._unpack(apt, [apt.archive], Tree(root), progress)
+    packages._fetch(apt, LAB, [apt.archive], progress)
+    packages._unpack(apt, LAB, [apt.archive], Tree(root), progress)
 
 
 def test_a_damaged_package_is_fetched_once_more(tmp_path: Path) -> None:
