@@ -1,0 +1,70 @@
+"""The fee for paying: flat, or percent with a least and a most, by method and currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from ivr.billing.errors import MoneyNotUnderstood
+from ivr.billing.methods import Method
+from ivr.billing.money import Money
+
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class Fee:
+    """What one payment by one method costs the customer.
+
+    Amounts are by currency. Where any is given, a currency without one has no fee: a percentage
+    whose cap is in euros is not asked for, uncapped, in dollars.
+    """
+
+    flat: Mapping[str, Money] = field(default_factory=dict)
+    percent: Decimal = Decimal(0)
+    minimum: Mapping[str, Money] = field(default_factory=dict)
+    cap: Mapping[str, Money] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a fee that is not one. Raises MoneyNotUnderstood, in words for a settings file."""
+        if bool(self.flat) == bool(self.percent):
+            raise MoneyNotUnderstood("a fee is either flat or percent: give one of the two")
+        if self.flat and (self.minimum or self.cap):
+            raise MoneyNotUnderstood("a flat fee has no minimum and no cap: leave them out")
+        if not 0 <= self.percent <= HUNDRED:
+            raise MoneyNotUnderstood(f"percent is {self.percent}: it is from 0 to 100")
+        if self.minimum and self.cap and set(self.minimum) != set(self.cap):
+            raise MoneyNotUnderstood("minimum and cap name different currencies")
+        for amount in (*self.flat.values(), *self.cap.values()):
+            if not Money.zero(amount.currency) < amount:
+                raise MoneyNotUnderstood(
+                    f"{amount} is no fee: leave it out, or give more than zero"
+                )
+        for currency, least in self.minimum.items():
+            if not Money.zero(currency) <= least <= self.cap.get(currency, least):
+                raise MoneyNotUnderstood(f"the minimum {least} is more than the cap")
+
+    def of(self, amount: Money) -> Money:
+        """What paying `amount` costs, to the minor unit; nothing for nothing."""
+        currency = amount.currency
+        nothing = Money.zero(currency)
+        named = {*self.flat, *self.minimum, *self.cap}
+        if not nothing < amount or (named and currency not in named):
+            return nothing
+        if self.flat:
+            return self.flat[currency]
+        share = max(amount.percent(self.percent), self.minimum.get(currency, nothing))
+        return min(share, self.cap.get(currency, share))
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What each method costs; none where nothing is said."""
+
+    by_method: Mapping[Method, Fee] = field(default_factory=dict)
+
+    def of(self, method: Method, amount: Money) -> Money:
+        """The fee for paying `amount` by that method; zero of its currency when there is none."""
+        fee = self.by_method.get(method)
+        return fee.of(amount) if fee else Money.zero(amount.currency)
