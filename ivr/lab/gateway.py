@@ -78,16 +78,22 @@ class StandIn:
 
     def _routes(self) -> web.Application:
         app = web.Application()
-        here = f"/merchants/{self.account.merchant_id}/transactions"
-        desk = self._desk
+        merchant = f"/merchants/{self.account.merchant_id}"
+        here = f"{merchant}/transactions"
+        desk, vault = self._desk, self._desk.vault
         one = here + "/{id:[A-Za-z0-9_-]+}"
+        means = merchant + "/payment_methods/any/{id:[A-Za-z0-9_-]+}"
         app.add_routes(
             [
                 web.post("/graphql", self._graphql),
                 web.post(here, self._sale),
                 web.post(f"{here}/advanced_search_ids", self._search(desk.search_ids)),
                 web.post(f"{here}/advanced_search", self._search(desk.search)),
-                web.get(one, self._find),
+                web.get(one, self._look("find", desk.find)),
+                web.post(f"{merchant}/customers", self._create_customer),
+                web.get(merchant + "/customers/{id}", self._look("find", vault.find_customer)),
+                web.get(means, self._look("find", vault.find_card)),
+                web.delete(means, self._look("remove", vault.delete_card)),
                 web.put(f"{one}/void", self._change("void", desk.void)),
                 web.put(f"{one}/submit_for_settlement", self._change("settle", desk.submit)),
                 web.put(f"{one}/settle", self._change("settle", desk.settle)),
@@ -117,10 +123,21 @@ class StandIn:
         finally:
             self._desk.in_flight.discard(key)
 
-    async def _find(self, request: web.Request) -> web.StreamResponse:
-        if not self._knows(request):
-            return _xml(NOT_AUTHORIZED)
-        return await self._do(request, "find", lambda: self._desk.find(request.match_info["id"]))
+    async def _create_customer(self, request: web.Request) -> web.StreamResponse:
+        body = await self._body(request, "customer")
+        if isinstance(body, Answer):
+            return _xml(body)
+        return await self._do(request, "customer", lambda: self._desk.vault.create_customer(body))
+
+    def _look(self, operation: str, work: Callable[[str], Answer]) -> Callable[[web.Request], Any]:
+        """What needs no body but the id in its path."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if not self._knows(request):
+                return _xml(NOT_AUTHORIZED)
+            return await self._do(request, operation, lambda: work(request.match_info["id"]))
+
+        return handle
 
     def _change(
         self, operation: str, work: Callable[[str, Mapping[str, Any]], Answer]

@@ -14,6 +14,11 @@ from ivr.lab.gateway_wire import Items, Symbol, document
 PAGE_SIZE = 50
 OK, CREATED, UNPROCESSABLE = 200, 201, 422
 
+
+class Refused(Exception):
+    """A validation error; its text is the code."""
+
+
 CARD_TYPES = {
     Brand.VISA: "Visa",
     Brand.MASTERCARD: "MasterCard",
@@ -34,6 +39,7 @@ REFUSALS = {
     "91506": ("base", "Cannot refund a transaction unless it is settled."),
     "91507": ("base", "Cannot submit for settlement unless status is authorized."),
     "91508": ("base", "Cannot determine payment method."),
+    "91510": ("customer_id", "Customer ID is invalid."),
     "91512": ("base", "Transaction has already been completely refunded."),
     "91513": ("merchant_account_id", "Merchant account ID is invalid."),
     "91518": ("payment_method_token", "Payment method token is invalid."),
@@ -41,6 +47,8 @@ REFUSALS = {
     "91558": ("base", "Merchant account does not support MOTO."),
     "91564": ("payment_method_nonce", "Cannot use a payment_method_nonce more than once."),
     "91565": ("payment_method_nonce", "Unknown or expired payment_method_nonce."),
+    "91609": ("id", "Customer ID has already been taken."),
+    "91610": ("id", "Customer ID is invalid."),
     "915133": ("transaction_source", "Transaction source is invalid."),
     "915230": ("api_request_key", "API request key is too long."),
     "915231": ("api_request_key", "API request key is not allowed."),
@@ -59,6 +67,9 @@ class Answer:
     body: str = ""
 
 
+NOT_FOUND = Answer(404)
+
+
 def transaction(of: Transaction, status: int = OK) -> Answer:
     """One transaction; a sale that was refused comes as an error, as it does from Braintree."""
     if of.type == "sale" and status == CREATED and not of.taken and of.status != "authorized":
@@ -67,11 +78,11 @@ def transaction(of: Transaction, status: int = OK) -> Answer:
     return Answer(status, document("transaction", _fields(of)))
 
 
-def refusal(code: str) -> Answer:
+def refusal(code: str, of: str = "transaction") -> Answer:
     """One validation error."""
     attribute, message = REFUSALS[code]
     error = {"code": code, "attribute": Symbol(attribute), "message": message}
-    errors = {"errors": Items(()), "transaction": {"errors": Items((("error", error),))}}
+    errors = {"errors": Items(()), of: {"errors": Items((("error", error),))}}
     return _error(errors, message, {})
 
 
@@ -122,14 +133,14 @@ def _fields(of: Transaction) -> dict[str, Any]:
         "payment-instrument-type": "credit_card",
         "credit-card": _card(of),
         "refunded-transaction-id": of.refund_of or None,
-        "customer": {"id": None},
+        "customer": {"id": of.customer_id or None},
         "status-history": Items(()),
     }
 
 
 def _card(of: Transaction) -> dict[str, Any]:
     return {
-        "token": None,
+        "token": of.vault_token or None,
         "bin": of.token.bin,
         "last-4": of.token.last4,
         "card-type": CARD_TYPES[Brand(of.token.brand)],

@@ -11,10 +11,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from ivr.lab.gateway_answers import CREATED, OK, Answer, found_ids, page, refusal, transaction
+from ivr.lab.gateway_answers import (
+    CREATED,
+    NOT_FOUND,
+    OK,
+    Answer,
+    Refused,
+    found_ids,
+    page,
+    refusal,
+    transaction,
+)
 from ivr.lab.gateway_faults import Faults
 from ivr.lab.gateway_ledger import LedgerFile, Token, Transaction
 from ivr.lab.gateway_sandbox import Verdict, decide
+from ivr.lab.gateway_vault import Vault
 from ivr.lab.gateway_wire import document
 
 DUPLICATE_WINDOW = timedelta(seconds=30)
@@ -29,7 +40,6 @@ SOURCES = {
     "unscheduled",
 }
 VOIDABLE = ("authorized", "submitted_for_settlement")
-NOT_FOUND = Answer(404)
 NOT_SEARCHABLE = Answer(422, document("api-error-response", {"message": "Cannot search by this."}))
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -55,10 +65,6 @@ class UnknownCriterion(Exception):
     """A search by something that this stand-in cannot search by: no answer beats a wrong one."""
 
 
-class Refused(Exception):
-    """A validation error; its text is the code."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Key:
     value: str
@@ -75,6 +81,7 @@ class Desk:
         self._ledger = ledger
         self._faults = faults
         self._now = now
+        self.vault = Vault(ledger)
         self.in_flight: set[str] = set()
         """request keys of sales that were received and not answered yet"""
 
@@ -82,10 +89,10 @@ class Desk:
         """POST /transactions."""
         return self._keyed("sale", body, lambda key: self._sell(body, key))
 
-    def find(self, transaction_id: str) -> Answer:
+    def find(self, transaction_id: str, status: int = OK) -> Answer:
         """GET /transactions/{id}."""
         found = self._ledger.book.transactions.get(transaction_id)
-        return transaction(found) if found else NOT_FOUND
+        return transaction(found, status) if found else NOT_FOUND
 
     def void(self, transaction_id: str, body: Mapping[str, Any]) -> Answer:
         """PUT /transactions/{id}/void."""
@@ -171,13 +178,26 @@ class Desk:
         if len(body.get("order_id") or "") > LONGEST_ID:
             raise Refused("91501")
         token = self._token(body)
+        customer_id, keeps = self._customer(body)
         new = self._transaction("sale", amount, currency, token, merchant_account_id=account_id)
         new = replace(
             new, order_id=body.get("order_id") or "", source=body.get("transaction_source") or ""
         )
         new = self._decided(new, body, keyed=key is not None)
-        self._keep(new, key)
-        return transaction(new, CREATED)
+        vault_token = body.get("payment_method_token") or ""
+        if keeps and new.taken:
+            vault_token = self.vault.keep(customer_id, token)
+        self._keep(replace(new, customer_id=customer_id, vault_token=vault_token), key)
+        return self.find(new.id, CREATED)
+
+    def _customer(self, body: Mapping[str, Any]) -> tuple[str, bool]:
+        """Whose sale it is, and whether the card is to be left with them."""
+        options = body.get("options") or {}
+        customer_id = body.get("customer_id") or ""
+        keeps = options.get("store_in_vault_on_success") is True
+        if customer_id:
+            self.vault.check_customer(customer_id)
+        return customer_id, keeps and bool(customer_id)
 
     def _decided(self, new: Transaction, body: Mapping[str, Any], *, keyed: bool) -> Transaction:
         verdict = decide(
@@ -216,7 +236,7 @@ class Desk:
 
     def _token(self, body: Mapping[str, Any]) -> Token:
         if body.get("payment_method_token"):
-            raise Refused("91518")  # there is no vault here yet
+            return self.vault.card(body["payment_method_token"])
         nonce = body.get("payment_method_nonce")
         if not nonce:
             raise Refused("91508")  # raw card numbers are not taken, on purpose

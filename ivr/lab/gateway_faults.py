@@ -17,7 +17,9 @@ MODES = (
     "refuse-moto",  # the merchant account takes no telephone orders (91558)
 )
 WIRE_MODES = MODES[:5]
-OPERATIONS = ("sale", "find", "search", "void", "settle", "refund", "tokenize", "ping")
+OPERATIONS = (
+    "sale", "find", "search", "void", "settle", "refund", "customer", "remove", "tokenize", "ping",
+)  # fmt: skip
 HANG_SECONDS = 3600.0
 
 

@@ -1,7 +1,8 @@
 """The stand-in gateway's own ledger: a file of JSON lines, each on the disk before it is answered.
 
-Lines are tokens, transactions (each change writes the whole transaction again) and request keys
-that failed. Of a card it keeps bin, last 4, brand and expiry, and how its checks come out.
+Lines are tokens, transactions (each change writes the whole transaction again), request keys that
+failed, customers, and cards that go into their vault or out of it. Of a card it keeps bin, last 4,
+brand and expiry, and how its checks come out.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ class Transaction:
     processor_type: str
     rejection: str = ""
     refund_of: str = ""
+    customer_id: str = ""
+    vault_token: str = ""
+    """the card as its customer left it with the gateway"""
 
     @property
     def money(self) -> Decimal:
@@ -98,6 +102,16 @@ class KeyUse:
     """empty if the request failed"""
 
 
+@dataclass(frozen=True, slots=True)
+class Vaulted:
+    """A card that a customer left with the gateway."""
+
+    token: str
+    customer_id: str
+    card: Token
+    """as it was tokenised for the sale that it was left with"""
+
+
 class Book:
     """What the lines of a ledger add up to."""
 
@@ -106,6 +120,8 @@ class Book:
         self.used: set[str] = set()
         self.transactions: dict[str, Transaction] = {}
         self.keys: dict[str, KeyUse] = {}
+        self.customers: set[str] = set()
+        self.vault: dict[str, Vaulted] = {}
 
     def take(self, line: dict[str, Any]) -> None:
         """Add one line."""
@@ -117,6 +133,13 @@ class Book:
             self.transactions[transaction.id] = transaction
             self.used.add(transaction.token.id)
             self._take_key(line, transaction.id)
+        elif line["kind"] == "customer":
+            self.customers.add(line["customer"])
+        elif line["kind"] == "vaulted":
+            card = Token(**line["card"])
+            self.vault[line["token"]] = Vaulted(line["token"], line["customer"], card)
+        elif line["kind"] == "unvaulted":
+            self.vault.pop(line["token"], None)
         else:
             self._take_key(line, "")
 
@@ -164,6 +187,19 @@ class LedgerFile:
     def failed_key(self, key: str, fingerprint: str) -> None:
         """Keep that the first request with this key was refused."""
         self._append({"kind": "failed-key", "key": key, "fingerprint": fingerprint})
+
+    def customer(self, customer_id: str) -> None:
+        """Keep a new customer."""
+        self._append({"kind": "customer", "customer": customer_id})
+
+    def vaulted(self, kept: Vaulted) -> None:
+        """Keep a card in a customer's vault."""
+        line = {"kind": "vaulted", "token": kept.token, "customer": kept.customer_id}
+        self._append({**line, "card": asdict(kept.card)})
+
+    def unvaulted(self, token: str) -> None:
+        """Take a card out of the vault."""
+        self._append({"kind": "unvaulted", "token": token})
 
     def close(self) -> None:
         self._file.close()
