@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.billing.ports import Captures, Directory, Invoices, Names
+from ivr.billing.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,5 @@ class Desk:
     """who knows how customers are called; None: they are not asked for their names"""
     methods: tuple[Method, ...] = (Method.CARD,)
     """what may be paid with, in the order in which it is offered"""
+    terms: Terms = field(default_factory=Terms)
+    """how small a part may be paid, and what paying costs"""

@@ -134,6 +134,10 @@ class Question(Generic[T]):
         """The same question with something to hear before it, hushed by the same first key."""
         return replace(self, phrases=(*before, *self.phrases))
 
+    def followed_by(self, *more: Phrase) -> Question[T]:
+        """The same question with one more thing to answer, whenever it is asked."""
+        return replace(self, phrases=(*self.phrases, *more), retry=(*self.retry, *more))
+
     def answer(self, step: Step, keys: str) -> Answer[T]:
         """The answer that an entry came to."""
         if step is Step.AGENT:

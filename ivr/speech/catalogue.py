@@ -16,6 +16,7 @@ Kind = Literal["money", "date", "month", "cardinal", "spelled", "brand", "free"]
 # What may stand in a gap, by its name: docs of each kind are in ivr/speech/voice.py.
 KINDS: Mapping[str, Kind] = {
     "amount": "money",
+    "fee": "money",
     "date": "date",
     "digits": "spelled",
     "account": "spelled",

@@ -1,47 +1,58 @@
-"""What is owed, read aloud, and which of it the caller wants to pay now."""
+"""What is owed, read aloud, and which of it, or how much, the caller wants to pay now."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from itertools import compress
 
+from ivr.billing.allocating import Chosen, in_full
 from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.terms import Terms
 from ivr.dialogue.call import Call
 from ivr.dialogue.endings import WentBack
+from ivr.dialogue.flows.amount import part_of
 from ivr.dialogue.phrases import Phrase, phrase
-from ivr.dialogue.questions import Question, Spoken, choice, yes_no
+from ivr.dialogue.questions import Question, Spoken, choice
+
+PART_KEY = "4"
+AGAIN_KEY = "3"
 
 
 class Wish(Enum):
-    """What to do with several invoices."""
+    """What to do with what is owed."""
 
     PAY_ALL = auto()
     CHOOSE = auto()
+    PART = auto()
     NONE = auto()
 
 
 async def choose_invoices(
-    call: Call, invoices: list[Invoice], *, may_go_back: bool = False
-) -> list[Invoice]:
-    """Those the caller wants to pay now, perhaps none; all in one currency, at least one given.
+    call: Call, terms: Terms, invoices: list[Invoice], *, may_go_back: bool = False
+) -> Chosen | None:
+    """What the caller wants to pay now of these, all in one currency, at least one; None: nothing.
 
     Raises as Call.ask, of the first question.
     """
-    if len(invoices) == 1:
-        wanted = await call.ask(pay_the_one(invoices[0]), may_go_back=may_go_back)
-        return invoices if wanted else []
+    offers_part = terms.least(total_due(invoices)) is not None
+    question = what_to_pay(invoices, offers_part=offers_part)
     while True:
-        match await call.ask(pay_all_or_choose(invoices), may_go_back=may_go_back):
-            case Wish.PAY_ALL:
-                return invoices
-            case Wish.NONE:
-                return []
+        wish = await call.ask(question, may_go_back=may_go_back)
         with suppress(WentBack):
-            return await one_by_one(call, invoices)
+            match wish:
+                case Wish.PAY_ALL:
+                    return in_full(invoices)
+                case Wish.CHOOSE:
+                    return await one_by_one(call, invoices)
+                case Wish.PART:
+                    return await part_of(call, terms, invoices)
+                case Wish.NONE:
+                    return None
 
 
-async def one_by_one(call: Call, invoices: list[Invoice]) -> list[Invoice]:
+async def one_by_one(call: Call, invoices: list[Invoice]) -> Chosen | None:
     """Those the caller wants to pay, each asked for. Raises WentBack, of the first, and as ask."""
     wanted: list[bool] = []
     while len(wanted) < len(invoices):
@@ -53,37 +64,58 @@ async def one_by_one(call: Call, invoices: list[Invoice]) -> list[Invoice]:
                 raise
             wanted.pop()
     chosen = list(compress(invoices, wanted))
-    if not chosen:
-        await call.say("nothing_chosen")
-    return chosen
+    if chosen:
+        return in_full(chosen)
+    await call.say("nothing_chosen")
+    return None
 
 
-def pay_the_one(invoice: Invoice) -> Question[bool]:
-    """The only invoice: 1 pays it, 2 leaves it."""
-    return yes_no(phrase("pay_one_or_leave"), "pay_or_leave").after(
-        phrase("owes_one"), read(invoice)
+def what_to_pay(invoices: list[Invoice], *, offers_part: bool) -> Question[Wish]:
+    """All of them read out, and what to do with them."""
+    if len(invoices) == 1:
+        return pay_the_one(invoices[0], offers_part=offers_part)
+    return pay_all_or_choose(invoices, offers_part=offers_part)
+
+
+def pay_the_one(invoice: Invoice, *, offers_part: bool = False) -> Question[Wish]:
+    """The only invoice: 1 pays it, 2 leaves it, 3 hears it again, 4 pays a part."""
+    question = _choice(
+        phrase("pay_one_or_leave"),
+        {"1": Wish.PAY_ALL, "2": Wish.NONE},
+        Spoken("pay_or_leave", {"yes": Wish.PAY_ALL, "no": Wish.NONE}),
+        offers_part=offers_part,
     )
+    return question.after(phrase("owes_one"), read(invoice))
 
 
-def pay_all_or_choose(invoices: list[Invoice]) -> Question[Wish]:
-    """All of them read out: 1 pays all, 2 chooses, 3 hears them again."""
+def pay_all_or_choose(invoices: list[Invoice], *, offers_part: bool = False) -> Question[Wish]:
+    """All of them read out: 1 pays all, 2 chooses, 3 hears them again, 4 pays a part."""
     amount = total_due(invoices)
-    question = choice(
+    question = _choice(
         phrase("pay_all_or_choose", amount=amount),
         {"1": Wish.PAY_ALL, "2": Wish.CHOOSE},
-        again="3",
-        spoken=Spoken(
-            "all_or_choose", {"all": Wish.PAY_ALL, "choose": Wish.CHOOSE, "none": Wish.NONE}
-        ),
+        Spoken("all_or_choose", {"all": Wish.PAY_ALL, "choose": Wish.CHOOSE, "none": Wish.NONE}),
+        offers_part=offers_part,
     )
     owed = phrase("owes_many", count=len(invoices), amount=amount)
     return question.after(owed, *[read(invoice) for invoice in invoices])
 
 
+def _choice(
+    ask: Phrase, keys: Mapping[str, Wish], spoken: Spoken[Wish], *, offers_part: bool
+) -> Question[Wish]:
+    if not offers_part:
+        return choice(ask, keys, again=AGAIN_KEY, spoken=spoken)
+    also = Spoken(spoken.grammar, {**spoken.values, "part": Wish.PART})
+    question = choice(ask, {**keys, PART_KEY: Wish.PART}, again=AGAIN_KEY, spoken=also)
+    return question.followed_by(phrase("or_a_part"))
+
+
 def pay_this_one(invoice: Invoice) -> Question[bool]:
     """One of several: 1 pays it, 2 leaves it, 3 hears it again."""
     by_voice = Spoken("pay_or_leave", {"yes": True, "no": False})
-    question = choice(phrase("pay_this_one"), {"1": True, "2": False}, again="3", spoken=by_voice)
+    options = {"1": True, "2": False}
+    question = choice(phrase("pay_this_one"), options, again=AGAIN_KEY, spoken=by_voice)
     return question.after(read(invoice))
 
 

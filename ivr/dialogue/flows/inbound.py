@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from itertools import chain
 
+from ivr.billing.allocating import Chosen
 from ivr.billing.calls import CallOutcome
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
@@ -13,6 +14,7 @@ from ivr.billing.invoices import Invoice, by_currency
 from ivr.dialogue.call import OTHER_LANGUAGE, Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import Over, WentBack
+from ivr.dialogue.flows import sent_along
 from ivr.dialogue.flows.hear_invoices import choose_invoices
 from ivr.dialogue.flows.identify import identify
 from ivr.dialogue.flows.pay import pay_invoices
@@ -55,31 +57,56 @@ async def settle_up(call: Call, desk: Desk, customer: Customer) -> None:
     back while paying hears the choice again. What was paid stays paid.
     """
     left: list[list[Invoice]] = []
-    offered = False
-    while invoices := await still_to_offer(call, desk, customer, left):
+    settled: set[int] = set()
+    offered = await settle_what_was_sent_along(call, desk, customer, settled)
+    while invoices := await still_to_offer(call, desk, customer, left, settled):
         offered = True
         try:
-            chosen = await choose_invoices(call, invoices, may_go_back=bool(left))
+            chosen = await choose_invoices(call, desk.terms, invoices, may_go_back=bool(left))
         except WentBack:
             left.pop()
             continue
         if not chosen:
             left.append(invoices)
             continue
-        with suppress(WentBack):
-            await pay_invoices(call, desk, customer, chosen)
+        await settle(call, desk, customer, chosen, settled)
     if not offered:
         await nothing_to_offer(call, desk, customer)
     raise Over(CallOutcome.NOT_PAID if left else CallOutcome.NOTHING_OWED)
 
 
-async def still_to_offer(
-    call: Call, desk: Desk, customer: Customer, left: list[list[Invoice]]
-) -> list[Invoice]:
-    """Read again what is unpaid: the invoices of the next currency that the caller has not left."""
+async def settle_what_was_sent_along(
+    call: Call, desk: Desk, customer: Customer, settled: set[int]
+) -> bool:
+    """Offer the invoice or amount that came with the call, if any; whether something was."""
+    if not sent_along.is_any(call):
+        return False
     async with call.filling():
         unpaid = await desk.invoices.unpaid(customer.id)
-    known = {invoice.id for invoice in chain.from_iterable(left)}
+    chosen = await sent_along.offer(call, desk.terms, unpaid)
+    if chosen:
+        await settle(call, desk, customer, chosen, settled)
+    return chosen is not None
+
+
+async def settle(
+    call: Call, desk: Desk, customer: Customer, chosen: Chosen, settled: set[int]
+) -> None:
+    """Have it paid; what was paid, be it in part, is not offered again in this call."""
+    receipts = len(call.receipts)
+    with suppress(WentBack):
+        await pay_invoices(call, desk, customer, chosen)
+    if len(call.receipts) > receipts:
+        settled |= {invoice.id for invoice in chosen.invoices}
+
+
+async def still_to_offer(
+    call: Call, desk: Desk, customer: Customer, left: list[list[Invoice]], settled: set[int]
+) -> list[Invoice]:
+    """Read again what is unpaid: the invoices of the next currency still open in this call."""
+    async with call.filling():
+        unpaid = await desk.invoices.unpaid(customer.id)
+    known = {invoice.id for invoice in chain.from_iterable(left)} | settled
     groups = by_currency([invoice for invoice in unpaid if invoice.id not in known])
     return next(iter(groups.values()), [])
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 
+from ivr.billing.allocating import Chosen
 from ivr.billing.calls import CallOutcome
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
-from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.payments import (
     Attempt,
     BankAccountOnHand,
@@ -37,31 +36,34 @@ REPEATS = 5
 """how often a confirmation number is said again"""
 
 
-async def pay_invoices(
-    call: Call, desk: Desk, customer: Customer, invoices: Sequence[Invoice]
-) -> None:
+async def pay_invoices(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> None:
     """Charge what the caller chooses and say how it went; back to the choice when that makes sense.
 
     Raises Over, WantsAgent or CannotGoOn when it does not, HungUp, and WentBack when the caller
     wants the choice again before anything is charged, or after it was declined.
     """
-    if len(invoices) > 1:  # the amount of a single one was heard a moment ago
-        await call.say("confirm_total", amount=total_due(invoices))
-    result = await try_to_pay(call, desk, customer, invoices)
+    if len(chosen.invoices) > 1 or chosen.is_part:  # else the amount was heard a moment ago
+        await call.say("confirm_total", amount=chosen.amount)
+    result = await try_to_pay(call, desk, customer, chosen)
     while isinstance(result, Declined):
         await wants_another_card(call)
-        result = await try_to_pay(call, desk, customer, invoices)
-    if result:
+        result = await try_to_pay(call, desk, customer, chosen)
+    if isinstance(result, PaidMeanwhile):
+        await say_what_changed(call, desk, customer, chosen)
+    elif result:
         await tell(call, result)
 
 
 async def try_to_pay(
-    call: Call, desk: Desk, customer: Customer, invoices: Sequence[Invoice]
+    call: Call, desk: Desk, customer: Customer, chosen: Chosen
 ) -> PayResult | None:
     """How one attempt went; None when the caller did not want to go through with it."""
     method = await choose_method(call, desk)
+    fee = desk.terms.fees.of(method, chosen.amount)
     async with call.filling():
-        attempt = await desk.paying.open(customer.id, invoices, call.id, method=method)
+        attempt = await desk.paying.open(
+            customer.id, chosen.invoices, call.id, amounts=chosen.amounts, fee=fee, method=method
+        )
     means = await agreed_means(call, desk, attempt, customer)
     return await charge(call, desk, attempt, means) if means else None
 
@@ -73,15 +75,21 @@ async def agreed_means(
     agreed = False
     try:
         means = await means_for(call, desk, attempt, customer)
-        agreed = means is not None and await call.ask(
-            confirm_charge(attempt, means), may_go_back=True
-        )
+        agreed = means is not None and await agrees(call, attempt, means)
         return means if agreed else None
     finally:
         if not agreed:
             call.note("attempt given up")
             with contextlib.suppress(LedgerUnavailable):  # a created attempt holds nothing
                 await desk.paying.cancel(attempt)
+
+
+async def agrees(call: Call, attempt: Attempt, means: MeansOnHand) -> bool:
+    """Whether the caller wants it charged; no key can hush the fee before that. Raises as ask."""
+    if attempt.fee:
+        await call.say("fee_added", fee=attempt.fee, amount=attempt.amount - attempt.fee)
+        call.line.forget_keys()
+    return await call.ask(confirm_charge(attempt, means), may_go_back=True)
 
 
 def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
@@ -124,7 +132,15 @@ async def leave_receipts(call: Call) -> None:
     )
 
 
-async def tell(call: Call, result: PayResult) -> None:
+async def say_what_changed(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> None:
+    """Say that it was paid meanwhile, or a part of it, and not charged; the rest is read again."""
+    async with call.filling():
+        unpaid = await desk.invoices.unpaid(customer.id)
+    still_due = any(invoice.id in chosen.amounts for invoice in unpaid)
+    await call.say("due_changed" if still_due else "already_paid")
+
+
+async def tell(call: Call, result: Paid | Unknown | NotCharged | BeingPaid) -> None:
     """Say how a charge went. Returns when the caller may choose again."""
     match result:
         case Paid():
@@ -134,8 +150,6 @@ async def tell(call: Call, result: PayResult) -> None:
             raise Over(CallOutcome.CONFIRMING)
         case NotCharged():
             raise CannotGoOn("the charge could not be made")
-        case PaidMeanwhile():
-            await call.say("already_paid")
         case BeingPaid():
             await call.say("other_call_in_progress")
             raise Over(CallOutcome.NOT_PAID)

@@ -1,0 +1,98 @@
+"""How much of what is due the caller wants to pay now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ivr.billing.allocating import Chosen
+from ivr.billing.errors import AmountTooLarge, AmountTooSmall, MoneyNotUnderstood
+from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.money import Money
+from ivr.billing.terms import Terms
+from ivr.dialogue.call import TRIES, Call
+from ivr.dialogue.endings import TooManyTries
+from ivr.dialogue.hearing import Expecting, Heard
+from ivr.dialogue.keypad import EntryRule, PlainKeys
+from ivr.dialogue.phrases import phrase
+from ivr.dialogue.questions import (
+    AGENT_KEYS,
+    LANGUAGE_KEY,
+    Answer,
+    Aside,
+    ByVoice,
+    NotUnderstood,
+    Question,
+    Understood,
+)
+
+LONGEST_AMOUNT = 9
+HALF = Decimal(50)
+
+
+async def part_of(call: Call, terms: Terms, invoices: Sequence[Invoice]) -> Chosen:
+    """So much of these as the caller says, oldest first; at least one, of one currency.
+
+    What cannot be paid is said to be too little or too much, and asked again. Raises WentBack, and
+    as Call.ask.
+    """
+    due = total_due(invoices)
+    asking = ask_amount(terms.least(due) or due, due)
+    question = asking
+    for _ in range(TRIES):
+        amount = await call.ask(question, may_go_back=True)
+        try:
+            return terms.chosen(invoices, amount)
+        except AmountTooSmall:
+            question = asking.after(phrase("amount_too_small"))
+        except AmountTooLarge:
+            question = asking.after(phrase("amount_too_large", amount=due))
+    raise TooManyTries
+
+
+def ask_amount(least: Money, due: Money) -> Question[Money]:
+    """An amount, keyed with its cents and ended by `#` or a pause; any amount is an answer."""
+
+    def understand(keys: str) -> Answer[Money]:
+        if keys == AGENT_KEYS:
+            return Aside.AGENT
+        return Aside.OTHER_LANGUAGE if keys == LANGUAGE_KEY else Understood(keyed(keys, least, due))
+
+    def said(heard: Heard) -> Answer[Money]:
+        amount = spoken(heard.meaning, least, due)
+        return NotUnderstood() if amount is None else Understood(amount)
+
+    rule: EntryRule[PlainKeys] = EntryRule(
+        is_full=lambda keys: len(keys) >= LONGEST_AMOUNT, is_enough=lambda _: True
+    )
+    ask = phrase("ask_amount", amount=least, digits=str(least.minor_units))
+    return Question(
+        (ask,),
+        (ask,),
+        rule,
+        understand,
+        star_clears=True,
+        by_voice=ByVoice(Expecting("amount", patience_seconds=rule.first_key_seconds), said),
+    )
+
+
+def keyed(keys: str, least: Money, due: Money) -> Money:
+    """The amount whose digits were keyed: 2500 is 25.00.
+
+    Who keys 25 where 25 cents is too little, and 25 euros is not, means euros; it is read back.
+    """
+    amount = Money.of_minor_units(int(keys), due.currency)
+    whole = Money.of(int(keys), due.currency)
+    return whole if amount < least <= whole <= due else amount
+
+
+def spoken(meaning: str, least: Money, due: Money) -> Money | None:
+    """The amount of a meaning of the grammar `amount`; None in another currency."""
+    of_it = {"all": due, "half": due.percent(HALF), "minimum": least}
+    if meaning in of_it:
+        return of_it[meaning]
+    number, _, currency = meaning.partition(" ")
+    try:
+        return Money.of(number, due.currency) if currency in {"", due.currency} else None
+    except MoneyNotUnderstood:
+        return None
