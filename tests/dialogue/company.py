@@ -29,6 +29,7 @@ from ivr.billing.payments import (
     allocate,
 )
 from ivr.billing.ports import Captures, Directory, Invoices, Ledger, Names
+from ivr.billing.terms import Terms
 from tests.fakes.company import FakeCompany, KeptAttempt
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.names import FakeNames
@@ -86,6 +87,7 @@ class Company:
             },
             invoices={each.id: each for each in invoices},
         )
+        self.terms = Terms()
         self.gateway = FakeGateway()
         self.gateway.seconds = 1.0
         self.look_up_seconds = SMALL_WORK_SECONDS

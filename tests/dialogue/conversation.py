@@ -62,6 +62,7 @@ def a_desk(
         brands,
         postal_code_length,
         company.names,
+        terms=company.terms,
     )
 
 
