@@ -69,6 +69,8 @@ class CardOnHand:
     """MMYY"""
     token: str = field(repr=False)
     """the gateway's single-use payment method"""
+    by_telephone: bool = True
+    """False: typed by its holder on the pay page"""
     method: ClassVar[Method] = Method.CARD
 
 
@@ -158,7 +160,7 @@ class Captured:
     processor_code: str
     captured_at: datetime
     kept: CardOnFile | None = None
-    """the card as the gateway keeps it from now on, where that was asked for"""
+    """the card as the gateway has it in its vault, if it has"""
 
 
 class DeclineBucket(StrEnum):

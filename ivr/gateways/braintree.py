@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
-from ivr.billing.payments import Captured, KeepCard, MeansOnHand, Refusal
+from ivr.billing.payments import Captured, DeclineBucket, KeepCard, MeansOnHand, Refusal
 from ivr.gateways.outcomes import (
     KEY_NOT_ALLOWED,
     KEY_UNSURE,
@@ -24,14 +24,16 @@ from ivr.gateways.sales import charged_with
 from ivr.gateways.sdk import BraintreeGateway, Configuration, Environment, TransactionSearch
 from ivr.gateways.threads import Threads
 from ivr.gateways.transport import CONNECT_SECONDS, Transport, is_loopback
+from ivr.gateways.vault import TOKEN_UNKNOWN, ensure_customer, forget_card
 
 T = TypeVar("T")
 EnvironmentName = Literal["sandbox", "production", "stand-in"]
 
 QUEUE_SECONDS = 10.0
 """How long a charge waits for a free thread before it is given up unsent."""
-REQUESTS_A_CHARGE = 4
-"""Sale, sale again without a key, and the two of a search: the most that one `charge` sends."""
+REQUESTS_A_CHARGE = 5
+"""A customer to keep the card for, sale, sale again without a key, and the two of a search: the
+most that one `charge` sends."""
 PING_SECONDS = 5.0
 PING = "query { ping }"
 
@@ -94,10 +96,17 @@ class Braintree:
         sale = {
             "amount": str(amount.amount),
             "order_id": order_id,
-            "merchant_account_id": self._account(amount.currency),
-            **charged_with(means, keep),
+            "merchant_account_id": self.account(amount.currency),
         }
-        return await self._run(lambda: self._sale(sale, request_key))
+        return await self._run(lambda: self._charge(sale, means, keep, request_key))
+
+    async def forget_card(self, token: str) -> None:
+        """Return when the vault has this card no more; one that it never had is forgotten too.
+
+        Raises:
+            GatewayNotReached, GatewayRefused, OutcomeUnknown: it may be there still: ask again.
+        """
+        await self._run(lambda: forget_card(self._sdk, token))
 
     async def find(self, order_id: str) -> Captured | Refusal | None:
         """What became of this order; None means "not in the index", which lags: ask again.
@@ -118,6 +127,14 @@ class Braintree:
         work = self._question(document, variables)
         del variables  # an error raised through here must not show them, not even as locals
         return await self._run(work)
+
+    async def ask(self, work: Callable[[Any], T]) -> T:
+        """What `work` gets of the SDK, in one of our threads; it must not move money.
+
+        Raises:
+            GatewayNotReached, GatewayRefused, OutcomeUnknown: as for `charge`.
+        """
+        return await self._run(lambda: work(self._sdk))
 
     async def ping(self) -> None:
         """Return within seconds if the gateway answers and accepts our keys.
@@ -144,7 +161,8 @@ class Braintree:
     ) -> Callable[[], dict[str, Any]]:
         return lambda: graphql_data(self._sdk.graphql_client.query(document, dict(variables)))
 
-    def _account(self, currency: str) -> str:
+    def account(self, currency: str) -> str:
+        """The merchant account of a currency. Raises GatewayRefused: there is none."""
         try:
             return self._accounts[currency]
         except KeyError:
@@ -159,6 +177,17 @@ class Braintree:
         return answer
 
     # In a thread from here on.
+
+    def _charge(
+        self, sale: dict[str, Any], means: MeansOnHand, keep: KeepCard | None, request_key: str
+    ) -> Captured | Refusal:
+        # A card that cannot be kept is charged all the same.
+        if keep is not None and isinstance(self._with_customer(keep), GatewayError):
+            keep = None
+        return self._sale({**sale, **charged_with(means, keep)}, request_key)
+
+    def _with_customer(self, keep: KeepCard) -> GatewayError | None:
+        return _guarded(lambda: ensure_customer(self._sdk, keep.customer_ref))()
 
     def _sale(self, sale: dict[str, Any], request_key: str) -> Captured | Refusal:
         keyed = self.request_keys
@@ -186,6 +215,9 @@ class Braintree:
                 raise OutcomeUnknown("the gateway answered with a sale of another order or amount")
             return outcome_of(transaction)
         codes = _codes(result)
+        if TOKEN_UNKNOWN in codes:
+            text = "the gateway does not have this card any more"
+            return Refusal(TOKEN_UNKNOWN, text, DeclineBucket.HARD)
         if TOKEN_USED in codes:
             return self._earlier(sale["order_id"], "this card token was used before")
         if not codes or codes & KEY_UNSURE:

@@ -24,6 +24,7 @@ from ivr.billing.payments import Captured, DeclineBucket, Refusal
 from ivr.gateways.declines import bucket, rejection_bucket
 from ivr.gateways.errors import Fault, ValidationRefused, without_digits
 from ivr.gateways.sdk import ErrorCodes, exceptions
+from ivr.gateways.vault import in_vault
 
 KEY_NOT_ALLOWED: str = ErrorCodes.Transaction.ApiRequestKeyNotAllowed
 TOKEN_USED: str = ErrorCodes.Transaction.PaymentMethodNonceConsumed
@@ -91,7 +92,10 @@ def outcome_of(transaction: Any) -> Captured | Refusal:
     status = str(transaction.status)
     if status in TAKEN:
         return Captured(
-            transaction.id, _text(transaction, "processor_response_code"), _when(transaction)
+            transaction.id,
+            _text(transaction, "processor_response_code"),
+            _when(transaction),
+            in_vault(transaction),
         )
     if status in ("processor_declined", "failed"):
         return _declined(transaction)

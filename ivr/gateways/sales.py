@@ -27,7 +27,9 @@ def charged_with(means: MeansOnHand, keep: KeepCard | None) -> dict[str, Any]:
     options: dict[str, Any] = {"submit_for_settlement": True}
     match means:
         case CardOnHand():
-            named = {"payment_method_nonce": means.token, **BY_TELEPHONE}
+            named = {"payment_method_nonce": means.token}
+            if means.by_telephone:
+                named |= BY_TELEPHONE
             if keep is not None:
                 options["store_in_vault_on_success"] = True
                 named["customer_id"] = keep.customer_ref

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.payments import (
     Captured,
+    CardOnFile,
     CardOnHand,
     DeclineBucket,
     KeepCard,
@@ -21,6 +22,7 @@ from ivr.billing.payments import (
     Refusal,
 )
 from ivr.gateways.declines import bucket
+from ivr.gateways.vault import card_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,9 @@ class FakeGateway:
         """order id → what the gateway's own books say"""
         self._currencies = frozenset(currencies)
         self._script: deque[Scripted] = deque()
+        self.vault: dict[str, CardOnFile] = {}
+        """cards that callers wanted kept, by token"""
+        self.customers: set[str] = set()
         self._tokens: set[str] = set()
         self._used: set[str] = set()
         self._keys: dict[str, tuple[Charge, Captured | Refusal]] = {}
@@ -92,11 +97,17 @@ class FakeGateway:
             if first != charge:
                 raise OutcomeUnknown("the request key was used with another request")
             return outcome
-        if means.token not in self._tokens:
+        if isinstance(means, CardOnFile) and means.token not in self.vault:
+            return Refusal("91518", "no such card", DeclineBucket.HARD)
+        if not isinstance(means, CardOnFile) and means.token not in self._tokens:
             raise GatewayRefused("unknown token")
         if means.token in self._used:
             raise OutcomeUnknown("the token was used before")
-        return self._keep(charge, self._decide(amount.amount))
+        return self._keep(charge, self._vaulted(charge, self._decide(amount.amount)))
+
+    async def forget_card(self, token: str) -> None:
+        await asyncio.sleep(0)
+        self.vault.pop(token, None)
 
     async def find(self, order_id: str) -> Captured | Refusal | None:
         await asyncio.sleep(0)
@@ -109,6 +120,20 @@ class FakeGateway:
             self._keep(charge, self._capture())
             raise OutcomeUnknown("the answer was lost")
         return self._keep(charge, outcome)
+
+    def _vaulted(self, charge: Charge, outcome: Captured | Refusal) -> Captured | Refusal:
+        means, keep = charge.means, charge.keep
+        if isinstance(outcome, Refusal) or not isinstance(means, CardOnHand | CardOnFile):
+            return outcome
+        if isinstance(means, CardOnFile):
+            return replace(outcome, kept=means)
+        if keep is None:
+            return outcome
+        self.customers.add(keep.customer_ref)
+        token = f"vaulted{len(self.vault)}"
+        kept = CardOnFile(card_id(token), means.brand, means.last4, means.expires, token)
+        self.vault[token] = kept
+        return replace(outcome, kept=kept)
 
     def _keep(self, charge: Charge, outcome: Captured | Refusal) -> Captured | Refusal:
         if isinstance(charge.means, CardOnHand | PayPalOnHand):

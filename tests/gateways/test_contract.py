@@ -13,7 +13,14 @@ import pytest
 
 from ivr.billing.errors import GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
-from ivr.billing.payments import Captured, DeclineBucket, Refusal
+from ivr.billing.payments import (
+    Captured,
+    CardOnFile,
+    DeclineBucket,
+    KeepCard,
+    MeansOnHand,
+    Refusal,
+)
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
 from ivr.settings import load
@@ -31,14 +38,21 @@ class Leg:
     is_sandbox: bool = False
 
     async def charge(
-        self, amount: str, *, token: str | None = None, order_id: str | None = None
+        self,
+        amount: str,
+        *,
+        token: str | None = None,
+        order_id: str | None = None,
+        means: MeansOnHand | None = None,
+        keep: KeepCard | None = None,
     ) -> Captured | Refusal:
         order_id = order_id or new_order()
         return await self.gateway.charge(
-            means=card(token or await self.token()),
+            means=means or card(token or await self.token()),
             amount=Money.of(amount, self.currency),
             order_id=order_id,
             request_key=f"key-{order_id}",
+            keep=keep,
         )
 
     async def find(self, order_id: str) -> Captured | Refusal | None:
@@ -152,3 +166,45 @@ async def test_an_order_is_found_as_it_ended(leg: Leg) -> None:
 
 async def test_an_order_that_was_never_sent_is_not_found(leg: Leg) -> None:
     assert await leg.gateway.find(new_order()) is None
+
+
+async def kept_card(leg: Leg) -> CardOnFile:
+    keep = KeepCard(f"test-{uuid4().hex[:20]}")
+    outcome = await leg.charge("10.00", keep=keep)
+    assert isinstance(outcome, Captured)
+    assert outcome.kept
+    return outcome.kept
+
+
+async def test_a_card_is_kept_with_the_sale_that_it_was_keyed_for_and_charged_again(
+    leg: Leg,
+) -> None:
+    kept = await kept_card(leg)
+    assert (kept.brand, kept.last4, kept.expires) == ("visa", "1111", "1231")
+    again = await leg.charge("11.00", means=kept)
+    assert isinstance(again, Captured)
+    assert again.kept == kept
+
+
+async def test_a_card_is_not_kept_unasked_nor_if_it_is_declined(leg: Leg) -> None:
+    outcome = await leg.charge("10.00")
+    assert isinstance(outcome, Captured)
+    assert outcome.kept is None
+    declined = await leg.charge("2001.00", keep=KeepCard(f"test-{uuid4().hex[:20]}"))
+    assert isinstance(declined, Refusal)
+
+
+async def test_a_customer_of_the_gateway_may_leave_more_than_one_card(leg: Leg) -> None:
+    keep = KeepCard(f"test-{uuid4().hex[:20]}")
+    outcomes = [await leg.charge(amount, keep=keep) for amount in ("10.00", "11.00")]
+    tokens = {each.kept.token for each in outcomes if isinstance(each, Captured) and each.kept}
+    assert len(tokens) == 2
+
+
+async def test_a_card_that_was_removed_is_refused_for_good(leg: Leg) -> None:
+    kept = await kept_card(leg)
+    await leg.gateway.forget_card(kept.token)
+    await leg.gateway.forget_card(kept.token)
+    outcome = await leg.charge("11.00", means=kept)
+    assert isinstance(outcome, Refusal)
+    assert (outcome.code, outcome.bucket) == ("91518", DeclineBucket.HARD)
