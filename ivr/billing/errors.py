@@ -10,6 +10,7 @@ BillingError
 │   ├── AmountTooSmall      less than the smallest part that is taken
 │   └── AmountTooLarge      more than what is due
 ├── AttemptNotFound         no attempt of that id
+├── PromiseRefused          payment cannot be promised like that
 ├── TransitionRefused       an attempt cannot go from its state to that one
 ├── CaptureError            a capture with an agent cannot be had, or not changed like that
 │   ├── TalkNotFound        no such channel, or it is not in a talk of two
@@ -64,6 +65,10 @@ class AmountTooLarge(AmountOutOfRange):
 
 class AttemptNotFound(BillingError):
     """No attempt of that id."""
+
+
+class PromiseRefused(BillingError):
+    """Payment cannot be promised like that."""
 
 
 class TransitionRefused(BillingError):
