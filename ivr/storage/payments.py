@@ -30,6 +30,7 @@ from ivr.billing.payments import (
     Refusal,
     confirmation_code,
 )
+from ivr.storage import cards_on_file
 from ivr.storage.errors import AlreadyThere
 from ivr.storage.pool import Database, Record, Session
 from ivr.storage.rows import storable
@@ -168,7 +169,7 @@ class PostgresLedger:
 
 
 async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> list[Record]:
-    return await session.rows(
+    lines = await session.rows(
         "attempt_captured",
         attempt_id,
         storable(capture.transaction_id),
@@ -176,6 +177,9 @@ async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> lis
         capture.captured_at,
         confirmation_code(attempt_id),
     )
+    if capture.kept is not None:
+        await cards_on_file.keep(session, attempt_id, capture.kept)
+    return lines
 
 
 def _shown(text: str | None) -> str | None:

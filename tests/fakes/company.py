@@ -8,6 +8,7 @@ from uuid import UUID
 from ivr.billing.assisted_captures import AssistedCapture
 from ivr.billing.calls import CallArrived, CallEnded
 from ivr.billing.captures import CaptureOutcome, CaptureRequest
+from ivr.billing.cards_on_file import Consent, RemovedFor
 from ivr.billing.customers import (
     Customer,
     CustomerKind,
@@ -18,7 +19,7 @@ from ivr.billing.customers import (
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, KeepCard, MeansOnHand, Paid, Refusal
+from ivr.billing.payments import Attempt, CardOnFile, KeepCard, MeansOnHand, Paid, Refusal
 
 
 @dataclass
@@ -34,6 +35,17 @@ class KeptAttempt:
 
 
 @dataclass
+class KeptCard:
+    """A card on file and what happened to it."""
+
+    customer_id: int
+    card: CardOnFile
+    removed_for: RemovedFor | None = None
+    is_deleted: bool = False
+    """at the gateway"""
+
+
+@dataclass
 class FakeCompany:
     """A company of a few rows. `away = True` makes every port raise LedgerUnavailable."""
 
@@ -46,6 +58,9 @@ class FakeCompany:
     captures: dict[UUID, CaptureRequest] = field(default_factory=dict)
     outcomes: dict[UUID, CaptureOutcome] = field(default_factory=dict)
     assisted: dict[UUID, AssistedCapture] = field(default_factory=dict)
+    cards: dict[UUID, KeptCard] = field(default_factory=dict)
+    consents: dict[UUID, Consent] = field(default_factory=dict)
+    """by attempt"""
     calls: dict[str, CallArrived] = field(default_factory=dict)
     ended: dict[str, CallEnded] = field(default_factory=dict)
     away: bool = False

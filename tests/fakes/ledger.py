@@ -23,7 +23,7 @@ from ivr.billing.payments import (
     Refusal,
     confirmation_code,
 )
-from tests.fakes.company import FakeCompany, KeptAttempt
+from tests.fakes.company import FakeCompany, KeptAttempt, KeptCard
 
 HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
 
@@ -60,6 +60,7 @@ class FakeLedger:
         if kept.paid is None:
             self._change(kept, AttemptState.CAPTURED, None)
             kept.paid = self._pay(kept.attempt)
+            self._keep_card(kept, capture)
         return kept.paid
 
     async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
@@ -129,6 +130,12 @@ class FakeLedger:
         events.extend("service.reactivated" for _ in back)
         events.append("receipt")
         return Paid(attempt.amount, confirmation_code(attempt.id), back)
+
+    def _keep_card(self, kept: KeptAttempt, capture: Captured) -> None:
+        if capture.kept is not None and kept.keep is not None:
+            card = KeptCard(kept.attempt.customer_id, capture.kept)
+            if self.company.cards.setdefault(capture.kept.id, card) is card:
+                self.company.events += ["card-kept", "card-kept"]  # by text and by mail
 
     def _comes_back(self, service_id: int) -> bool:
         owed = any(

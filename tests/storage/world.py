@@ -10,18 +10,21 @@ from uuid import UUID, uuid4
 from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
 from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.keeping import CardsOnFile
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState, CardOnHand, allocate
 from ivr.billing.ports import AssistedCaptures, Calls, Captures, Directory, Invoices, Ledger
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
+from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.customers import PostgresDirectory
 from ivr.storage.events import PostgresEvents
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
 from ivr.storage.services import PostgresServices
+from tests.fakes.cards_on_file import FakeCardsOnFile
 from tests.fakes.storage import (
     FakeAssistedCaptures,
     FakeCalls,
@@ -65,6 +68,9 @@ class World(Protocol):
 
     @property
     def assisted(self) -> AssistedCaptures: ...
+
+    @property
+    def cards(self) -> CardsOnFile: ...
 
     @property
     def calls(self) -> Calls: ...
@@ -123,6 +129,7 @@ class FakeWorld:
         self.ledger = FakeLedger(self.company)
         self.captures = FakeCaptures(self.company)
         self.assisted = FakeAssistedCaptures(self.company)
+        self.cards = FakeCardsOnFile(self.company)
         self.calls = FakeCalls(self.company)
 
     async def customer(self) -> Customer:
@@ -168,6 +175,7 @@ class PostgresWorld:
         self.ledger = PostgresLedger(database)
         self.captures = PostgresCaptures(database)
         self.assisted = PostgresAssistedCaptures(database)
+        self.cards = PostgresCardsOnFile(database)
         self.calls = PostgresCalls(database)
 
     async def ask(self, question: str, *values: object) -> object:
