@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from ivr.billing.errors import MoneyNotUnderstood
 from ivr.billing.methods import Method
-from ivr.billing.money import Money
+from ivr.billing.money import Money, by_currency
 
 HUNDRED = Decimal(100)
 
@@ -44,6 +44,23 @@ class Fee:
         for currency, least in self.minimum.items():
             if not Money.zero(currency) <= least <= self.cap.get(currency, least):
                 raise MoneyNotUnderstood(f"the minimum {least} is more than the cap")
+
+    @classmethod
+    def written(
+        cls,
+        *,
+        flat: str | Mapping[str, str],
+        percent: Decimal,
+        minimum: str | Mapping[str, str],
+        cap: str | Mapping[str, str],
+        currency: str,
+    ) -> Fee:
+        """From a settings file; amounts without a currency are of `currency`.
+
+        Raises MoneyNotUnderstood.
+        """
+        amounts = (by_currency(each, currency) for each in (minimum, cap))
+        return cls(by_currency(flat, currency), percent, *amounts)
 
     def of(self, amount: Money) -> Money:
         """What paying `amount` costs, to the minor unit; nothing for nothing."""

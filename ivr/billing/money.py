@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import total_ordering
@@ -92,3 +92,12 @@ class Money:
 def total(amounts: Iterable[Money], currency: str) -> Money:
     """The sum; zero of `currency` when there is nothing. Raises CurrencyMismatch."""
     return sum(amounts, Money.zero(currency))
+
+
+def by_currency(written: str | Mapping[str, str], currency: str) -> dict[str, Money]:
+    """Amounts as a settings file has them: "1.50" of `currency`, or one of each, {"USD": "2"}.
+
+    An empty text is none. Raises MoneyNotUnderstood.
+    """
+    texts = ({currency: written} if written else {}) if isinstance(written, str) else written
+    return {code: Money.of(text, code) for code, text in texts.items()}

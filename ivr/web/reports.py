@@ -1,0 +1,104 @@
+"""`/v1/reports`: sums for a company's books, as JSON or, for who prefers it, as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Annotated, Any, Protocol
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+
+from ivr.billing.reports import SettlementLine
+from ivr.web.keys import holders_of
+from ivr.web.rows import to_json
+
+LONGEST = timedelta(days=366)
+CSV = "text/csv"
+JSON = "application/json"
+COLUMNS = (
+    "day",
+    "method",
+    "currency",
+    "charged",
+    "fee",
+    "to_invoices",
+    "not_applied",
+    "refunded",
+    "count",
+)
+
+
+class Reports(Protocol):
+    """Where the sums come from (storage.reports.PostgresReports)."""
+
+    async def settlement(self, since: date, until: date, zone: str) -> Sequence[SettlementLine]: ...
+
+
+def routes(reports: Reports, *keys: str) -> APIRouter:
+    """Everything below `/v1/reports`, for who has one of the keys."""
+    router = APIRouter(prefix="/v1/reports", dependencies=[Depends(holders_of(*keys))])
+
+    @router.get(
+        "/settlement",
+        summary="Per day, method and currency: charged, fee, to invoices, refunded, count",
+        responses={200: {"content": {CSV: {}}}},
+        response_model=None,
+    )
+    async def settlement(
+        since: Annotated[date, Query(description="the first day")],
+        until: Annotated[date, Query(description="the last day")],
+        zone: Annotated[str, Query(description="whose days, such as Europe/Madrid")] = "UTC",
+        accept: Annotated[str, Header()] = JSON,
+    ) -> Response | dict[str, Any]:
+        _check(since, until, zone)
+        lines = await reports.settlement(since, until, zone)
+        if prefers_csv(accept):
+            name = f"settlement-{since}-{until}.csv"
+            headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
+            return Response(as_csv(lines), media_type=CSV, headers=headers)
+        return {"data": [to_json(line) for line in lines]}
+
+    return router
+
+
+def as_csv(lines: Sequence[SettlementLine]) -> str:
+    """A header and a row a line; amounts with a decimal point and without their currency."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for line in lines:
+        amounts = (line.charged, line.fee, line.to_invoices, line.not_applied, line.refunded)
+        currency = line.charged.currency
+        sums = [each.amount for each in amounts]
+        writer.writerow([line.day, line.method.value, currency, *sums, line.count])
+    return text.getvalue()
+
+
+def prefers_csv(accept: str) -> bool:
+    """Whether an Accept header wants CSV more than JSON (RFC 9110, 12.5.1)."""
+    weights = dict(_weight(media) for media in accept.split(","))
+    return weights.get(CSV, 0.0) > weights.get(JSON, 0.0)
+
+
+def _weight(media: str) -> tuple[str, float]:
+    kind, *parameters = (part.strip().lower() for part in media.split(";"))
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            try:
+                return kind, float(value)
+            except ValueError:
+                return kind, 0.0
+    return kind, 1.0
+
+
+def _check(since: date, until: date, zone: str) -> None:
+    if not since <= until or until - since > LONGEST or until == date.max:
+        raise HTTPException(422, f"until is from {since} on, {LONGEST.days} days later at most")
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise HTTPException(422, "zone is a time zone such as Europe/Madrid, or UTC") from None
