@@ -4,168 +4,51 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
+from ivr.billing.terms import Terms
+from ivr.sections import (
+    PROJECT,
+    Agents,
+    Asterisk,
+    Braintree,
+    Calls,
+    Capture,
+    Company,
+    Database,
+    Imports,
+    Lab,
+    Limits,
+    Mail,
+    Messages,
+    Payments,
+    PayPage,
+    Promises,
+    Recordings,
+    Soap,
+    Speech,
+    Texts,
+    Web,
+    Webhooks,
+)
+
+__all__ = ["PROJECT", "Settings", "SettingsError", "Speech", "load"]
+
 KEY_LENGTH = 32
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the text says which and what to do."""
-
-
-class Section(BaseModel):
-    """An unknown key is an error: a mistyped setting must not be silently ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Company(Section):
-    """Whose telephone this is."""
-
-    name: str = "Saldo Telecom"
-    country: str = Field("ES", pattern="^[A-Z]{2}$")
-    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
-    language: Literal["en", "es"] = "en"
-    postal_code_length: int = Field(5, ge=0, le=10)
-    """digits of your customers' postal codes; 0 when they differ: callers then end with pound"""
-
-
-class Asterisk(Section):
-    """The PBX's ARI and AMI; keep both on loopback or a management network."""
-
-    url: str = "http://127.0.0.1:8088"
-    app: str = "saldo"
-    user: str = "saldo"
-    password: SecretStr = SecretStr("")
-    ami_host: str = "127.0.0.1"
-    ami_port: int = 5038
-    ami_user: str = "saldo"
-    ami_secret: SecretStr = SecretStr("")
-
-
-class Capture(Section):
-    """The secure process; `spawn = false` when it is a systemd unit or container of its own."""
-
-    app: str = "saldo-capture"
-    user: str = "saldo-capture"
-    password: SecretStr = SecretStr("")
-    spawn: bool = True
-    brands: tuple[str, ...] = ("visa", "mastercard", "amex", "discover")
-    limit_seconds: float = 600
-    """how long a caller may stay in the secure part"""
-    voice: bool = False
-    """whether a card may be said too, heard inside the secure process; needs [speech] models"""
-
-
-class Database(Section):
-    """Postgres; `capture_url` may name a role that can write captures only."""
-
-    url: str = "postgresql:///saldo"
-    capture_url: str = ""
-    pool: int = Field(10, ge=1, le=200)
-
-
-class Braintree(Section):
-    """The payment gateway. `url` names a stand-in or proxy instead of Braintree's own address."""
-
-    environment: Literal["sandbox", "production", "stand-in"] = "stand-in"
-    url: str = ""
-    merchant_id: str = ""
-    public_key: str = ""
-    private_key: SecretStr = SecretStr("")
-    merchant_accounts: dict[str, str] = {}
-    """currency → merchant account id; a currency not named here cannot be paid"""
-    timeout_seconds: float = Field(65, gt=0)
-    """the gateway's own limit is 60 s: a shorter one makes outcomes unknown"""
-    threads: int = Field(8, ge=1, le=64)
-
-
-class Payments(Section):
-    """What callers may pay with."""
-
-    methods: tuple[Literal["card"], ...] = Field(("card",), min_length=1)
-    """offered in this order; with one only, callers are not asked"""
-
-
-class Speech(Section):
-    """Sounds, the voice that makes them, and what callers' voices are understood with."""
-
-    prompts: Path = PROJECT / "audio-prompts"
-    sounds: Path = PROJECT / "var/sounds"
-    """must be readable by Asterisk under the same path"""
-    workers: int = Field(2, ge=1, le=16)
-    models: dict[Literal["en", "es"], str] = {}
-    """language → folder of a Vosk model, or "shipped": ours, which understands synthetic voices
-    only; a language not named is by keys only"""
-    callers: int = Field(0, ge=0)
-    """listened to at once, the others are asked for keys; 0: 12 for each processor core"""
-    pauses: float = Field(1.0, ge=0.7, le=4.0)
-    """times as long as usual may the pauses in an answer be: more for callers who speak slowly,
-    and every answer is taken up so much later"""
-
-
-class Recordings(Section):
-    """Calls recorded, with a flat tone where a card is asked for; see recordings.md."""
-
-    on: bool = False
-    folder: Path = PROJECT / "var/recordings"
-    key: SecretStr = SecretStr("")
-    """signs every recording's manifest, and whoever checks one needs it: 32 characters or more"""
-    keep_days: float = Field(0, ge=0)
-    """after so many days a recording is deleted; 0: never"""
-
-
-class Web(Section):
-    """REST, health checks and the page for agents."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(8080, ge=1, le=65535)
-    api_key: SecretStr = SecretStr("")
-    """opens all of the API"""
-    agent_key: SecretStr = SecretStr("")
-    """opens captures with an agent only: what agents type into their page"""
-
-
-class Calls(Section):
-    """Limits of one call and of stopping."""
-
-    max_minutes: float = Field(30, gt=0)
-    drain_seconds: float = Field(150, gt=0)
-    """how long running calls may go on after SIGTERM; a slow gateway alone can take 65 s"""
-
-
-class Imports(Section):
-    """Files of the billing system."""
-
-    headers: dict[str, str] = {}
-    """a column's name in your files → ours, such as {"Kundennr" = "external_id"}"""
-
-
-class Lab(Section):
-    """`saldo lab` and `saldo call`: what runs privately, and what is your own."""
-
-    own_pbx: str = ""
-    """host:port of your PBX's SIP for simulated calls; empty: the lab runs a private Asterisk"""
-    own_database: bool = False
-    """true: [database] url names yours; false: the lab runs a private PostgreSQL"""
-    own_gateway: bool = False
-    """true: [braintree] names yours (the sandbox); false: the lab runs a stand-in"""
-
-
-class Agents(Section):
-    """Where a caller who wants a person goes in the dial plan."""
-
-    context: str = "agents"
-    extension: str = "queue"
-    queue: str = "agents"
 
 
 class Settings(BaseSettings):
@@ -184,10 +67,28 @@ class Settings(BaseSettings):
     speech: Speech = Speech()
     recordings: Recordings = Recordings()
     web: Web = Web()
+    pay_page: PayPage = PayPage()
     calls: Calls = Calls()
     agents: Agents = Agents()
     imports: Imports = Imports()
+    limits: Limits = Limits()
+    promises: Promises = Promises()
+    messages: Messages = Messages()
+    webhooks: Webhooks = Webhooks()
+    mail: Mail = Mail()
+    texts: Texts = Texts()
+    soap: Soap = Soap()
     lab: Lab = Lab()
+
+    def terms(self) -> Terms:
+        """How small a part may be paid, and what paying costs. Raises ValueError, at load only."""
+        fees = {method: fee.model_dump() for method, fee in self.payments.fees.items()}
+        return Terms.written(self.payments.minimum_part, fees, self.company.currency)
+
+    @model_validator(mode="after")
+    def _terms_can_be_kept(self) -> Self:
+        self.terms()
+        return self
 
     @model_validator(mode="after")
     def _voice_needs_models(self) -> Self:
@@ -199,12 +100,31 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _links_need_a_key(self) -> Self:
+        if self.pay_page.url and len(self.pay_page.key.get_secret_value()) < KEY_LENGTH:
+            raise ValueError(
+                f"[pay_page] has a url, and its key has fewer than {KEY_LENGTH} characters: "
+                "make one with `openssl rand -hex 32`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _recordings_need_a_key(self) -> Self:
         if self.recordings.on and len(self.recordings.key.get_secret_value()) < KEY_LENGTH:
             raise ValueError(
                 f"[recordings] is on, and its key has fewer than {KEY_LENGTH} characters: "
                 "make one with `openssl rand -hex 32`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _messages_know_their_addresses(self) -> Self:
+        if self.mail.host and "@" not in self.mail.sender:
+            raise ValueError("[mail] sender is no address: name the one that mails come from")
+        if (url := self.texts.url.get_secret_value()) and "{number}" not in url:
+            raise ValueError("[texts] url lacks {number}: put it where the customer's number goes")
+        if self.soap.operations and not self.soap.wsdl:
+            raise ValueError("[soap] has operations and no wsdl: name its URL")
         return self
 
     @classmethod

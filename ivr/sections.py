@@ -1,0 +1,317 @@
+"""The sections of saldo.toml; which one is which: ivr/settings.py."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from ivr.billing.methods import Method
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Section(BaseModel):
+    """An unknown key is an error: a mistyped setting must not be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Company(Section):
+    """Whose telephone this is."""
+
+    name: str = "Saldo Telecom"
+    country: str = Field("ES", pattern="^[A-Z]{2}$")
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+    language: Literal["en", "es"] = "en"
+    postal_code_length: int = Field(5, ge=0, le=10)
+    """digits of your customers' postal codes; 0 when they differ: callers then end with pound"""
+
+
+class Asterisk(Section):
+    """The PBX's ARI and AMI; keep both on loopback or a management network."""
+
+    url: str = "http://127.0.0.1:8088"
+    app: str = "saldo"
+    user: str = "saldo"
+    password: SecretStr = SecretStr("")
+    ami_host: str = "127.0.0.1"
+    ami_port: int = 5038
+    ami_user: str = "saldo"
+    ami_secret: SecretStr = SecretStr("")
+
+
+class Capture(Section):
+    """The secure process; `spawn = false` when it is a systemd unit or container of its own."""
+
+    app: str = "saldo-capture"
+    user: str = "saldo-capture"
+    password: SecretStr = SecretStr("")
+    spawn: bool = True
+    brands: tuple[str, ...] = ("visa", "mastercard", "amex", "discover")
+    limit_seconds: float = 600
+    """how long a caller may stay in the secure part"""
+    hash_key: SecretStr = SecretStr("")
+    """tells the same card again, without its number, for [limits]: 32 characters or more, the same
+    on every node, and of no program but the secure process; empty: cards are forgotten when it ends"""
+    voice: bool = False
+    """whether a card may be said too, heard inside the secure process; needs [speech] models"""
+
+
+class Database(Section):
+    """Postgres; `capture_url` may name a role that can write captures only."""
+
+    url: str = "postgresql:///saldo"
+    capture_url: str = ""
+    pool: int = Field(10, ge=1, le=200)
+
+
+class Braintree(Section):
+    """The payment gateway. `url` names a stand-in or proxy instead of Braintree's own address."""
+
+    environment: Literal["sandbox", "production", "stand-in"] = "stand-in"
+    url: str = ""
+    merchant_id: str = ""
+    public_key: str = ""
+    private_key: SecretStr = SecretStr("")
+    merchant_accounts: dict[str, str] = {}
+    """currency → merchant account id; a currency not named here cannot be paid"""
+    timeout_seconds: float = Field(65, gt=0)
+    """the gateway's own limit is 60 s: a shorter one makes outcomes unknown"""
+    threads: int = Field(8, ge=1, le=64)
+
+
+def _in_quotes(amount: object) -> object:
+    if isinstance(amount, int | float):
+        example = f'write the amount in quotes, such as "{amount:.2f}"'
+        raise ValueError(example)  # noqa: TRY004 - pydantic tells a ValueError in one sentence
+    return amount
+
+
+Amounts = Annotated[str | dict[str, str], BeforeValidator(_in_quotes)]
+"""one in the company's currency, such as "1.50", or one of each: {EUR = "1.50", USD = "1.75"}"""
+
+
+class PaymentFee(Section):
+    """What paying by one method costs the caller: `flat`, or `percent` with the other two."""
+
+    flat: Amounts = ""
+    percent: Decimal = Decimal(0)
+    minimum: Amounts = ""
+    cap: Amounts = ""
+
+
+class Payments(Section):
+    """What callers may pay with."""
+
+    methods: tuple[Literal["card"], ...] = Field(("card",), min_length=1)
+    """offered in this order; with one only, callers are not asked"""
+    minimum_part: Amounts = "10%"
+    """the least that may be paid of what is due: a share or an amount; empty: all or nothing"""
+    fees: dict[Method, PaymentFee] = {}
+    """by method; one not named costs nothing"""
+
+
+class Speech(Section):
+    """Sounds, the voice that makes them, and what callers' voices are understood with."""
+
+    prompts: Path = PROJECT / "audio-prompts"
+    sounds: Path = PROJECT / "var/sounds"
+    """must be readable by Asterisk under the same path"""
+    workers: int = Field(2, ge=1, le=16)
+    models: dict[Literal["en", "es"], str] = {}
+    """language → folder of a Vosk model, or "shipped": ours, which understands synthetic voices
+    only; a language not named is by keys only"""
+    callers: int = Field(0, ge=0)
+    """listened to at once, the others are asked for keys; 0: 12 for each processor core"""
+    pauses: float = Field(1.0, ge=0.7, le=4.0)
+    """times as long as usual may the pauses in an answer be: more for callers who speak slowly,
+    and every answer is taken up so much later"""
+
+
+class Recordings(Section):
+    """Calls recorded, with a flat tone where a card is asked for; see recordings.md."""
+
+    on: bool = False
+    folder: Path = PROJECT / "var/recordings"
+    key: SecretStr = SecretStr("")
+    """signs every recording's manifest, and whoever checks one needs it: 32 characters or more"""
+    keep_days: float = Field(0, ge=0)
+    """after so many days a recording is deleted; 0: never"""
+
+
+class Web(Section):
+    """REST, health checks and the page for agents."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=1, le=65535)
+    api_key: SecretStr = SecretStr("")
+    """opens all of the API"""
+    agent_key: SecretStr = SecretStr("")
+    """opens captures with an agent only: what agents type into their page"""
+
+
+class PayPage(Section):
+    """The page behind links to pay; see pay-page.md."""
+
+    url: str = Field(
+        "", pattern=r"^(https://[^/?#\s]+|http://(127\.0\.0\.1|localhost)(:[0-9]+)?)?/?$"
+    )
+    """where customers find it, such as https://pay.example.com; empty: no link is ever offered"""
+    key: SecretStr = SecretStr("")
+    """signs links: 32 characters or more; another one makes every link given out useless"""
+    minutes: float = Field(1440, gt=0, le=86400)
+    """how long a link given in a call may be used"""
+    wait_seconds: float = Field(300, ge=0, le=900)
+    """how long a call waits for a payment by its link"""
+    colour: str = Field("#1f4e8c", pattern="^#[0-9a-fA-F]{6}$")
+    logo: Path | None = None
+    """SVG, PNG or WebP; none: the company's name"""
+    phone: str = Field("", max_length=40)
+    """shown to who has questions"""
+    folder: Path | None = None
+    """page.html, pay.css, words.en.toml, words.es.toml of your own"""
+    braintree_web: str = Field("3.144.0", pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")
+    """the version of Braintree's scripts that the page loads from Braintree"""
+    proxies: tuple[str, ...] = ("127.0.0.1",)
+    """reverse proxies whose word for a visitor's address is believed"""
+
+
+class Calls(Section):
+    """Limits of one call and of stopping."""
+
+    max_minutes: float = Field(30, gt=0)
+    drain_seconds: float = Field(150, gt=0)
+    """how long running calls may go on after SIGTERM; a slow gateway alone can take 65 s"""
+
+
+class Imports(Section):
+    """Files of the billing system."""
+
+    headers: dict[str, str] = {}
+    """a column's name in your files → ours, such as {"Kundennr" = "external_id"}"""
+
+
+class Limits(Section):
+    """How often cards and accounts may be tried; a day is the last 24 hours. See limits.md."""
+
+    card_tries_a_call: int = Field(3, ge=1)
+    """declined charges, and those not known to have succeeded; so in all that follow"""
+    card_tries_an_invoice: int = Field(3, ge=1)
+    """a day; so in all that follow, but for `cards_a_call`"""
+    card_tries_a_number: int = Field(5, ge=1)
+    card_tries_hidden: int = Field(20, ge=1)
+    """of all callers who hide their number"""
+    cards_a_call: int = Field(2, ge=1)
+    invoices_a_card: int = Field(5, ge=1)
+    identifications_a_call: int = Field(3, ge=1, le=5)
+    """failures; so in all that follow"""
+    identifications_a_number: int = Field(10, ge=1)
+    """a day"""
+    identifications_hidden: int = Field(30, ge=1)
+    """a day, of all callers who hide their number"""
+    identifications_an_account: int = Field(10, ge=1)
+    """a day; past it, only from a number on file with it"""
+    identifications_an_hour: int = Field(300, ge=1)
+    """of everybody; past it, each only from a number on file"""
+    breaker_declines: int = Field(10, ge=1)
+    """more declined cards than this within `breaker_minutes`, and more than `breaker_share` of all:
+    cards are not taken for `breaker_pause_minutes`"""
+    breaker_share: float = Field(0.5, gt=0, lt=1)
+    breaker_minutes: float = Field(10, gt=0)
+    breaker_pause_minutes: float = Field(15, gt=0)
+    breaker_trials: int = Field(3, ge=1)
+    """after the pause, so many in a row must succeed, one at a time"""
+
+
+class Promises(Section):
+    """Promises to pay on a date."""
+
+    on: bool = True
+    days_ahead: int = Field(14, ge=1, le=60)
+    broken_allowed: int = Field(2, ge=1)
+    """so many broken ones within `broken_days`, and no other is taken"""
+    broken_days: int = Field(180, ge=1)
+
+
+class Messages(Section):
+    """What customers read; see messages.md."""
+
+    templates: str = ""
+    """a folder with `en` and `es`, for what shall differ from the shipped texts and mails"""
+
+
+class Webhooks(Section):
+    """Signed webhooks to your own programs; the endpoints are kept by REST, `/v1/webhooks`."""
+
+    timeout_seconds: float = Field(15, gt=0, le=30)
+    plain_http: bool = False
+    """whether an endpoint may do without TLS"""
+
+
+class Mail(Section):
+    """The mail server; empty host: no mail."""
+
+    host: str = ""
+    port: int = Field(587, ge=1, le=65535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    sender: str = ""
+    """the address that mails come from"""
+    timeout_seconds: float = Field(20, gt=0, le=30)
+
+
+class Texts(Section):
+    """Text messages; empty url: none."""
+
+    url: SecretStr = SecretStr("")
+    """with {number} for the customer's: "pjsip:trunk/sip:{number}@sms.provider.example", or an URL
+    of apprise for your provider"""
+    sender: str = "sip:saldo@localhost"
+    """From of a SIP MESSAGE"""
+
+
+class SoapOperation(Section):
+    """What is called for one kind of event."""
+
+    name: str
+    fields: dict[str, str] = {}
+    """the operation's field → a fact such as "service.external_id", or "=text" """
+    expects: dict[str, str] = {}
+    """a field of the answer → what must stand there"""
+
+
+class Soap(Section):
+    """A CRM that is told by SOAP; empty wsdl: none."""
+
+    wsdl: str = ""
+    address: str = ""
+    """another address than the WSDL's"""
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    login: Literal["basic", "wsse"] = "basic"
+    timeout_seconds: float = Field(15, gt=0, le=30)
+    operations: dict[str, SoapOperation] = {}
+    """kind of event → what is called"""
+
+
+class Lab(Section):
+    """`saldo lab` and `saldo call`: what runs privately, and what is your own."""
+
+    own_pbx: str = ""
+    """host:port of your PBX's SIP for simulated calls; empty: the lab runs a private Asterisk"""
+    own_database: bool = False
+    """true: [database] url names yours; false: the lab runs a private PostgreSQL"""
+    own_gateway: bool = False
+    """true: [braintree] names yours (the sandbox); false: the lab runs a stand-in"""
+
+
+class Agents(Section):
+    """Where a caller who wants a person goes in the dial plan."""
+
+    context: str = "agents"
+    extension: str = "queue"
+    queue: str = "agents"
