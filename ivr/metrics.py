@@ -13,6 +13,10 @@ class Metrics:
         self.calls = Counter("saldo_calls", "Calls, by outcome", ["outcome"], registry=registry)
         self.active = Gauge("saldo_calls_in_progress", "Calls now", registry=registry)
         self.payments = Counter("saldo_payments", "By result", ["result"], registry=registry)
+        self.messages = Counter(
+            "saldo_messages", "Tries to tell, by channel and what became of them",
+            ["channel", "state"], registry=registry,
+        )  # fmt: skip
         self.seconds = Histogram(
             "saldo_call_seconds", "Length of calls", registry=registry,
             buckets=(10, 30, 60, 120, 180, 300, 600, 1800),

@@ -303,6 +303,18 @@ class Ari(Transport):
         except NothingThere:
             return
 
+    # --- texts
+
+    async def send_text(self, to: str, sender: str, body: str) -> None:
+        """Send a SIP MESSAGE to an address such as pjsip:trunk/sip:+34600000001@provider.example.
+
+        The PBX says yes before it has sent it, and never what became of it.
+
+        Raises:
+            NothingThere: it has no such endpoint.
+        """
+        await self._call("send_text", body={"to": to, "from": sender, "body": body})
+
     # --- events
 
     async def listen(self, app: str) -> aiohttp.ClientWebSocketResponse:

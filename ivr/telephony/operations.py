@@ -59,5 +59,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "bridges": Operation("GET", "/bridges"),
     "create_bridge": Operation("POST", "/bridges/{bridgeId}", ("type",)),
     "add_to_bridge": Operation("POST", "/bridges/{bridgeId}/addChannel", ("channel", "absorbDTMF")),
+    "send_text": Operation("PUT", "/endpoints/sendMessage", ("to", "from", "body")),
     "destroy_bridge": Operation("DELETE", "/bridges/{bridgeId}"),
 }

@@ -45,6 +45,8 @@ class Sources:
     """captures with an agent (billing.assisting.Assisting)"""
     agent_key: str = ""
     """opens only these"""
+    routers: Sequence[APIRouter] = ()
+    """what has a file of its own in web/, with its own keys"""
 
 
 def build(sources: Sources) -> FastAPI:
@@ -54,6 +56,8 @@ def build(sources: Sources) -> FastAPI:
     app.include_router(_health(sources))
     app.include_router(captures.routes(sources.assisting, sources.agent_key, sources.api_key))
     app.include_router(agent_page.routes())
+    for router in sources.routers:
+        app.include_router(router)
     app.include_router(_v1(sources))
     return app
 

@@ -1,0 +1,37 @@
+-- Where webhooks go.
+
+-- name: add_webhook_endpoint
+-- A new one; from now on.
+INSERT INTO webhook_endpoints (id, url, kinds, secret)
+VALUES ($1::uuid, $2::text, $3::text[], $4::text)
+RETURNING *
+
+-- name: webhook_endpoints
+-- All that were not deleted, oldest first.
+SELECT * FROM webhook_endpoints WHERE state <> 'deleted' ORDER BY created_at, id
+
+-- name: rotate_webhook_secret
+-- A new secret; the one before signs too for $3 seconds.
+UPDATE webhook_endpoints
+SET previous_secret = secret, secret = $2::text,
+    previous_until = now() + make_interval(secs => $3::double precision)
+WHERE id = $1::uuid AND state <> 'deleted'
+RETURNING *
+
+-- name: enable_webhook_endpoint
+-- One that was disabled gets webhooks again, from now on.
+UPDATE webhook_endpoints SET state = 'enabled', why = NULL
+WHERE id = $1::uuid AND state <> 'deleted'
+RETURNING *
+
+-- name: close_webhook_endpoint
+-- To disabled or deleted, with the reason; what waits for it will not get there.
+WITH closed AS (
+    UPDATE webhook_endpoints SET state = $2::text, why = $3::text
+    WHERE id = $1::uuid AND state <> 'deleted'
+    RETURNING id
+), left_over AS (
+    UPDATE deliveries SET state = 'dead', error = $3::text, claim = NULL, ended_at = now()
+    FROM closed WHERE deliveries.endpoint_id = closed.id AND deliveries.state = 'waiting'
+)
+SELECT id FROM closed

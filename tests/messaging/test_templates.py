@@ -1,0 +1,75 @@
+"""Templates: ours are whole, the company's own are tried, and nothing of a card slips through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ivr.messaging.templates import KINDS, LANGUAGES, SAMPLE, SHIPPED, Templates, TemplateWrong
+
+LONGEST_TEXT = 320
+"""two SMS in Unicode are 134 characters, four are 268: a link may need more"""
+
+
+def of(language: str) -> dict[str, object]:
+    return {**SAMPLE, "customer": {**SAMPLE["customer"], "language": language}}
+
+
+def test_every_kind_has_a_text_and_a_mail_in_both_languages() -> None:
+    assert len(KINDS) >= 11
+    for language in LANGUAGES:
+        files = {path.name for path in (SHIPPED / language).iterdir()}
+        assert files == {f"{kind}{end}" for kind in KINDS for end in (".txt", ".mail.txt")}, (
+            language
+        )
+    assert list(Templates("Saldo", "ES").wrong()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_is_short_and_one_paragraph(kind: str, language: str) -> None:
+    text = Templates("Saldo Telecom", "ES").text(kind, of(language))
+    assert len(text) <= LONGEST_TEXT
+    assert "\n" not in text
+    assert text.startswith("Saldo Telecom: ")
+
+
+def test_the_languages_differ_and_so_do_money_and_days() -> None:
+    templates = Templates("Saldo", "GB")
+    assert "we received €42.50" in templates.text("receipt", of("en"))
+    assert "by 31 January 2026" in templates.text("promise", of("en"))
+    templates = Templates("Saldo", "ES")
+    assert "hemos recibido 42,50\xa0€" in templates.text("receipt", of("es"))
+    assert "31 de enero de 2026" in templates.text("promise", of("es"))
+    assert templates.text("receipt", of("fr")) == templates.text("receipt", of("en"))
+
+
+def test_the_companys_own_file_goes_before_ours(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en/receipt.txt").write_text("Ta! {{ payment.confirmation }}")
+    (tmp_path / "en/receipt.html").write_text("<p>{{ customer.name }}</p>")
+    templates = Templates("Saldo", "GB", tmp_path)
+    assert templates.text("receipt", of("en")) == "Ta! 12345678"
+    assert templates.mail("receipt", of("en"))[2] == "<p>Ana Ruiz</p>"
+    assert templates.text("refund", of("en")).startswith("Saldo: we paid")
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("{{ payment.confirmation", "en/receipt.txt is broken at line 1"),
+        ("{{ payment.nothing }}", "en/receipt.txt cannot be filled in"),
+        ("{{ 1 | money('no currency at all') | nosuch }}", "en/receipt.txt is broken"),
+        ("{{ ''.__class__.__mro__ }}", "en/receipt.txt cannot be filled in"),
+        ("4111 1111 1111 1111", "en/receipt.txt would show a card number"),
+    ],
+)
+def test_a_broken_template_is_named(tmp_path: Path, written: str, why: str) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en/receipt.txt").write_text(written)
+    templates = Templates("Saldo", "GB", tmp_path)
+    (wrong,) = templates.wrong()
+    assert why in wrong
+    with pytest.raises(TemplateWrong, match=r"en/receipt\.txt"):
+        templates.text("receipt", of("en"))
