@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ivr.billing.methods import Method
+from ivr.billing.money import Money
 from ivr.settings import PROJECT, Settings, SettingsError, load
 
 
@@ -35,12 +37,51 @@ def test_the_environment_wins_over_the_file(
         ("not toml", "not valid TOML"),
         ("[recordings]\non = true\n", r"\[recordings\] is on, and its key has fewer than 32"),
         ("[recordings]\non = true\nkey = 'short'\n", "openssl rand -hex 32"),
+        ("[payments]\nminimum_part = '0%'\n", r"\[payments\] minimum_part: the smallest part is"),
+        ("[payments]\nminimum_part = 'nan%'\n", "'nan%' is no share"),
+        ("[payments]\nminimum_part = 'x'\n", "'x' is not an amount such as 42.50"),
+        ("[payments]\nminimum_part = 5.0\n", 'in quotes, such as "5.00"'),
+        ("[payments]\nminimum_part = {EUR = '0.001'}\n", "more decimals than EUR has"),
+        ("[payments.fees.cash]\nflat = '1'\n", "payments.fees.cash"),
+        ("[payments.fees.card]\nflat = 1.5\n", r'fees\.card\.flat: .*in quotes, such as "1.50"'),
+        ("[payments.fees.card]\nflat = '1.50'\ncap = '5'\n", r"\[payments.fees.card\] a flat fee"),
+        ("[payments.fees.card]\npercent = '101'\n", "percent is 101: it is from 0 to 100"),
+        ("[payments.fees.card]\nflat = {EUR = 'x'}\n", "'x' is not an amount"),
+        ("[payments.fees.paypal]\n", "either flat or percent"),
         ("[capture]\nvoice = true\n", r"saldo\.toml: \[capture\] voice is on, and no language"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         load(written(tmp_path, text))
+
+
+def test_terms_of_payment_are_in_the_companys_currency_or_in_each_that_is_named(
+    tmp_path: Path,
+) -> None:
+    text = """
+        company = {currency = "USD"}
+        [payments]
+        minimum_part = {USD = "5.00", EUR = "4.00"}
+        [payments.fees.card]
+        percent = "2.5"
+        cap = "10.00"
+        [payments.fees.card-on-file]
+        flat = "1"
+        """
+    terms = load(written(tmp_path, text)).terms()
+    due = {code: Money.of("1000.00", code) for code in ("USD", "EUR", "GBP")}
+    assert [str(terms.least(each)) for each in due.values()] == ["5.00 USD", "4.00 EUR", "None"]
+    fees = [terms.fees.of(method, due["USD"]) for method in Method]
+    assert [str(fee.amount) for fee in fees] == ["10.00", "1.00", "0.00", "0.00"]
+
+
+def test_a_tenth_may_be_paid_and_nothing_costs_anything_unless_that_is_set(tmp_path: Path) -> None:
+    terms = load(written(tmp_path, "")).terms()
+    due = Money.of("42.50", "EUR")
+    assert str(terms.least(due)) == "4.25 EUR"
+    assert not any(terms.fees.of(method, due) for method in Method)
+    assert load(written(tmp_path, "[payments]\nminimum_part = ''")).terms().least(due) is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,19 @@ def lab_settings(
 
 
 def to_toml(sections: dict[str, dict[str, Any]]) -> str:
-    """The sections as TOML; every value of Settings is a scalar, a list or a flat table."""
+    """The sections as TOML, without what is not set."""
     lines = ["# Written by `saldo lab up`; holds passwords."]
     for name, section in sections.items():
         lines += ["", f"[{name}]"]
-        lines += [f"{key} = {_value(value)}" for key, value in section.items()]
+        given = {key: value for key, value in section.items() if value is not None}
+        lines += [f"{key} = {_value(value)}" for key, value in given.items()]
     return "\n".join(lines) + "\n"
 
 
 def _value(value: Any) -> str:
     if isinstance(value, SecretStr):
         return _value(value.get_secret_value())
-    if isinstance(value, Path):
+    if isinstance(value, Path | Decimal):
         return _value(str(value))
     if isinstance(value, dict):
         pairs = (f"{json.dumps(key)} = {_value(item)}" for key, item in value.items())

@@ -27,6 +27,15 @@ def speech(settings: Settings, pbx: PbxInfo | None) -> Any:
     return tomllib.loads(to_toml(sections))["speech"]["models"]
 
 
+def test_the_terms_of_payment_come_through_as_they_were_set() -> None:
+    fees = {"card": {"percent": "2.5", "cap": {"USD": "5.00"}}, "paypal": {"flat": "0.35"}}
+    mine = Settings(payments={"minimum_part": "5.00", "fees": fees})
+    sections = lab_settings(
+        mine, pbx=None, database=None, gateway=None, web_port=8080, api_key="key"
+    )
+    assert Settings(**tomllib.loads(to_toml(sections))).terms() == mine.terms()
+
+
 def test_callers_of_the_labs_own_pbx_are_understood_with_the_shipped_models() -> None:
     assert speech(Settings(), PRIVATE) == {"en": "shipped", "es": "shipped"}
 
