@@ -7,18 +7,17 @@ import signal
 import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
-
-from ivr import parts
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
-from ivr.billing.errors import BillingError, LedgerUnavailable
+from ivr.beating import beating
 from ivr.billing.methods import Method
-from ivr.billing.paying import Paying
 from ivr.child import Child
 from ivr.dialogue.desk import Desk
+from ivr.gateways.books import BraintreeBooks
 from ivr.hearing import (
     Hearing,
     ears,
@@ -26,8 +25,8 @@ from ivr.hearing import (
     nicknames,
     warn_of_synthetic_ears,
 )
-from ivr.metrics import Metrics
 from ivr.recordings import Recorder
+from ivr.resolving import Resolver
 from ivr.settings import Settings
 from ivr.speech.name_sounds import NameSounds
 from ivr.speech.tts import Tts
@@ -35,13 +34,13 @@ from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.customers import PostgresDirectory
+from ivr.storage.daemons import PostgresDaemons
 from ivr.storage.errors import MigrationError
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.migrate import migrate
 from ivr.storage.names import PostgresNames
 from ivr.storage.payment_records import PostgresPayments
-from ivr.storage.payments import PostgresLedger
-from ivr.storage.pool import Database
+from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
 from ivr.storage.services import PostgresServices
 from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
@@ -52,11 +51,15 @@ from ivr.telephony.router import INBOUND, Router
 from ivr.web import api
 from ivr.web.server import WebServer, listen
 
+from ivr import parts
+from ivr.billing.errors import BillingError, LedgerUnavailable
+from ivr.billing.paying import Paying
+from ivr.metrics import Metrics
+from ivr.storage.payments import PostgresLedger
+from ivr.storage.pool import Database
+
 log = structlog.get_logger(__name__)
 
-ABANDONED_SECONDS = 400.0
-"""a charge older than this has no task any more: its requests to the gateway and its tries to be
-written down are over"""
 SWEEP_SECONDS = 30.0
 CAPTURE_GRACE_SECONDS = 30.0
 """the secure process ends a segment at its limit itself; after that we fetch the caller back"""
@@ -86,15 +89,12 @@ async def _serve(
     settings: Settings, config: Path | None, stack: AsyncExitStack, stopping: asyncio.Event
 ) -> None:
     listening = stack.enter_context(listen(settings.web.host, settings.web.port))
-    database = await Database.open(settings.database.url, size=settings.database.pool)
-    stack.push_async_callback(database.close)
+    database, ledger, doubts = await _books(settings, stack)
     hearing = await _hearing(settings, stack)
     recorder = Recorder(settings)
-    calls = _calls(settings, stack, database, hearing)
-    asterisk = settings.asterisk
-    ari = await stack.enter_async_context(
-        Ari(asterisk.url, asterisk.user, asterisk.password.get_secret_value())
-    )
+    calls = _calls(settings, stack, database, ledger, hearing)
+    resolver = _resolver(settings, stack, doubts, ledger, calls.metrics)
+    ari = await stack.enter_async_context(_ari(settings))
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
         child = Child("capture", config) if settings.capture.spawn else None
@@ -105,7 +105,7 @@ async def _serve(
         )
         router = Router(
             ari,
-            asterisk.app,
+            settings.asterisk.app,
             {INBOUND: recorder.recorded(calls.take_call)},
             tasks,
             node=socket.gethostname(),
@@ -125,6 +125,7 @@ async def _serve(
                 "events": router.run(),
                 "manager": ami.run(),
                 "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
+                "resolving": resolver.run(migrated, settings.calls.max_minutes * 60),
                 "assisted": assisted.resume(migrated, router.stream.connected),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
@@ -132,7 +133,7 @@ async def _serve(
             }.items()
         ]
         serving = tasks.create_task(web.serve(), name="web")
-        log.info("serving", app=asterisk.app, api=settings.web.port)
+        log.info("serving", app=settings.asterisk.app, api=settings.web.port)
         await stopping.wait()
         log.info("stopping", calls=router.calls)
         limit = settings.calls.drain_seconds
@@ -144,6 +145,18 @@ async def _serve(
             task.cancel()
 
 
+async def _books(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[Database, PostgresLedger, PostgresDoubts]:
+    """The database, and our part of its ledger as long as we are heard of."""
+    database = await Database.open(settings.database.url, size=settings.database.pool)
+    stack.push_async_callback(database.close)
+    daemon = uuid4()
+    node, app = socket.gethostname(), settings.asterisk.app
+    await stack.enter_async_context(beating(PostgresDaemons(database, daemon, node=node, app=app)))
+    return database, PostgresLedger(database, daemon), PostgresDoubts(database, daemon)
+
+
 async def _hearing(settings: Settings, stack: AsyncExitStack) -> Hearing:
     warn_of_synthetic_ears(settings)
     understanding = await asyncio.to_thread(ears, settings)
@@ -152,8 +165,24 @@ async def _hearing(settings: Settings, stack: AsyncExitStack) -> Hearing:
     return Hearing(understanding)
 
 
+def _resolver(
+    settings: Settings,
+    stack: AsyncExitStack,
+    doubts: PostgresDoubts,
+    ledger: PostgresLedger,
+    metrics: Metrics,
+) -> Resolver:
+    gateway = parts.gateway(settings)
+    stack.push_async_callback(gateway.aclose)
+    return Resolver(ledger, doubts, BraintreeBooks(gateway), metrics)
+
+
 def _calls(
-    settings: Settings, stack: AsyncExitStack, database: Database, hearing: Hearing
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    ledger: PostgresLedger,
+    hearing: Hearing,
 ) -> Calls:
     gateway = parts.gateway(settings)
     stack.push_async_callback(gateway.aclose)
@@ -168,7 +197,7 @@ def _calls(
         directory=PostgresDirectory(database),
         invoices=PostgresInvoices(database),
         captures=PostgresCaptures(database),
-        paying=Paying(PostgresLedger(database), gateway, charging.spawn),
+        paying=Paying(ledger, gateway, charging.spawn),
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
@@ -193,6 +222,11 @@ def _look_for_sounds(voice: Voice) -> None:
     if missing:
         todo = "run `saldo prompts build`: callers hear silence instead"
         log.error("sounds_missing", sounds=len(missing), first=str(missing[0]), todo=todo)
+
+
+def _ari(settings: Settings) -> Ari:
+    asterisk = settings.asterisk
+    return Ari(asterisk.url, asterisk.user, asterisk.password.get_secret_value())
 
 
 def _ami(settings: Settings) -> Ami:
@@ -244,18 +278,16 @@ def _api(
 
 
 async def _sweep(database: Database, migrated: asyncio.Event, longest_call_seconds: float) -> None:
-    """Bring the schema up to date, then settle now and then what a crash left behind.
+    """Bring the schema up to date, then end now and then the calls that a crash left behind.
 
     Calls go on whatever the database does; only tables that are not ours end the daemon.
     """
-    ledger, calls = PostgresLedger(database), PostgresCalls(database)
+    calls = PostgresCalls(database)
     while True:
         try:
             if not migrated.is_set():
                 await migrate(database)
                 migrated.set()
-            if found := await ledger.abandoned(ABANDONED_SECONDS):
-                log.warning("charges_abandoned", attempts=len(found))
             if left := await calls.abandoned(longest_call_seconds + ABANDONED_SECONDS):
                 log.warning("calls_left_open", calls=len(left))
         except MigrationError:

@@ -18,7 +18,6 @@ from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.errors import MigrationError, QueryRefused
-from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
 from tests.dialogue.company import Company
 from tests.dialogue.conversation import KNOWN, a_desk
@@ -73,15 +72,10 @@ class Chores:
         self.troubles = list(troubles)
         self.done: list[str] = []
         monkeypatch.setattr(app, "migrate", self._migrate)
-        monkeypatch.setattr(PostgresLedger, "abandoned", self._charges)
         monkeypatch.setattr(PostgresCalls, "abandoned", self._calls)
 
     async def _migrate(self, _database: object) -> None:
         self._meet("migrate")
-
-    async def _charges(self, _older_than_seconds: float) -> list[str]:
-        self._meet("charges")
-        return []
 
     async def _calls(self, older_than_seconds: float) -> list[str]:
         self._meet(f"calls {older_than_seconds:g}")
@@ -108,7 +102,7 @@ def test_a_chore_that_fails_is_done_later_and_ends_no_call(
     chores = Chores(monkeypatch, None, trouble)
     with pytest.raises(TimeoutError):
         chores.sweep(app.SWEEP_SECONDS * 1.5)
-    assert chores.done == ["migrate", "charges", "calls 2200"]
+    assert chores.done == ["migrate", "calls 2200"]
 
 
 def test_a_database_that_is_not_there_yet_gets_its_tables_later(

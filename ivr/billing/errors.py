@@ -4,6 +4,7 @@ BillingError
 ├── MoneyNotUnderstood      an amount or a currency that cannot be
 ├── CurrencyMismatch        two currencies in one sum
 ├── LedgerUnavailable       the database did not answer; nothing was changed by us
+│   └── LedgerNotReached    it was not even asked: certainly nothing was changed
 ├── InvoiceBeingPaid        another attempt is charging this invoice now
 ├── InvoiceAlreadyPaid      paid since it was read
 ├── AmountOutOfRange        nothing, or not what may be paid of it
@@ -43,6 +44,10 @@ class LedgerUnavailable(BillingError):
     """The database did not answer; nothing was changed by us, or the commit's fate is unknown."""
 
 
+class LedgerNotReached(LedgerUnavailable):
+    """The database was not even asked: certainly nothing was changed."""
+
+
 class InvoiceBeingPaid(BillingError):
     """Another attempt is charging this invoice now."""
 
@@ -72,7 +77,11 @@ class PromiseRefused(BillingError):
 
 
 class TransitionRefused(BillingError):
-    """An attempt cannot go from its state to that one."""
+    """An attempt cannot go from its `state` to that one."""
+
+    def __init__(self, sentence: str, state: str) -> None:
+        super().__init__(sentence)
+        self.state = state
 
 
 class CaptureError(BillingError):

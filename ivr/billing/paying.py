@@ -8,15 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from ivr.billing.errors import (
-    GatewayNotReached,
-    GatewayRefused,
-    InvoiceAlreadyPaid,
-    InvoiceBeingPaid,
-    LedgerUnavailable,
-    OutcomeUnknown,
-    TransitionRefused,
-)
 from ivr.billing.invoices import Invoice
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
@@ -36,6 +27,17 @@ from ivr.billing.payments import (
     allocate,
     total_of,
 )
+
+from ivr.billing.errors import (
+    GatewayNotReached,
+    GatewayRefused,
+    InvoiceAlreadyPaid,
+    InvoiceBeingPaid,
+    LedgerNotReached,
+    LedgerUnavailable,
+    OutcomeUnknown,
+    TransitionRefused,
+)
 from ivr.billing.ports import Gateway, Ledger
 
 Spawn = Callable[[Coroutine[Any, Any, PayResult]], "asyncio.Task[PayResult]"]
@@ -45,10 +47,13 @@ KEEP_TRYING = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 20.0)
 """Seconds between tries to write down what the gateway said, while the caller waits for it."""
 
 LET_GO = (0.1, 0.5, 1.0)
-"""The same for an attempt that was never sent: the caller need not wait long to hear so."""
+"""The same for an attempt that was never sent: the caller need not wait long."""
 
 PATIENCE = (30.0,) * 20
-"""The same after the caller was answered; a charge not written by then is found by the sweep."""
+"""The same after the caller was answered; a charge not written by then is found by Resolving."""
+
+NOTHING_SENT = "the ledger did not confirm the start; nothing was sent"
+NEVER_SENT = {AttemptState.CANCELED, AttemptState.FAILED}
 
 
 class Paying:
@@ -101,8 +106,9 @@ class Paying:
 
         With `keep`, a card is kept at the gateway too, when the charge succeeds.
 
-        What cannot be written down in time is answered with what may be said (Unknown for money
-        that may have moved), and written down later, when the ledger is back.
+        What cannot be written down in time is answered with what may be said, and written down
+        later, when the ledger is back. "Not charged" may be said only once it is written, or when
+        nothing ever was: another process may send a charge again that it finds without an end.
         """
         answer: asyncio.Future[PayResult] = asyncio.get_running_loop().create_future()
         charge = _Charge(self._ledger, self._gateway, attempt, means, keep, answer)
@@ -129,16 +135,25 @@ class _Charge:
             return PaidMeanwhile()
         except InvoiceBeingPaid:
             return BeingPaid()
-        except LedgerUnavailable:  # the gateway is asked only after this commit
+        except LedgerNotReached:
+            self._say(NotCharged())
             return await self._written(self._let_go, NotCharged(), LET_GO)
+        except LedgerUnavailable:  # the gateway is asked only after this commit
+            return await self._written(self._let_go, Unknown(), LET_GO)
         return await self._charge()
 
     async def _let_go(self) -> PayResult:
         """Release the invoices if the commit was done and only its answer was lost."""
         # First this: a start that is still on its way in the database is then refused.
-        await self.ledger.cancel(self.attempt.id)
-        reason = "the ledger did not confirm the start; nothing was sent"
-        await self.ledger.failed(self.attempt.id, reason)
+        await self.ledger.cancel(self.attempt.id, tell=self._said_unknown)
+        return await self._not_charged(NOTHING_SENT)
+
+    async def _not_charged(self, reason: str) -> PayResult:
+        try:
+            await self.ledger.failed(self.attempt.id, reason, tell=self._said_unknown)
+        except TransitionRefused as refused:
+            if refused.state not in NEVER_SENT:
+                raise  # another process sent it again
         return NotCharged()
 
     async def _charge(self) -> PayResult:
@@ -152,9 +167,7 @@ class _Charge:
             )
         except (GatewayNotReached, GatewayRefused) as error:
             reason = str(error)
-            return await self._settled(
-                lambda: self.ledger.failed(self.attempt.id, reason), NotCharged()
-            )
+            return await self._written(lambda: self._not_charged(reason), Unknown(), KEEP_TRYING)
         except OutcomeUnknown as error:
             return await self._in_doubt(str(error))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the money may have moved
@@ -205,6 +218,11 @@ class _Charge:
                 self._say(otherwise)
                 raise
         return otherwise
+
+    @property
+    def _said_unknown(self) -> bool:
+        """Whether the caller was told that we are confirming, and waits for a message."""
+        return self.answer.done() and self.answer.result() == Unknown()
 
     def _say(self, result: PayResult) -> None:
         if not self.answer.done():  # the caller may have left, and nobody waits for it

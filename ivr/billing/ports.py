@@ -5,7 +5,7 @@ The fakes beside the tests and the real ones in storage/ and gateways/ run the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -13,10 +13,12 @@ from ivr.billing.assisted_captures import AssistedCapture, FieldProgress, Talk
 from ivr.billing.calls import CallArrived, CallEnded
 from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureRequest
 from ivr.billing.customers import Customer
+from ivr.billing.doubts import Doubt, Stray, Undone
 from ivr.billing.invoices import Invoice
 from ivr.billing.matches import Decision, Hypothesis, Named
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, Captured, KeepCard, MeansOnHand, Paid, Refusal
+from ivr.billing.transactions import Transaction
 
 
 class Directory(Protocol):
@@ -76,8 +78,9 @@ class Invoices(Protocol):
 class Ledger(Protocol):
     """The attempts. Every method is one transaction and raises LedgerUnavailable.
 
-    Unavailable may also mean that only the answer to the commit was lost. Doing the same step
-    again is safe and changes nothing, but for `begin_charging`, which refuses a second time.
+    Unavailable may also mean that only the answer to the commit was lost, unless it is
+    LedgerNotReached. Doing the same step again is safe and changes nothing, but for
+    `begin_charging`, which refuses a second time.
     An attempt that does not exist raises AttemptNotFound, a step that its state does not allow
     TransitionRefused; `cancel` raises neither.
     """
@@ -104,24 +107,29 @@ class Ledger(Protocol):
     async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
         """Result, invoices, reactivated lines and outbox events in one commit.
 
-        Repeating it for a captured attempt gives the same Paid again and changes nothing.
+        Repeating it for a captured attempt gives the same Paid again and changes nothing. Money
+        that is not the attempt's becomes a stray, to be given back: another transaction of an
+        attempt that is paid, and any of one that ended without a charge (TransitionRefused).
         """
         ...
 
     async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
-        """charging or unknown -> declined."""
+        """charging or unknown -> declined; the customer is told if it was unknown."""
         ...
 
-    async def failed(self, attempt_id: UUID, reason: str) -> None:
-        """charging or unknown -> failed: it is certain that nothing was charged."""
+    async def failed(self, attempt_id: UUID, reason: str, *, tell: bool = False) -> None:
+        """charging or unknown -> failed: it is certain that nothing was charged.
+
+        The customer is told if it was unknown, or with `tell`: who heard "we are confirming".
+        """
         ...
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         """charging -> unknown."""
         ...
 
-    async def cancel(self, attempt_id: UUID) -> None:
-        """created -> canceled; an attempt in any other state is left alone."""
+    async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:
+        """created -> canceled, with `tell` as in `failed`; any other state is left alone."""
         ...
 
     async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
@@ -250,3 +258,70 @@ class Calls(Protocol):
     async def arrived(self, call: CallArrived) -> None: ...
 
     async def ended(self, call_id: str, ended: CallEnded) -> None: ...
+
+
+class Doubts(Protocol):
+    """Attempts in state unknown, and money that must go back; each is one node's at a time.
+
+    Every method raises LedgerUnavailable.
+    """
+
+    async def abandoned(self) -> list[UUID]:
+        """Charges whose process is gone become unknown: their ids."""
+        ...
+
+    async def claim(
+        self, most: int, seconds: float, in_hand: Collection[UUID | str]
+    ) -> list[Doubt]:
+        """Those that are due, for so long or until we die; also ours that are not in hand."""
+        ...
+
+    async def put_off(self, looked: Doubt, pause_seconds: float, word: str) -> None:
+        """Keep the counts of `looked`, and look again after a while; `word` is for staff."""
+        ...
+
+    async def claim_strays(
+        self, most: int, seconds: float, in_hand: Collection[UUID | str]
+    ) -> list[Stray]:
+        """The same of strays."""
+        ...
+
+    async def undone(self, transaction_id: str, how: Undone) -> None:
+        """The money went back."""
+        ...
+
+    async def put_off_stray(self, stray: Stray, pause_seconds: float, word: str) -> None: ...
+
+
+class Books(Protocol):
+    """What the payment gateway has written down. Every method raises GatewayError."""
+
+    @property
+    def request_keys(self) -> bool:
+        """Whether the account takes request keys, as far as we know."""
+        ...
+
+    async def send_again(
+        self,
+        *,
+        means: MeansOnHand,
+        amount: Money,
+        order_id: str,
+        request_key: str,
+        keep: KeepCard | None = None,
+    ) -> Captured | Refusal:
+        """The very same charge with the same key: what it came to, or what it comes to now.
+
+        Raises:
+            GatewayNotReached: nothing was sent.
+            OutcomeUnknown: also for every answer that does not tell, such as keys not allowed.
+        """
+        ...
+
+    async def of_order(self, order_id: str) -> list[Transaction]:
+        """All its transactions, oldest first; the index lags behind."""
+        ...
+
+    async def reverse(self, transaction_id: str) -> Undone:
+        """Give the money of a sale back, whether it is settled or not; again changes nothing."""
+        ...

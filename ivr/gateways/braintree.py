@@ -93,12 +93,30 @@ class Braintree:
             GatewayRefused: our request is wrong; nothing was charged.
             OutcomeUnknown: it may have been charged.
         """
-        sale = {
-            "amount": str(amount.amount),
-            "order_id": order_id,
-            "merchant_account_id": self.account(amount.currency),
-        }
+        sale = self._of(amount, order_id)
         return await self._run(lambda: self._charge(sale, means, keep, request_key))
+
+    async def send_again(
+        self,
+        *,
+        means: MeansOnHand,
+        amount: Money,
+        order_id: str,
+        request_key: str,
+        keep: KeepCard | None = None,
+    ) -> Captured | Refusal:
+        """The very same charge with the same key: what it came to, or comes to now; never unkeyed.
+
+        Raises:
+            GatewayNotReached: nothing was sent.
+            OutcomeUnknown: for every answer that does not tell, such as keys not allowed.
+        """
+        sale = {**self._of(amount, order_id), **charged_with(means, keep)}
+        return await self._run(lambda: self._sale_again(sale, request_key))
+
+    def _of(self, amount: Money, order_id: str) -> dict[str, Any]:
+        account = self.account(amount.currency)
+        return {"amount": str(amount.amount), "order_id": order_id, "merchant_account_id": account}
 
     async def forget_card(self, token: str) -> None:
         """Return when the vault has this card no more; one that it never had is forgotten too.
@@ -129,7 +147,7 @@ class Braintree:
         return await self._run(work)
 
     async def ask(self, work: Callable[[Any], T]) -> T:
-        """What `work` gets of the SDK, in one of our threads; it must not move money.
+        """What `work` gets of the SDK, in one of our threads; it must be safe to do again.
 
         Raises:
             GatewayNotReached, GatewayRefused, OutcomeUnknown: as for `charge`.
@@ -196,6 +214,17 @@ class Braintree:
             # A validation error: nothing was charged, so that once again is safe.
             self.request_keys = False
             result = self._send(sale, None)
+        return self._judge(result, sale)
+
+    def _sale_again(self, sale: dict[str, Any], request_key: str) -> Captured | Refusal:
+        result = self._send(sale, request_key)
+        codes = _codes(result)
+        if KEY_NOT_ALLOWED in codes:
+            self.request_keys = False
+        transaction = getattr(result, "transaction", None)
+        # What is wrong with this request says nothing about the first one.
+        if transaction is None or is_duplicate(transaction):
+            raise OutcomeUnknown(f"sent again, it does not say what became of it {sorted(codes)}")
         return self._judge(result, sale)
 
     def _send(self, sale: dict[str, Any], request_key: str | None) -> Any:

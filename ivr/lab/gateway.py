@@ -25,14 +25,14 @@ from pathlib import Path
 from typing import Any, Never
 
 from aiohttp import web
-
-from ivr.lab import gateway_tokens as tokens
 from ivr.lab.gateway_answers import UNPROCESSABLE, Answer
 from ivr.lab.gateway_answers import refusal as refused
-from ivr.lab.gateway_desk import Account, Desk
-from ivr.lab.gateway_faults import Fault, Faults, NoSuchFault
 from ivr.lab.gateway_ledger import LedgerError, LedgerFile
 from ivr.lab.gateway_wire import NotUnderstood, document, parse
+
+from ivr.lab import gateway_tokens as tokens
+from ivr.lab.gateway_desk import Account, Desk
+from ivr.lab.gateway_faults import Fault, Faults, NoSuchFault
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 1.0
@@ -98,6 +98,7 @@ class StandIn:
                 web.put(f"{one}/submit_for_settlement", self._change("settle", desk.submit)),
                 web.put(f"{one}/settle", self._change("settle", desk.settle)),
                 web.post(f"{one}/refund", self._change("refund", desk.refund)),
+                web.post(f"{one}/reverse", self._change("reverse", desk.reverse)),
                 web.get("/ledger", self._show_ledger),
                 web.post("/misbehave", self._misbehave),
                 web.delete("/misbehave", self._behave),

@@ -115,6 +115,12 @@ class Desk:
         operation = f"refund {transaction_id}"
         return self._keyed(operation, body, lambda key: self._pay_back(sale, body, key))
 
+    def reverse(self, transaction_id: str, body: Mapping[str, Any]) -> Answer:
+        """POST /transactions/{id}/reverse: void what can be voided, else refund all of it."""
+        sale = self._ledger.book.transactions.get(transaction_id)
+        is_open = sale is not None and sale.status in VOIDABLE
+        return self.void(transaction_id, body) if is_open else self.refund(transaction_id, body)
+
     def search_ids(self, search: Mapping[str, Any]) -> Answer:
         """POST /transactions/advanced_search_ids."""
         youngest = self._now() - timedelta(seconds=self._faults.lag_seconds())

@@ -18,7 +18,8 @@ MODES = (
 )
 WIRE_MODES = MODES[:5]
 OPERATIONS = (
-    "sale", "find", "search", "void", "settle", "refund", "customer", "remove", "tokenize", "ping",
+    "sale", "find", "search", "void", "settle", "refund", "reverse",
+    "customer", "remove", "tokenize", "ping",
 )  # fmt: skip
 HANG_SECONDS = 3600.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from ivr.billing.card_numbers import without_card_numbers
+from ivr.billing.doubts import StrayWhy
 from ivr.billing.errors import (
     AttemptNotFound,
     InvoiceAlreadyPaid,
@@ -37,6 +38,7 @@ from ivr.storage.rows import storable
 
 ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
 STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
+NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 MAY_BE_CAPTURED = {state for state, after in TRANSITIONS.items() if AttemptState.CAPTURED in after}
 
 
@@ -47,8 +49,10 @@ class PostgresLedger:
     step that was done is left as it is, and only `begin_charging` refuses to be done twice.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, daemon: UUID | None = None) -> None:
+        """`daemon` is who charges, if it has a heartbeat: see PostgresDaemons."""
         self._database = database
+        self._daemon = daemon
 
     async def open_attempt(self, attempt: Attempt) -> None:
         await self._database.change(
@@ -63,6 +67,7 @@ class PostgresLedger:
             [part.amount.amount for part in attempt.allocations],
             attempt.fee.amount,
             attempt.method.value,
+            self._daemon,
         )
 
     async def begin_charging(
@@ -76,6 +81,7 @@ class PostgresLedger:
                 means.method.value,
                 *_details(means),
                 keep.customer_ref if keep else None,
+                self._daemon,
             )
         except AlreadyThere as error:
             if error.constraint != ONE_CHARGE_AN_INVOICE:
@@ -92,12 +98,15 @@ class PostgresLedger:
             if row is None:
                 raise AttemptNotFound(f"no attempt {attempt_id}")
             state = AttemptState(row["state"])
+            lines: list[Record] = []
+            if state in MAY_BE_CAPTURED:
+                lines = await _capture(session, attempt_id, capture, state)
+            elif stray := _stray(state, row["transaction_id"], capture):
+                await session.run("keep_stray", storable(capture.transaction_id), attempt_id, stray)
             if state in STILL_PAID:
                 lines = await session.rows("lines_reactivated", attempt_id)
-            elif state in MAY_BE_CAPTURED:
-                lines = await _capture(session, attempt_id, capture)
-            else:
-                raise _refused(attempt_id, state, AttemptState.CAPTURED)
+        if state not in MAY_BE_CAPTURED | STILL_PAID:
+            raise _refused(attempt_id, state, AttemptState.CAPTURED)
         return Paid(
             amount=Money(row["amount"], row["currency"]),
             confirmation=confirmation_code(attempt_id),
@@ -107,29 +116,19 @@ class PostgresLedger:
     async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
         await self._end(attempt_id, AttemptState.DECLINED, refusal=refusal)
 
-    async def failed(self, attempt_id: UUID, reason: str) -> None:
-        await self._end(attempt_id, AttemptState.FAILED, reason=reason)
+    async def failed(self, attempt_id: UUID, reason: str, *, tell: bool = False) -> None:
+        await self._end(attempt_id, AttemptState.FAILED, reason=reason, tell=tell)
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         await self._end(attempt_id, AttemptState.UNKNOWN, reason=reason)
 
-    async def cancel(self, attempt_id: UUID) -> None:
-        await self._change_state(attempt_id, AttemptState.CANCELED, "given up", None)
-
-    async def abandoned(self, older_than_seconds: float) -> list[UUID]:
-        """Charging attempts that began longer ago than that become unknown; gives their ids.
-
-        For attempts whose process did not live to write the outcome. The limit must be longer
-        than the longest charge with its retries, since other daemons may be charging.
-        """
-        async with self._database.session() as session:
-            rows = await session.rows("abandoned_attempts", older_than_seconds)
-        return [row["id"] for row in rows]
+    async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:
+        await self._change_state(attempt_id, AttemptState.CANCELED, "given up", None, tell=tell)
 
     async def attempt(self, attempt_id: UUID) -> Attempt | None:
         """One attempt as it is now."""
         row = await self._database.row("attempt_by_id", attempt_id)
-        return _attempt(row) if row else None
+        return read_attempt(row) if row else None
 
     async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
         row = await self._database.row("means_of_attempt", attempt_id)
@@ -144,8 +143,9 @@ class PostgresLedger:
         *,
         reason: str | None = None,
         refusal: Refusal | None = None,
+        tell: bool = False,
     ) -> None:
-        row = await self._change_state(attempt_id, state, reason, refusal)
+        row = await self._change_state(attempt_id, state, reason, refusal, tell=tell)
         if row is None:
             raise AttemptNotFound(f"no attempt {attempt_id}")
         before = AttemptState(row["state"])
@@ -153,7 +153,13 @@ class PostgresLedger:
             raise _refused(attempt_id, before, state)
 
     async def _change_state(
-        self, attempt_id: UUID, state: AttemptState, reason: str | None, refusal: Refusal | None
+        self,
+        attempt_id: UUID,
+        state: AttemptState,
+        reason: str | None,
+        refusal: Refusal | None,
+        *,
+        tell: bool,
     ) -> Record | None:
         return await self._database.change(
             "end_attempt",
@@ -165,10 +171,21 @@ class PostgresLedger:
             _shown(refusal.text) if refusal else None,
             refusal.bucket.value if refusal else None,
             refusal.transaction_id if refusal else None,
+            tell,
         )
 
 
-async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> list[Record]:
+def _stray(state: AttemptState, ours: str | None, capture: Captured) -> StrayWhy | None:
+    """Why this money must go back; None if it is the attempt's own."""
+    if state in NOT_CHARGED:
+        return "told-not-charged"
+    is_another = state is not AttemptState.CREATED and ours != storable(capture.transaction_id)
+    return "second-capture" if is_another else None
+
+
+async def _capture(
+    session: Session, attempt_id: UUID, capture: Captured, before: AttemptState
+) -> list[Record]:
     lines = await session.rows(
         "attempt_captured",
         attempt_id,
@@ -176,6 +193,7 @@ async def _capture(session: Session, attempt_id: UUID, capture: Captured) -> lis
         _shown(capture.processor_code),
         capture.captured_at,
         confirmation_code(attempt_id),
+        before is AttemptState.UNKNOWN,
     )
     if capture.kept is not None:
         await cards_on_file.keep(session, attempt_id, capture.kept)
@@ -202,10 +220,11 @@ def _decided(attempt_id: UUID, row: Record | None) -> None:
 
 
 def _refused(attempt_id: UUID, before: AttemptState, after: AttemptState) -> TransitionRefused:
-    return TransitionRefused(f"attempt {attempt_id} is {before} and cannot become {after}")
+    return TransitionRefused(f"attempt {attempt_id} is {before} and cannot become {after}", before)
 
 
-def _attempt(row: Record) -> Attempt:
+def read_attempt(row: Record) -> Attempt:
+    """A row of a query that selects an attempt with its parts."""
     currency = row["currency"]
     parts = zip(row["invoice_ids"], row["amounts"], strict=True)
     return Attempt(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 import asyncpg
 from asyncpg.transaction import Transaction
 
-from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.errors import LedgerNotReached, LedgerUnavailable
 from ivr.storage import sql
 from ivr.storage.errors import ConnectionBroke
 from ivr.storage.faults import FAULTS, asked
@@ -223,12 +223,14 @@ class Database:
 
 
 async def _connected(connecting: Awaitable[Answer]) -> Answer:
-    """The connection, or one of our errors; asyncpg leaves a port that is none a ValueError."""
+    """The connection; asyncpg leaves a port that is none a ValueError. Raises LedgerNotReached."""
     try:
         return await asked("connect", lambda: connecting)
+    except LedgerUnavailable as error:
+        why = str(error)
     except ValueError:
-        pass
-    raise LedgerUnavailable("the database's address is wrong: check [database] url in saldo.toml")
+        why = "the database's address is wrong: check [database] url in saldo.toml"
+    raise LedgerNotReached(why)
 
 
 def _cut(raw: Raw) -> None:

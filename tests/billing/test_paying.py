@@ -253,11 +253,40 @@ async def test_invoices_held_by_a_lost_start_are_let_go_however_long_the_ledger_
     attempt = await desk.open()
     ledger = LosesTheAnswer(desk.company)
     ledger.goes_away = True
-    assert await Paying(ledger, desk.gateway, desk.spawn).pay(attempt, CARD) == NotCharged()
+    assert await Paying(ledger, desk.gateway, desk.spawn).pay(attempt, CARD) == Unknown()
     assert desk.state is AttemptState.CHARGING
     desk.company.away = False
     assert await desk.tasks[0] == NotCharged()
     assert desk.company.attempts[attempt.id].attempt.state is AttemptState.FAILED
+    assert desk.company.events == ["payment-failed"]  # for who heard that we are confirming
+
+
+async def test_not_charged_is_said_only_when_it_is_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paying, "PATIENCE", (0.01,) * 100)
+    attempt = await desk.open()
+    desk.gateway.answer = GatewayNotReached("no route")
+    desk.gateway.meanwhile = lambda: setattr(desk.company, "away", True)
+    assert await desk.paying.pay(attempt, CARD) == Unknown()
+    desk.company.away = False
+    assert await desk.tasks[0] == NotCharged()
+    assert desk.company.events == ["payment-failed"]
+
+
+async def test_a_charge_that_another_process_sent_again_is_not_called_not_charged(
+    desk: Desk,
+) -> None:
+    attempt = await desk.open()
+
+    def send_again() -> None:
+        kept = desk.company.attempts[attempt.id]
+        kept.attempt = replace(kept.attempt, state=AttemptState.CAPTURED)
+
+    desk.gateway.answer = GatewayNotReached("no route")
+    desk.gateway.meanwhile = send_again
+    assert await desk.paying.pay(attempt, CARD) == Unknown()
+    assert desk.state is AttemptState.CAPTURED
 
 
 async def test_a_capture_is_written_however_long_the_ledger_is_away(

@@ -1,5 +1,7 @@
 """The rows that the fakes of storage share: what the database would hold, in lists and dicts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -16,15 +18,16 @@ from ivr.billing.customers import (
     ServiceStatus,
     SuspensionReason,
 )
-from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.doubts import Doubt, Stray, Undone
+from ivr.billing.errors import LedgerNotReached
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, CardOnFile, KeepCard, MeansOnHand, Paid, Refusal
+from ivr.billing.payments import Attempt, Captured, CardOnFile, KeepCard, MeansOnHand, Paid, Refusal
 
 
 @dataclass
 class KeptAttempt:
-    """An attempt and what happened to it."""
+    """An attempt and what happened to it; seconds are of the event loop's clock."""
 
     attempt: Attempt
     means: MeansOnHand | None = None
@@ -32,6 +35,33 @@ class KeptAttempt:
     paid: Paid | None = None
     refusal: Refusal | None = None
     reason: str | None = None
+    capture: Captured | None = None
+    charging_at: float = 0.0
+    daemon: str = ""
+    doubt: KeptDoubt | None = None
+
+
+@dataclass
+class KeptDoubt:
+    """Where the search for an outcome is."""
+
+    since: float
+    look_at: float
+    looked: Doubt | None = None
+    claimed_until: float = 0.0
+    claimed_by: str = ""
+    is_resolved: bool = False
+
+
+@dataclass
+class KeptStray:
+    """Money that must go back."""
+
+    stray: Stray
+    look_at: float
+    claimed_until: float = 0.0
+    claimed_by: str = ""
+    undone: Undone | None = None
 
 
 @dataclass
@@ -53,6 +83,9 @@ class FakeCompany:
     services: dict[int, Service] = field(default_factory=dict)
     invoices: dict[int, Invoice] = field(default_factory=dict)
     attempts: dict[UUID, KeptAttempt] = field(default_factory=dict)
+    strays: dict[str, KeptStray] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """daemons that were not heard of for a while"""
     events: list[str] = field(default_factory=list)
     """kinds, in order"""
     captures: dict[UUID, CaptureRequest] = field(default_factory=dict)
@@ -67,7 +100,7 @@ class FakeCompany:
 
     def check(self) -> None:
         if self.away:
-            raise LedgerUnavailable("the database did not answer (fake)")
+            raise LedgerNotReached("the database did not answer (fake)")
 
     def customer(
         self,

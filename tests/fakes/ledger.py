@@ -1,9 +1,11 @@
 """`billing.ports.Ledger` in memory; the same cases hold for it and for Postgres."""
 
+import asyncio
 from dataclasses import replace
 from uuid import UUID
 
 from ivr.billing.customers import ServiceStatus, SuspensionReason
+from ivr.billing.doubts import Stray, StrayWhy
 from ivr.billing.errors import (
     AttemptNotFound,
     InvoiceAlreadyPaid,
@@ -23,16 +25,18 @@ from ivr.billing.payments import (
     Refusal,
     confirmation_code,
 )
-from tests.fakes.company import FakeCompany, KeptAttempt, KeptCard
+from tests.fakes.company import FakeCompany, KeptAttempt, KeptCard, KeptDoubt, KeptStray
 
+NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
 
 
 class FakeLedger:
     """Keeps attempts in `company.attempts`."""
 
-    def __init__(self, company: FakeCompany) -> None:
+    def __init__(self, company: FakeCompany, daemon: str = "") -> None:
         self.company = company
+        self.daemon = daemon
 
     async def open_attempt(self, attempt: Attempt) -> None:
         self.company.check()
@@ -43,7 +47,8 @@ class FakeLedger:
     ) -> None:
         kept = self._find(attempt_id)
         if kept.attempt.state is not AttemptState.CREATED:
-            raise TransitionRefused(f"attempt {attempt_id} is {kept.attempt.state}")
+            state = kept.attempt.state
+            raise TransitionRefused(f"attempt {attempt_id} is {state}", state)
         parts = kept.attempt.allocations
         if not all(self._still_due(part) for part in parts):
             self._move(kept, AttemptState.CANCELED, "already-paid")
@@ -52,15 +57,23 @@ class FakeLedger:
             self._move(kept, AttemptState.CANCELED, "being-paid")
             raise InvoiceBeingPaid("another attempt is charging one of these invoices now")
         kept.means, kept.keep = means, keep
+        kept.charging_at, kept.daemon = now(), self.daemon
         kept.attempt = replace(kept.attempt, method=means.method)
         self._move(kept, AttemptState.CHARGING, None)
 
     async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
         kept = self._find(attempt_id)
-        if kept.paid is None:
+        state = kept.attempt.state
+        if kept.paid is None and state not in NOT_CHARGED:
             self._change(kept, AttemptState.CAPTURED, None)
-            kept.paid = self._pay(kept.attempt)
+            kept.capture = capture
+            told = "payment-confirmed" if state is AttemptState.UNKNOWN else "receipt"
+            kept.paid = self._pay(kept.attempt, told)
             self._keep_card(kept, capture)
+        elif kept.capture is None or kept.capture.transaction_id != capture.transaction_id:
+            self._stray(kept.attempt, capture, state)
+        if kept.paid is None:
+            raise TransitionRefused(f"attempt {attempt_id} is {state}", state)
         return kept.paid
 
     async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
@@ -68,17 +81,17 @@ class FakeLedger:
         self._change(kept, AttemptState.DECLINED, None)
         kept.refusal = refusal
 
-    async def failed(self, attempt_id: UUID, reason: str) -> None:
-        self._change(self._find(attempt_id), AttemptState.FAILED, reason)
+    async def failed(self, attempt_id: UUID, reason: str, *, tell: bool = False) -> None:
+        self._change(self._find(attempt_id), AttemptState.FAILED, reason, tell=tell)
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         self._change(self._find(attempt_id), AttemptState.UNKNOWN, reason)
 
-    async def cancel(self, attempt_id: UUID) -> None:
+    async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:
         self.company.check()
         kept = self.company.attempts.get(attempt_id)
         if kept and kept.attempt.state is AttemptState.CREATED:
-            self._move(kept, AttemptState.CANCELED, "given up")
+            self._change(kept, AttemptState.CANCELED, "given up", tell=tell)
 
     async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
         self.company.check()
@@ -103,11 +116,17 @@ class FakeLedger:
         invoice = self.company.invoices[part.invoice_id]
         return invoice.amount.currency == part.amount.currency and not invoice.due < part.amount
 
-    def _change(self, kept: KeptAttempt, state: AttemptState, reason: str | None) -> None:
+    def _change(
+        self, kept: KeptAttempt, state: AttemptState, reason: str | None, *, tell: bool = False
+    ) -> None:
         before = kept.attempt.state
+        if before is AttemptState.UNKNOWN or tell:
+            tell = before is not state and state in NOT_CHARGED
         if before is not state and state not in TRANSITIONS.get(before, frozenset()):
-            raise TransitionRefused(f"attempt {kept.attempt.id} is {before}")
+            raise TransitionRefused(f"attempt {kept.attempt.id} is {before}", before)
         self._move(kept, state, reason)
+        if tell:
+            self.company.events.append("payment-failed")
 
     @staticmethod
     def _move(kept: KeptAttempt, state: AttemptState, reason: str | None) -> None:
@@ -115,8 +134,17 @@ class FakeLedger:
         kept.reason = reason
         if state not in HOLDING and kept.means:
             kept.means = replace(kept.means, token="")
+        if state is AttemptState.UNKNOWN:
+            kept.doubt = kept.doubt or KeptDoubt(now(), now())
+        elif kept.doubt:
+            kept.doubt.is_resolved = True
 
-    def _pay(self, attempt: Attempt) -> Paid:
+    def _stray(self, attempt: Attempt, capture: Captured, state: AttemptState) -> None:
+        why: StrayWhy = "told-not-charged" if state in NOT_CHARGED else "second-capture"
+        stray = Stray(capture.transaction_id, attempt.id, attempt.order_id, why)
+        self.company.strays.setdefault(stray.transaction_id, KeptStray(stray, now()))
+
+    def _pay(self, attempt: Attempt, told: str) -> Paid:
         events = self.company.events
         events.append("payment.captured")
         for part in attempt.allocations:
@@ -128,7 +156,7 @@ class FakeLedger:
         lines = {self.company.invoices[part.invoice_id].service_id for part in attempt.allocations}
         back = tuple(self._reactivated(line) for line in sorted(lines) if self._comes_back(line))
         events.extend("service.reactivated" for _ in back)
-        events.append("receipt")
+        events.append(told)
         return Paid(attempt.amount, confirmation_code(attempt.id), back)
 
     def _keep_card(self, kept: KeptAttempt, capture: Captured) -> None:
@@ -152,3 +180,8 @@ class FakeLedger:
             service, status=ServiceStatus.ACTIVE, suspended_for=None
         )
         return Reactivated(service.id, service.label)
+
+
+def now() -> float:
+    """The clock of the fakes: what tests in virtual time move."""
+    return asyncio.get_running_loop().time()

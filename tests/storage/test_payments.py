@@ -202,18 +202,6 @@ async def test_a_connection_killed_inside_a_transaction_is_the_ledger_away(
         await work()
 
 
-async def test_a_charge_whose_process_died_becomes_unknown(real: PostgresWorld) -> None:
-    old = await charging(real, await one_invoice(real))
-    new = await charging(real, await one_invoice(real))
-    await real.ask(
-        "UPDATE attempts SET charging_at = now() - interval '5 minutes' WHERE id = $1", old.id
-    )
-    assert await real.ledger.abandoned(180) == [old.id]
-    assert await real.state(old) is AttemptState.UNKNOWN
-    assert await real.state(new) is AttemptState.CHARGING
-    assert await real.ledger.abandoned(180) == []
-
-
 async def test_an_invoice_paid_elsewhere_during_the_charge_takes_what_fits(
     real: PostgresWorld,
 ) -> None:

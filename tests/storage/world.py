@@ -1,5 +1,6 @@
 """The same company in memory and in Postgres, for cases that must hold for both."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,18 +14,29 @@ from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.keeping import CardsOnFile
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState, CardOnHand, allocate
-from ivr.billing.ports import AssistedCaptures, Calls, Captures, Directory, Invoices, Ledger
+from ivr.billing.ports import (
+    AssistedCaptures,
+    Calls,
+    Captures,
+    Directory,
+    Doubts,
+    Invoices,
+    Ledger,
+)
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.customers import PostgresDirectory
+from ivr.storage.daemons import PostgresDaemons
 from ivr.storage.events import PostgresEvents
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
+from ivr.storage.resolving import PostgresDoubts
 from ivr.storage.services import PostgresServices
 from tests.fakes.cards_on_file import FakeCardsOnFile
+from tests.fakes.doubts import FakeDoubts
 from tests.fakes.storage import (
     FakeAssistedCaptures,
     FakeCalls,
@@ -51,6 +63,15 @@ INSERT INTO invoices (number, service_id, amount, currency, paid, due_date)
 VALUES ($1, $2, $3, $4, $5, $6)"""
 
 
+@dataclass
+class Node:
+    """One daemon's ports; `die` and it is not heard of any more."""
+
+    ledger: Ledger
+    doubts: Doubts
+    die: Callable[[], Awaitable[None]]
+
+
 class World(Protocol):
     """The ports, rows to begin with, and a look at what became of them."""
 
@@ -74,6 +95,10 @@ class World(Protocol):
 
     @property
     def calls(self) -> Calls: ...
+
+    async def node(self) -> Node:
+        """A daemon that runs."""
+        ...
 
     async def customer(self) -> Customer: ...
 
@@ -132,6 +157,14 @@ class FakeWorld:
         self.cards = FakeCardsOnFile(self.company)
         self.calls = FakeCalls(self.company)
 
+    async def node(self) -> Node:
+        name = f"node{next(NUMBERS)}"
+
+        async def die() -> None:
+            self.company.gone.add(name)
+
+        return Node(FakeLedger(self.company, name), FakeDoubts(self.company, name), die)
+
     async def customer(self) -> Customer:
         return self.company.customer(str(next(NUMBERS)))
 
@@ -181,6 +214,13 @@ class PostgresWorld:
     async def ask(self, question: str, *values: object) -> object:
         async with self.database.session() as session:
             return await session.raw.fetchval(question, *values)
+
+    async def node(self) -> Node:
+        daemon = uuid4()
+        daemons = PostgresDaemons(self.database, daemon, node=daemon.hex, app="saldo")
+        await daemons.begin()
+        ledger = PostgresLedger(self.database, daemon)
+        return Node(ledger, PostgresDoubts(self.database, daemon), daemons.end)
 
     async def customer(self) -> Customer:
         account = str(next(NUMBERS))

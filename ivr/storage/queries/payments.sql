@@ -4,9 +4,10 @@
 -- name: open_attempt
 -- Keep a new attempt and its allocations; keeping the same one again changes nothing.
 WITH opened AS (
-    INSERT INTO attempts (id, order_id, customer_id, call_id, amount, currency, state, fee, method)
+    INSERT INTO attempts (id, order_id, customer_id, call_id, amount, currency, state, fee, method,
+                          daemon)
     VALUES ($1::uuid, $2::text, $3::bigint, $4::text, $5::numeric, $6::text, 'created',
-            $9::numeric, $10::text)
+            $9::numeric, $10::text, $11::uuid)
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 )
@@ -49,7 +50,7 @@ WITH attempt AS (
     SET state = 'charging', charging_at = now(),
         token = $2::text, method = $3::text, brand = $4::text, last4 = $5::text,
         expires = $6::text, account_type = $7::text, payer = $8::text,
-        card_on_file_id = $9::uuid, keep_ref = $10::text
+        card_on_file_id = $9::uuid, keep_ref = $10::text, daemon = $11::uuid
     FROM verdict
     WHERE attempts.id = verdict.id AND verdict.decision = 'charging'
 ), holding AS (
@@ -91,13 +92,15 @@ WITH attempt AS (
     FOR NO KEY UPDATE OF invoices
 )
 SELECT attempt.state, attempt.amount, attempt.currency, attempt.confirmation,
+       attempt.transaction_id,
        (SELECT count(*) FROM lines) AS lines, (SELECT count(*) FROM bills) AS bills
 FROM attempt
 
 -- name: attempt_captured
 -- All that a capture changes: the attempt, its invoices, the lines that come back, the outbox.
 -- An invoice that was paid elsewhere meanwhile takes what fits; the rest stays visible as
--- allocations.applied < amount and as an event, since the money has been taken.
+-- allocations.applied < amount and as an event, since the money has been taken. Who was told that
+-- we are confirming ($6) is told that it is confirmed.
 WITH captured AS (
     UPDATE attempts
     SET state = 'captured', token = NULL, reason = NULL, ended_at = $4::timestamptz,
@@ -140,13 +143,17 @@ WITH captured AS (
            jsonb_build_object('invoice', invoice_id)
     FROM applied WHERE applied.applied < applied.amount
     UNION ALL
-    SELECT 5, 'text', 'receipt', NULL, '{}'
+    SELECT 5, 'text', CASE WHEN $6::boolean THEN 'payment-confirmed' ELSE 'receipt' END, NULL, '{}'
 ), told AS (
     INSERT INTO events (topic, kind, attempt_id, call_id, payload)
     SELECT news.topic, news.kind, captured.id, captured.call_id,
            jsonb_build_object('payment', captured.id) || news.about
     FROM news, captured
     ORDER BY news.turn, news.id
+), resolved AS (
+    UPDATE doubts SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
+    FROM captured
+    WHERE doubts.attempt_id = captured.id AND resolved_at IS NULL
 )
 SELECT id, label FROM reactivated ORDER BY id
 
@@ -158,10 +165,11 @@ WHERE events.attempt_id = $1::uuid AND events.kind = 'service.reactivated'
 ORDER BY services.id
 
 -- name: end_attempt
--- From one of the states $2 to $3, letting go of the invoices unless the outcome stays unknown.
+-- From one of the states $2 to $3, letting go of the invoices unless the outcome stays unknown. Who
+-- was told that we are confirming (the outcome was unknown, or $9) is told that nothing was charged.
 -- Answers with the state before; an attempt in another state is left alone.
 WITH attempt AS (
-    SELECT id, state, state = ANY ($2::text[]) AS moves
+    SELECT id, call_id, state, state = ANY ($2::text[]) AS moves
     FROM attempts WHERE id = $1::uuid FOR UPDATE
 ), ended AS (
     UPDATE attempts
@@ -177,14 +185,20 @@ WITH attempt AS (
     UPDATE allocations SET holds = false
     FROM attempt
     WHERE allocations.attempt_id = attempt.id AND attempt.moves AND $3::text <> 'unknown'
+), doubted AS (
+    INSERT INTO doubts (attempt_id)
+    SELECT id FROM attempt WHERE moves AND $3::text = 'unknown'
+    ON CONFLICT DO NOTHING
+), resolved AS (
+    UPDATE doubts SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
+    FROM attempt
+    WHERE doubts.attempt_id = attempt.id AND attempt.moves AND attempt.state = 'unknown'
+), told AS (
+    INSERT INTO events (topic, kind, attempt_id, call_id, payload)
+    SELECT 'text', 'payment-failed', id, call_id, jsonb_build_object('payment', id)
+    FROM attempt WHERE moves AND $3::text <> 'unknown' AND (state = 'unknown' OR $9::boolean)
 )
 SELECT state, moves FROM attempt
-
--- name: abandoned_attempts
--- Attempts whose process did not live to write the outcome: the gateway may have charged them.
-UPDATE attempts SET state = 'unknown', reason = 'the process that charged it ended first'
-WHERE state = 'charging' AND charging_at < now() - make_interval(secs => $1::double precision)
-RETURNING id
 
 -- name: attempt_by_id
 -- One attempt as it is now, with its allocations in the order of the invoices.
