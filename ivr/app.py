@@ -41,6 +41,7 @@ from ivr.storage.migrate import migrate
 from ivr.storage.names import PostgresNames
 from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
+from ivr.storage.reports import PostgresReports
 from ivr.storage.services import PostgresServices
 from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
@@ -48,7 +49,7 @@ from ivr.telephony.assisting import told
 from ivr.telephony.errors import ApplicationTaken, BadCredentials
 from ivr.telephony.places import SecurePart
 from ivr.telephony.router import INBOUND, Router
-from ivr.web import api
+from ivr.web import api, reports
 from ivr.web.server import WebServer, listen
 
 from ivr import parts
@@ -202,6 +203,7 @@ def _calls(
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
         methods=tuple(Method(each) for each in settings.payments.methods),
+        terms=settings.terms(),
     )
     voice = parts.voice(settings, tts)
     _look_for_sounds(voice)
@@ -273,6 +275,7 @@ def _api(
         api_key=settings.web.api_key.get_secret_value(),
         assisting=assisted.assisting,
         agent_key=settings.web.agent_key.get_secret_value(),
+        routers=[reports.routes(PostgresReports(database), settings.web.api_key.get_secret_value())],
     )
     return api.build(sources)
 
