@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import chain, cycle
 from typing import TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
@@ -78,6 +78,10 @@ class Call:
         """what the call came to already, whatever happens next"""
         self.receipts: list[Paid] = []
         self.cards_declined = 0
+        self.cards_tried: set[UUID] = set()
+        """cards on file that were declined in this call"""
+        self.asked_to_keep = False
+        """whether the caller was asked to leave a card"""
         self.failures: list[Exception] = []
         """errors of ours that ended or spoilt the call; for the app to log, each with its trace"""
         self.trail: list[str] = []

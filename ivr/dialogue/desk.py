@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ivr.billing.keeping import Keeping
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.billing.ports import Captures, Directory, Invoices, Names
@@ -26,5 +27,9 @@ class Desk:
     """who knows how customers are called; None: they are not asked for their names"""
     methods: tuple[Method, ...] = (Method.CARD,)
     """what may be paid with, in the order in which it is offered"""
+    keeping: Keeping | None = None
+    """cards on file; None: nothing is known of any"""
+    keep_cards: bool = False
+    """whether callers are asked to leave their cards"""
     terms: Terms = field(default_factory=Terms)
     """how small a part may be paid, and what paying costs"""

@@ -19,10 +19,12 @@ from ivr.billing.customers import (
 )
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice
+from ivr.billing.keeping import CardsOnFile
 from ivr.billing.money import Money
 from ivr.billing.payments import (
     Attempt,
     AttemptState,
+    CardOnFile,
     CardOnHand,
     DeclineBucket,
     Refusal,
@@ -30,6 +32,8 @@ from ivr.billing.payments import (
 )
 from ivr.billing.ports import Captures, Directory, Invoices, Ledger, Names
 from ivr.billing.terms import Terms
+from ivr.gateways.vault import card_id
+from tests.fakes.cards_on_file import FakeCardsOnFile, left
 from tests.fakes.company import FakeCompany, KeptAttempt
 from tests.fakes.gateway import FakeGateway
 from tests.fakes.names import FakeNames
@@ -100,6 +104,8 @@ class Company:
         self.known_names = FakeNames(self.rows)
         self.names = cast("Names", Slow(self.known_names, self._look_up))
         self.invoices = cast("Invoices", Slow(FakeInvoices(self.rows), self._look_up))
+        self.cards = cast("CardsOnFile", Slow(FakeCardsOnFile(self.rows), self._work))
+        self.keeps_cards = False
         self.captures = cast("Captures", Slow(FakeCaptures(self.rows), self._work))
         self.ledger = cast("Ledger", Slow(FakeLedger(self.rows), self._work))
 
@@ -131,6 +137,13 @@ class Company:
     def declines(self, *buckets: DeclineBucket) -> None:
         """The next charges are declined, one each."""
         self.gateway.will(*[Refusal("2000", "Do Not Honor", bucket) for bucket in buckets])
+
+    def left(self, last4: str = "1111", expires: str = "1299", brand: str = "visa") -> CardOnFile:
+        """A card that SMITH left in an earlier call."""
+        token = f"vaulted-{last4}"
+        card = CardOnFile(card_id(token), brand, last4, expires, token)
+        self.gateway.vault[token] = card
+        return left(self.rows, SMITH.id, card)
 
     def suspend_all(self) -> None:
         """Every line is off for non-payment."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ivr.billing.calls import CallOutcome
+from ivr.billing.keeping import Keeping
 from ivr.billing.paying import Paying
 from ivr.billing.payments import PayResult
 from ivr.dialogue.call import Call
@@ -62,6 +63,8 @@ def a_desk(
         brands,
         postal_code_length,
         company.names,
+        keeping=Keeping(company.cards, company.gateway),
+        keep_cards=company.keeps_cards,
         terms=company.terms,
     )
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from ivr.billing.identifying import NOBODY
 from ivr.billing.matches import Choose, Sure
 from ivr.billing.methods import Method
+from ivr.billing.payments import CardOnFile
 from ivr.dialogue.flows.amount import ask_amount
 from ivr.dialogue.flows.find_name import ask_spelling, confirming
 from ivr.dialogue.flows.hear_invoices import pay_all_or_choose, pay_the_one, pay_this_one
 from ivr.dialogue.flows.identify import ask_account, ask_account_again, ask_full_name
-from ivr.dialogue.flows.methods import which_method
+from ivr.dialogue.flows.methods import which_way
 from ivr.dialogue.flows.sent_along import pay_proposed
 from ivr.dialogue.hearing import Heard
 from ivr.dialogue.phrases import phrase
@@ -41,6 +43,7 @@ from tests.fakes.ears import BeepModel
 GRAMMARS = load(PROJECT / "grammars")
 SAID = SpokenName("james smith")
 BILLS = [invoice(7, "42.50"), invoice(8, "10.00")]
+ON_FILE = CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted")
 QUESTIONS: Mapping[str, Question[Any]] = {
     "welcome": greeting(phrase("welcome")),
     "name or number": or_a_name(ask_account("")),
@@ -59,7 +62,8 @@ QUESTIONS: Mapping[str, Question[Any]] = {
     "so much": pay_proposed(BILLS, BILLS[1].due, is_known=False),
     "this one": pay_this_one(BILLS[0]),
     "charge it": yes_no(phrase("confirm_charge")),
-    "with what": which_method((Method.CARD, Method.BANK_ACCOUNT, Method.PAYPAL)),
+    "with what": which_way([], (Method.CARD, Method.BANK_ACCOUNT, Method.PAYPAL)),
+    "with which card": which_way([ON_FILE], (Method.CARD,)),
     "another card": yes_no(phrase("declined"), "another_card"),
     "again or end": yes_no(phrase("repeat_or_end"), "repeat_or_end"),
 }

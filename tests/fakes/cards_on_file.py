@@ -29,7 +29,7 @@ class FakeCardsOnFile:
         if kept.removed_for is None:
             kept.removed_for = why
             if why is RemovedFor.CALLER:
-                self.company.events.append("card-removed")
+                self.company.events += ["card-removed"] * 2  # by text and by mail
 
     async def to_delete(self) -> list[CardOnFile]:
         self.company.check()

@@ -1,19 +1,32 @@
-"""With what to pay: the method that the caller chooses, and the means of payment of that method."""
+"""With what to pay: what the caller chooses, and the means of payment that it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from enum import Enum, auto
 
 from ivr.billing.captures import CaptureResult
 from ivr.billing.customers import Customer
 from ivr.billing.methods import Method
-from ivr.billing.payments import Attempt, CardOnHand, MeansOnHand
+from ivr.billing.payments import Attempt, CardOnFile, CardOnHand, MeansOnHand
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import HungUp, TooManyTries, WantsAgent
-from ivr.dialogue.phrases import PhraseId, phrase
+from ivr.dialogue.endings import HungUp, TooManyTries, WantsAgent, WentBack
+from ivr.dialogue.flows import card_on_file
+from ivr.dialogue.phrases import Phrase, PhraseId, phrase
 from ivr.dialogue.questions import Question, Spoken, choice
+
+Way = Method | CardOnFile
+"""what is paid with: a card on file, or something that the caller is yet to be asked for"""
+
+
+class Wish(Enum):
+    """What else may be wanted where it is asked with what to pay."""
+
+    REMOVE_A_CARD = auto()
+
 
 OPTIONS: Mapping[Method, PhraseId] = {
     Method.CARD: "method_card",
@@ -23,31 +36,63 @@ OPTIONS: Mapping[Method, PhraseId] = {
 MEANINGS: Mapping[str, Method] = {
     "card": Method.CARD,
     "new_card": Method.CARD,
+    "visa": Method.CARD,
+    "mastercard": Method.CARD,
+    "amex": Method.CARD,
+    "discover": Method.CARD,
     "bank": Method.BANK_ACCOUNT,
     "paypal": Method.PAYPAL,
 }
 """of the grammar payment_method"""
 
 
-async def choose_method(call: Call, desk: Desk) -> Method:
+async def choose_way(call: Call, desk: Desk, customer: Customer) -> Way:
     """What the caller wants to pay with; not asked where there is one way only.
 
     Raises as Call.ask, and WentBack.
     """
-    if len(desk.methods) == 1:
-        return desk.methods[0]
-    return await call.ask(which_method(desk.methods), may_go_back=True)
+    while True:
+        cards = await card_on_file.at_hand(call, desk, customer)
+        if not cards and len(desk.methods) == 1:
+            return desk.methods[0]
+        wanted = await call.ask(which_way(cards, desk.methods), may_go_back=True)
+        if not isinstance(wanted, Wish):
+            return wanted
+        with suppress(WentBack):
+            await card_on_file.remove_one(call, desk, cards)
 
 
-def which_method(methods: tuple[Method, ...]) -> Question[Method]:
-    """One key a method, in their order."""
-    keys = {str(key): method for key, method in enumerate(methods, start=1)}
-    spoken = {word: method for word, method in MEANINGS.items() if method in methods}
-    options = [phrase(OPTIONS[each], number=int(key)) for key, each in keys.items()]
-    last = options.pop()
-    question = choice(last, keys, spoken=Spoken("payment_method", {**spoken, **keys}))
-    whole = question.after(phrase("choose_method"), *options)
+def which_way(cards: Sequence[CardOnFile], methods: Sequence[Method]) -> Question[Way | Wish]:
+    """One key a way: the cards on file, then the methods in their order, then removing a card."""
+    ways: list[Way | Wish] = [*cards, *methods, *([Wish.REMOVE_A_CARD] if cards else [])]
+    keys = {str(key): way for key, way in enumerate(ways, start=1)}
+    options = [_option(way, int(key), another=bool(cards)) for key, way in keys.items()]
+    spoken = Spoken("payment_method", {**keys, **_meanings(cards, methods)})
+    whole = choice(options.pop(), keys, spoken=spoken).after(phrase("choose_method"), *options)
     return replace(whole, retry=whole.phrases)
+
+
+def _option(way: Way | Wish, number: int, *, another: bool) -> Phrase:
+    match way:
+        case CardOnFile(brand=brand, last4=last4):
+            return phrase("method_card_on_file", brand=brand, last4=last4, number=number)
+        case Wish.REMOVE_A_CARD:
+            return phrase("method_remove_card", number=number)
+        case Method.CARD if another:
+            return phrase("method_another_card", number=number)
+    return phrase(OPTIONS[way], number=number)
+
+
+def _meanings(cards: Sequence[CardOnFile], methods: Sequence[Method]) -> dict[str, Way | Wish]:
+    """What words stand for; with a card on file, "the card" may be that one or another."""
+    spoken: dict[str, Way | Wish] = {
+        word: method for word, method in MEANINGS.items() if method in methods
+    }
+    if cards:
+        spoken.pop("card", None)
+        spoken |= {card.brand: card for card in reversed(cards)}
+        spoken |= {"saved_card": cards[0], "yes": cards[0]}
+    return spoken
 
 
 async def means_for(

@@ -6,6 +6,7 @@ import contextlib
 
 from ivr.billing.allocating import Chosen
 from ivr.billing.calls import CallOutcome
+from ivr.billing.cards_on_file import RemovedFor
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.payments import (
@@ -14,7 +15,9 @@ from ivr.billing.payments import (
     BeingPaid,
     CardOnFile,
     CardOnHand,
+    DeclineBucket,
     Declined,
+    KeepCard,
     MeansOnHand,
     NotCharged,
     Paid,
@@ -26,7 +29,8 @@ from ivr.billing.payments import (
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import CannotGoOn, Over, WantsAgent
-from ivr.dialogue.flows.methods import choose_method, means_for
+from ivr.dialogue.flows import card_on_file
+from ivr.dialogue.flows.methods import Way, choose_way, means_for
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import Question, yes_no
 
@@ -58,25 +62,43 @@ async def try_to_pay(
     call: Call, desk: Desk, customer: Customer, chosen: Chosen
 ) -> PayResult | None:
     """How one attempt went; None when the caller did not want to go through with it."""
-    method = await choose_method(call, desk)
+    way = await choose_way(call, desk, customer)
+    method = way.method if isinstance(way, CardOnFile) else way
     fee = desk.terms.fees.of(method, chosen.amount)
     async with call.filling():
         attempt = await desk.paying.open(
             customer.id, chosen.invoices, call.id, amounts=chosen.amounts, fee=fee, method=method
         )
-    means = await agreed_means(call, desk, attempt, customer)
-    return await charge(call, desk, attempt, means) if means else None
+    agreed = await agreed_means(call, desk, attempt, customer, way)
+    if agreed is None:
+        return None
+    means, keep = agreed
+    result = await charge(call, desk, attempt, means, keep)
+    if isinstance(result, Declined) and isinstance(means, CardOnFile):
+        await declined_on_file(call, desk, means, result)
+    return result
+
+
+async def declined_on_file(call: Call, desk: Desk, card: CardOnFile, declined: Declined) -> None:
+    """Do not offer it again in this call, and never again if it was refused for good."""
+    call.cards_tried.add(card.id)
+    if declined.bucket is DeclineBucket.HARD:
+        with contextlib.suppress(LedgerUnavailable):  # the next call hears the same of it
+            await card_on_file.remove(call, desk, card, RemovedFor.REFUSED)
 
 
 async def agreed_means(
-    call: Call, desk: Desk, attempt: Attempt, customer: Customer
-) -> MeansOnHand | None:
-    """What the caller agreed to have charged; otherwise the attempt is given up."""
+    call: Call, desk: Desk, attempt: Attempt, customer: Customer, way: Way
+) -> tuple[MeansOnHand, KeepCard | None] | None:
+    """What the caller agreed to have charged, and kept; otherwise the attempt is given up."""
     agreed = False
     try:
-        means = await means_for(call, desk, attempt, customer)
+        means = (
+            way if isinstance(way, CardOnFile) else await means_for(call, desk, attempt, customer)
+        )
+        keep = await card_on_file.ask_to_keep(call, desk, customer, attempt, means)
         agreed = means is not None and await agrees(call, attempt, means)
-        return means if agreed else None
+        return (means, keep) if means is not None and agreed else None
     finally:
         if not agreed:
             call.note("attempt given up")
@@ -104,14 +126,16 @@ def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
             return yes_no(phrase("confirm_paypal", amount=amount))
 
 
-async def charge(call: Call, desk: Desk, attempt: Attempt, means: MeansOnHand) -> PayResult:
+async def charge(
+    call: Call, desk: Desk, attempt: Attempt, means: MeansOnHand, keep: KeepCard | None
+) -> PayResult:
     """Charge it while the caller is kept company, and note what that settled.
 
     A caller who hangs up meanwhile is paid for all the same; the call waits to know.
     """
     async with call.filling("charging", after_seconds=0):
         await call.rest()  # for as long as it takes there is nothing to be answered
-        result = await desk.paying.pay(attempt, means)
+        result = await desk.paying.pay(attempt, means, keep=keep)
         call.note(f"charge {type(result).__name__}")
         if isinstance(result, Paid):
             call.settled = CallOutcome.PAID
