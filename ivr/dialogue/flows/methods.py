@@ -39,7 +39,6 @@ MEANINGS: Mapping[str, Method] = {
     "visa": Method.CARD,
     "mastercard": Method.CARD,
     "amex": Method.CARD,
-    "discover": Method.CARD,
     "bank": Method.BANK_ACCOUNT,
     "paypal": Method.PAYPAL,
 }
