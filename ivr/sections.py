@@ -55,7 +55,7 @@ class Capture(Section):
     """how long a caller may stay in the secure part"""
     hash_key: SecretStr = SecretStr("")
     """tells the same card again, without its number, for [limits]: 32 characters or more, the same
-    on every node, and of no program but the secure process; empty: cards are forgotten when it ends"""
+    on every node, and of no program but the secure process; empty: forgotten when it ends"""
     voice: bool = False
     """whether a card may be said too, heard inside the secure process; needs [speech] models"""
 
@@ -112,6 +112,8 @@ class Payments(Section):
     """the least that may be paid of what is due: a share or an amount; empty: all or nothing"""
     fees: dict[Method, PaymentFee] = {}
     """by method; one not named costs nothing"""
+    for_another: bool = True
+    """whether who knows an account number only may pay for it, and hears nothing about it"""
 
 
 class Speech(Section):

@@ -23,6 +23,7 @@ from ivr.billing.payments import (
     DeclineBucket,
     Declined,
     NotCharged,
+    OverLimit,
     Paid,
     PaidMeanwhile,
     PayResult,
@@ -117,6 +118,8 @@ class PaymentStatus(StrEnum):
     NOT_CHARGED = "not-charged"
     ALREADY_PAID = "already-paid"
     BEING_PAID = "being-paid"
+    OVER_LIMIT = "over-limit"
+    """tried too often, or cards are not taken now: not charged"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +135,23 @@ class CardPayment:
 
     def after(self, result: PayResult) -> CardPayment:
         """The same payment when the charge has ended."""
-        match result:
-            case Paid():
-                return replace(self, status=PaymentStatus.PAID, confirmation=result.confirmation)
-            case Declined():
-                return replace(self, status=PaymentStatus.DECLINED, bucket=result.bucket)
-            case Unknown():
-                return replace(self, status=PaymentStatus.UNKNOWN)
-            case NotCharged():
-                return replace(self, status=PaymentStatus.NOT_CHARGED)
-            case PaidMeanwhile():
-                return replace(self, status=PaymentStatus.ALREADY_PAID)
-            case BeingPaid():
-                return replace(self, status=PaymentStatus.BEING_PAID)
+        return replace(
+            self,
+            status=AFTER[type(result)],
+            confirmation=result.confirmation if isinstance(result, Paid) else None,
+            bucket=result.bucket if isinstance(result, Declined) else None,
+        )
+
+
+AFTER: Mapping[type[PayResult], PaymentStatus] = {
+    Paid: PaymentStatus.PAID,
+    Declined: PaymentStatus.DECLINED,
+    Unknown: PaymentStatus.UNKNOWN,
+    NotCharged: PaymentStatus.NOT_CHARGED,
+    PaidMeanwhile: PaymentStatus.ALREADY_PAID,
+    BeingPaid: PaymentStatus.BEING_PAID,
+    OverLimit: PaymentStatus.OVER_LIMIT,
+}
 
 
 ENDINGS = {

@@ -11,6 +11,8 @@ class CallOutcome(StrEnum):
     """How a call ended, in the words of the reports and of `expect: ending:`."""
 
     PAID = "paid"
+    PROMISED = "promised"
+    """to be paid by a day that the caller named"""
     NOT_PAID = "not-paid"
     NOTHING_OWED = "nothing-owed"
     CONFIRMING = "confirming"

@@ -26,6 +26,7 @@ from ivr.billing.limits import (
     Phase,
     Subjects,
 )
+from ivr.billing.payments import CardOnHand, MeansOnHand, PayPalOnHand
 
 Notice = Callable[[str, str], None]
 """(what, why): a try that a limit stopped, or "breaker" and its new phase; never who."""
@@ -99,14 +100,21 @@ class Limiting:
         """
         return await self._judge(await self.tries.of_card(attempt_id, self.limits))
 
-    async def count_card(self, attempt_id: UUID, card_hash: str, expires: str) -> CardVerdict:
-        """Count this try, and say whether it may be made.
+    async def count(self, attempt_id: UUID, means: MeansOnHand) -> CardVerdict:
+        """Count this try with what was keyed or kept, and say whether it may be made.
 
         It no longer counts once the attempt succeeded, was given up, or certainly never reached
-        the bank. Raises LedgerUnavailable: then it may not be made.
+        the bank. What nobody keyed by telephone has limits of its own (links.py, PayPal's).
+        Raises LedgerUnavailable: then it may not be made.
         """
+        if isinstance(means, PayPalOnHand) or _was_typed(means):
+            return CardVerdict.ALLOWED
+        card_hash = means.card_hash if isinstance(means, CardOnHand) else ""
+        expires = means.expires if isinstance(means, CardOnHand) else ""
         tried = await self.tries.count_card(attempt_id, card_hash, expires, self.limits)
         verdict = await self._judge(tried)
+        if verdict is CardVerdict.BREAKER and not isinstance(means, CardOnHand):
+            verdict = CardVerdict.ALLOWED  # it is there for cards that anybody can key
         if verdict is not CardVerdict.ALLOWED:
             self.notice("card", verdict)
         return verdict
@@ -183,3 +191,7 @@ class Limiting:
         if verdict in (IdentificationVerdict.NUMBER, IdentificationVerdict.HIDDEN):
             return False
         return await self.tries.is_on_file(customer.id if customer else NOBODY, caller or "")
+
+
+def _was_typed(means: MeansOnHand) -> bool:
+    return isinstance(means, CardOnHand) and not means.by_telephone

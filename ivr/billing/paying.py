@@ -8,26 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from ivr.billing.invoices import Invoice
-from ivr.billing.methods import Method
-from ivr.billing.money import Money
-from ivr.billing.payments import (
-    Attempt,
-    AttemptState,
-    BeingPaid,
-    Captured,
-    Declined,
-    KeepCard,
-    MeansOnHand,
-    NotCharged,
-    PaidMeanwhile,
-    PayResult,
-    Refusal,
-    Unknown,
-    allocate,
-    total_of,
-)
-
 from ivr.billing.errors import (
     GatewayNotReached,
     GatewayRefused,
@@ -37,6 +17,29 @@ from ivr.billing.errors import (
     LedgerUnavailable,
     OutcomeUnknown,
     TransitionRefused,
+)
+from ivr.billing.invoices import Invoice
+from ivr.billing.limiting import Limiting
+from ivr.billing.limits import CardVerdict
+from ivr.billing.methods import Method
+from ivr.billing.money import Money
+from ivr.billing.payments import (
+    Attempt,
+    AttemptState,
+    BeingPaid,
+    Captured,
+    DeclineBucket,
+    Declined,
+    KeepCard,
+    MeansOnHand,
+    NotCharged,
+    OverLimit,
+    PaidMeanwhile,
+    PayResult,
+    Refusal,
+    Unknown,
+    allocate,
+    total_of,
 )
 from ivr.billing.ports import Gateway, Ledger
 
@@ -59,7 +62,11 @@ NEVER_SENT = {AttemptState.CANCELED, AttemptState.FAILED}
 class Paying:
     """The whole way of one payment through the ledger and the gateway."""
 
-    def __init__(self, ledger: Ledger, gateway: Gateway, spawn: Spawn) -> None:
+    def __init__(
+        self, ledger: Ledger, gateway: Gateway, spawn: Spawn, limiting: Limiting | None = None
+    ) -> None:
+        """Without `limiting` nobody counts tries: then callers must not get here."""
+        self._limiting = limiting
         self._ledger = ledger
         self._gateway = gateway
         self._spawn = spawn
@@ -111,7 +118,7 @@ class Paying:
         nothing ever was: another process may send a charge again that it finds without an end.
         """
         answer: asyncio.Future[PayResult] = asyncio.get_running_loop().create_future()
-        charge = _Charge(self._ledger, self._gateway, attempt, means, keep, answer)
+        charge = _Charge(self._ledger, self._gateway, self._limiting, attempt, means, keep, answer)
         task = self._spawn(charge.run())
         await asyncio.wait({task, answer}, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else task.result()
@@ -123,12 +130,32 @@ class _Charge:
 
     ledger: Ledger
     gateway: Gateway
+    limiting: Limiting | None
     attempt: Attempt
     means: MeansOnHand
     keep: KeepCard | None
     answer: asyncio.Future[PayResult]
 
     async def run(self) -> PayResult:
+        stopped = await self._stopped()
+        return await self._begin() if stopped is None else stopped
+
+    async def _stopped(self) -> PayResult | None:
+        """Why this try may not be made; a try that cannot be counted may not either."""
+        if self.limiting is None:
+            return None
+        try:
+            verdict = await self.limiting.count(self.attempt.id, self.means)
+            if verdict is CardVerdict.ALLOWED:
+                return None
+            await self.ledger.cancel(self.attempt.id)
+        except LedgerUnavailable:  # a created attempt holds nothing, and is never charged
+            return NotCharged()
+        if verdict is CardVerdict.REFUSED_FOR_GOOD:
+            return Declined(DeclineBucket.HARD)
+        return OverLimit()
+
+    async def _begin(self) -> PayResult:
         try:
             await self.ledger.begin_charging(self.attempt.id, self.means, self.keep)
         except InvoiceAlreadyPaid:
@@ -180,7 +207,8 @@ class _Charge:
     async def _write_down(self, result: Captured | Refusal) -> PayResult:
         if isinstance(result, Refusal):
             return await self._settled(
-                lambda: self.ledger.declined(self.attempt.id, result), Declined(result.bucket)
+                lambda: self.ledger.declined(self.attempt.id, result),
+                Declined(result.bucket, result.about_funds),
             )
         return await self._written(
             lambda: self.ledger.captured(self.attempt.id, result), Unknown(), KEEP_TRYING

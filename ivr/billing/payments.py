@@ -71,6 +71,8 @@ class CardOnHand:
     """the gateway's single-use payment method"""
     by_telephone: bool = True
     """False: typed by its holder on the pay page"""
+    card_hash: str = field(default="", repr=False)
+    """of its number, with a key that only the secure process has; empty: typed on the pay page"""
     method: ClassVar[Method] = Method.CARD
 
 
@@ -180,6 +182,8 @@ class Refusal:
     text: str
     bucket: DeclineBucket
     transaction_id: str | None = None
+    about_funds: bool = False
+    """a smaller amount may pass"""
 
 
 # How Paying.pay ends, for the flow:
@@ -208,6 +212,8 @@ class Declined:
     """Not charged; `bucket` says what to offer next."""
 
     bucket: DeclineBucket
+    about_funds: bool = False
+    """a smaller amount may pass"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +236,12 @@ class BeingPaid:
     """Another attempt holds one of these invoices now: nothing was charged here."""
 
 
-PayResult = Paid | Declined | Unknown | NotCharged | PaidMeanwhile | BeingPaid
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """It was tried too often, or cards are not taken now: nothing was sent (limits.py)."""
+
+
+PayResult = Paid | Declined | Unknown | NotCharged | PaidMeanwhile | BeingPaid | OverLimit
 
 
 def allocate(

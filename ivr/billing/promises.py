@@ -7,7 +7,7 @@ elsewhere, whose date nobody told us, is taken to be in time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -77,13 +77,11 @@ class Promise:
         return PromiseState.BROKEN if today > self.day else PromiseState.OPEN
 
 
-def parts_of(invoices: Iterable[Invoice]) -> tuple[PromisedPart, ...]:
-    """All that is due of these invoices, of which nothing is paid yet."""
+def parts_of(amounts: Mapping[int, Money]) -> tuple[PromisedPart, ...]:
+    """So much of these invoices, by their ids, of which nothing is paid yet."""
     return tuple(
-        PromisedPart(
-            each.id, each.due, Money.zero(each.due.currency), Money.zero(each.due.currency)
-        )
-        for each in invoices
+        PromisedPart(each, amount, Money.zero(amount.currency), Money.zero(amount.currency))
+        for each, amount in amounts.items()
     )
 
 

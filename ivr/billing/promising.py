@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ from uuid import uuid4
 from ivr.billing.customers import Customer
 from ivr.billing.errors import PromiseRefused
 from ivr.billing.invoices import Invoice
+from ivr.billing.money import Money
 from ivr.billing.promises import (
     Promise,
     PromiseRules,
@@ -54,16 +55,16 @@ class Promising:
         return may_promise(invoices, before, self.rules, self.today())
 
     async def promise(
-        self, customer: Customer, invoices: Sequence[Invoice], day: date, call_id: str | None
+        self, customer: Customer, amounts: Mapping[int, Money], day: date, call_id: str | None
     ) -> Promise:
-        """Write down that all of these, in one currency, will be paid by that day.
+        """Write down that so much of these invoices, in one currency, will be paid by that day.
 
         Raises PromiseRefused when the day may not be promised, or an invoice is promised already;
         and LedgerUnavailable.
         """
         if not self.rules.takes(day, self.today()):
             raise PromiseRefused("payment cannot be promised for that day")
-        parts = parts_of(invoices)
+        parts = parts_of(amounts)
         promise = Promise(
             id=uuid4(),
             customer_id=customer.id,

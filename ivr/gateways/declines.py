@@ -29,6 +29,9 @@ SOFT_CODES = frozenset({
 """Of 2000 to 2108 these are soft, the others hard; 2109 to 2999 are soft again."""
 LAST_LISTED_CODE = 2108
 
+FUNDS_CODES = frozenset({"2001", "2002", "2003"})
+"""Insufficient funds, a limit of the card or of its holder: a smaller amount may pass."""
+
 REJECTIONS = {
     "avs": DeclineBucket.FIX,
     "cvv": DeclineBucket.FIX,

@@ -21,7 +21,7 @@ from typing import Any
 
 from ivr.billing.errors import GatewayError, GatewayNotReached, GatewayRefused, OutcomeUnknown
 from ivr.billing.payments import Captured, DeclineBucket, Refusal
-from ivr.gateways.declines import bucket, rejection_bucket
+from ivr.gateways.declines import FUNDS_CODES, bucket, rejection_bucket
 from ivr.gateways.errors import Fault, ValidationRefused, without_digits
 from ivr.gateways.sdk import ErrorCodes, exceptions
 from ivr.gateways.vault import in_vault
@@ -187,6 +187,7 @@ def _declined(transaction: Any) -> Refusal:
             postal_code=_text(transaction, "avs_postal_code_response_code"),
         ),
         transaction.id,
+        about_funds=code in FUNDS_CODES,
     )
 
 

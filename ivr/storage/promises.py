@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from uuid import UUID
 
 from ivr.billing.errors import PromiseRefused
 from ivr.billing.money import Money
@@ -18,8 +19,14 @@ from ivr.storage.rows import Page, page
 class PromiseRecord:
     """A promise as it is shown, with what has become of it."""
 
-    promise: Promise
+    id: UUID
+    customer_id: int
+    call_id: str | None
+    amount: Money
+    day: date
     state: PromiseState
+    parts: tuple[PromisedPart, ...]
+    made_at: datetime
 
 
 class PostgresPromises:
@@ -40,6 +47,7 @@ class PostgresPromises:
             [part.invoice_id for part in promise.parts],
             [part.amount.amount for part in promise.parts],
             promise.day,
+            str(promise.amount.amount),
         )
         if row is None:
             raise PromiseRefused("an invoice is promised already, or not due that much any more")
@@ -55,7 +63,16 @@ class PostgresPromises:
 
     def _record(self, row: Record) -> PromiseRecord:
         promise = _promise(row)
-        return PromiseRecord(promise, promise.state(self._today()))
+        return PromiseRecord(
+            id=promise.id,
+            customer_id=promise.customer_id,
+            call_id=promise.call_id,
+            amount=promise.amount,
+            day=promise.day,
+            state=promise.state(self._today()),
+            parts=promise.parts,
+            made_at=promise.made_at,
+        )
 
 
 def _promise(row: Record) -> Promise:

@@ -29,7 +29,7 @@ WITH wanted AS (
     INSERT INTO events (topic, kind, call_id, payload)
     SELECT news.topic, news.kind, made.call_id,
            jsonb_build_object('customer', made.customer_id, 'promise', made.id,
-                              'day', $8::date, 'amount', $4::numeric || ' ' || $5::text)
+                              'day', $8::date, 'amount', $9::text, 'currency', $5::text)
     FROM made, (VALUES ('webhook', 'promise.made'), ('text', 'promise')) AS news (topic, kind)
 )
 SELECT id FROM made

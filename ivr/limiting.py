@@ -1,0 +1,65 @@
+"""Limits in `saldo serve`: what they stop is shown, and the breaker looked at now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+
+from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.limiting import Limiting
+from ivr.billing.limits import Limits, Phase
+from ivr.metrics import Metrics
+from ivr.settings import Settings
+from ivr.storage.errors import QueryRefused
+from ivr.storage.limits import PostgresTries
+from ivr.storage.pool import Database
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 15.0
+FORGET_LOOKS = 240
+"""an hour of looks"""
+SHOWN = {Phase.CLOSED: 0.0, Phase.HALF_OPEN: 0.5, Phase.OPEN: 1.0}
+TODO = "callers are offered a link or a person; look at the declined payments"
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The limits of this daemon, which share their counts with every other."""
+
+    limiting: Limiting
+    tries: PostgresTries
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, metrics: Metrics) -> Self:
+        """All its parts; nothing is asked of anybody yet."""
+        tries = PostgresTries(database)
+
+        def notice(what: str, why: str) -> None:
+            if what == "breaker":
+                is_open = why == "open"
+                log.error("cards_stopped", todo=TODO) if is_open else log.info("cards_taken_again")
+                return
+            metrics.stopped.labels(what=what, limit=why).inc()
+            log.warning("limit", what=what, limit=why)
+
+        limits = Limits(**settings.limits.model_dump())
+        return cls(Limiting(tries, limits, notice), tries, metrics)
+
+    async def watch(self, migrated: asyncio.Event) -> None:
+        """Show the breaker, close it in time even if nobody calls, and forget old counts."""
+        await migrated.wait()
+        look = 0
+        while True:
+            try:
+                self.metrics.breaker.set(SHOWN[await self.limiting.look()])
+                if look % FORGET_LOOKS == 0:
+                    await self.tries.forget_old()
+                look += 1
+            except (LedgerUnavailable, QueryRefused) as error:
+                log.warning("limits_not_seen", why=str(error))
+            await asyncio.sleep(LOOK_SECONDS)
