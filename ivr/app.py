@@ -11,10 +11,15 @@ from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
+
+from ivr import parts, telling
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
 from ivr.beating import beating
+from ivr.billing.errors import BillingError, LedgerUnavailable
+from ivr.billing.keeping import Keeping
 from ivr.billing.methods import Method
+from ivr.billing.paying import Paying
 from ivr.child import Child
 from ivr.dialogue.desk import Desk
 from ivr.gateways.books import BraintreeBooks
@@ -25,6 +30,8 @@ from ivr.hearing import (
     nicknames,
     warn_of_synthetic_ears,
 )
+from ivr.keeping import delete_removed_cards
+from ivr.metrics import Metrics
 from ivr.recordings import Recorder
 from ivr.resolving import Resolver
 from ivr.settings import Settings
@@ -33,6 +40,7 @@ from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
+from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.customers import PostgresDirectory
 from ivr.storage.daemons import PostgresDaemons
 from ivr.storage.errors import MigrationError
@@ -40,8 +48,10 @@ from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.migrate import migrate
 from ivr.storage.names import PostgresNames
 from ivr.storage.payment_records import PostgresPayments
-from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
+from ivr.storage.payments import PostgresLedger
+from ivr.storage.pool import Database
 from ivr.storage.reports import PostgresReports
+from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
 from ivr.storage.services import PostgresServices
 from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
@@ -51,13 +61,6 @@ from ivr.telephony.places import SecurePart
 from ivr.telephony.router import INBOUND, Router
 from ivr.web import api, reports
 from ivr.web.server import WebServer, listen
-
-from ivr import parts
-from ivr.billing.errors import BillingError, LedgerUnavailable
-from ivr.billing.paying import Paying
-from ivr.metrics import Metrics
-from ivr.storage.payments import PostgresLedger
-from ivr.storage.pool import Database
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +131,8 @@ async def _serve(
                 "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
                 "resolving": resolver.run(migrated, settings.calls.max_minutes * 60),
                 "assisted": assisted.resume(migrated, router.stream.connected),
+                "messages": telling.deliver(settings, calls.metrics, ari, migrated),
+                "cards": delete_removed_cards(calls.keeping, migrated),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
@@ -203,6 +208,8 @@ def _calls(
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
         methods=tuple(Method(each) for each in settings.payments.methods),
+        keeping=Keeping(PostgresCardsOnFile(database), gateway),
+        keep_cards=settings.payments.keep_cards,
         terms=settings.terms(),
     )
     voice = parts.voice(settings, tts)
@@ -275,7 +282,10 @@ def _api(
         api_key=settings.web.api_key.get_secret_value(),
         assisting=assisted.assisting,
         agent_key=settings.web.agent_key.get_secret_value(),
-        routers=[reports.routes(PostgresReports(database), settings.web.api_key.get_secret_value())],
+        routers=[
+            telling.routes(settings, database),
+            reports.routes(PostgresReports(database), settings.web.api_key.get_secret_value()),
+        ],
     )
     return api.build(sources)
 

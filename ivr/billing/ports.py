@@ -16,6 +16,7 @@ from ivr.billing.customers import Customer
 from ivr.billing.doubts import Doubt, Stray, Undone
 from ivr.billing.invoices import Invoice
 from ivr.billing.matches import Decision, Hypothesis, Named
+from ivr.billing.messages import Message
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, Captured, KeepCard, MeansOnHand, Paid, Refusal
 from ivr.billing.transactions import Transaction
@@ -134,6 +135,14 @@ class Ledger(Protocol):
 
     async def sent(self, attempt_id: UUID) -> tuple[MeansOnHand, KeepCard | None] | None:
         """What a charge that may have to be sent again was sent with; None once it is settled."""
+        ...
+
+
+class Outbox(Protocol):
+    """What is to be told, kept until it got there (billing/delivering.py)."""
+
+    async def tell(self, *messages: Message) -> None:
+        """Keep them all in one transaction, and wake who delivers. Raises LedgerUnavailable."""
         ...
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from ivr.billing.messages import Message
 from ivr.storage.pool import Database, Record
 from ivr.storage.rows import Page, page
 
@@ -18,31 +19,35 @@ class Event:
 
     id: int
     topic: str
-    """webhook or text"""
+    """webhook, text or mail"""
     kind: str
-    """payment.captured, invoice.paid, invoice.part-paid, service.reactivated,
-    payment.not-applied; receipt for topic text"""
+    """payment.captured, service.reactivated, …; receipt, pay-link, … for texts and mails"""
     attempt_id: UUID | None
     call_id: str | None
     payload: dict[str, Any]
-    """ids only: payment, invoice, service"""
+    """payment, invoice, service by our ids, and what else is to be said"""
     created_at: datetime
-    delivered_at: datetime | None
+    planned_at: datetime | None
+    """when it was known to whom it goes"""
 
 
 class PostgresEvents:
-    """Reads the outbox and ticks it off. Every method raises LedgerUnavailable."""
+    """`billing.ports.Outbox`, and what is in it. Every method raises LedgerUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def waiting(self, topic: str, limit: int = 100) -> list[Event]:
-        """The oldest events of a topic that nobody has delivered yet."""
-        return [_event(row) for row in await self._database.rows("events_waiting", topic, limit)]
-
-    async def delivered(self, event_id: int) -> None:
-        """Tick one off; again changes nothing."""
-        await self._database.change("event_delivered", event_id)
+    async def tell(self, *messages: Message) -> None:
+        await self._database.change(
+            "tell",
+            [message.topic for message in messages],
+            [message.kind for message in messages],
+            [message.attempt_id for message in messages],
+            [message.call_id for message in messages],
+            [json.dumps(dict(message.ids), default=str) for message in messages],
+            [message.to for message in messages],
+            [message.until for message in messages],
+        )
 
     async def recent(
         self, before: int | None = None, limit: int = 50, call_id: str | None = None
@@ -61,5 +66,5 @@ def _event(row: Record) -> Event:
         call_id=row["call_id"],
         payload=json.loads(row["payload"]),
         created_at=row["created_at"],
-        delivered_at=row["delivered_at"],
+        planned_at=row["planned_at"],
     )

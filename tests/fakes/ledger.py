@@ -156,6 +156,7 @@ class FakeLedger:
         lines = {self.company.invoices[part.invoice_id].service_id for part in attempt.allocations}
         back = tuple(self._reactivated(line) for line in sorted(lines) if self._comes_back(line))
         events.extend("service.reactivated" for _ in back)
+        events.append("receipt")  # by mail
         events.append(told)
         return Paid(attempt.amount, confirmation_code(attempt.id), back)
 

@@ -71,7 +71,8 @@ async def test_a_capture_is_told_to_the_outbox_in_order(world: World) -> None:
         "payment.captured",
         "invoice.paid",
         "service.reactivated",
-        "receipt",
+        "receipt",  # by mail
+        "receipt",  # by text
     ]
 
 

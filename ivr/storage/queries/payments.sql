@@ -143,7 +143,9 @@ WITH captured AS (
            jsonb_build_object('invoice', invoice_id)
     FROM applied WHERE applied.applied < applied.amount
     UNION ALL
-    SELECT 5, 'text', CASE WHEN $6::boolean THEN 'payment-confirmed' ELSE 'receipt' END, NULL, '{}'
+    SELECT 5, 'mail', 'receipt', NULL, '{}'
+    UNION ALL
+    SELECT 6, 'text', CASE WHEN $6::boolean THEN 'payment-confirmed' ELSE 'receipt' END, NULL, '{}'
 ), told AS (
     INSERT INTO events (topic, kind, attempt_id, call_id, payload)
     SELECT news.topic, news.kind, captured.id, captured.call_id,
