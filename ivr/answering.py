@@ -58,6 +58,7 @@ class Calls:
     ) -> None:
         self.metrics = metrics
         self.paying = desk.paying
+        self.keeping = desk.keeping
         self._limit_seconds = limit_seconds
         self._records = records
         self._voice = voice

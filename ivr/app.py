@@ -18,6 +18,7 @@ from ivr.assisting import Assisted, agents
 from ivr.beating import beating
 from ivr.billing.errors import BillingError, LedgerUnavailable
 from ivr.billing.keeping import Keeping
+from ivr.billing.keeping import Keeping
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.child import Child
@@ -31,6 +32,7 @@ from ivr.hearing import (
     warn_of_synthetic_ears,
 )
 from ivr.keeping import delete_removed_cards
+from ivr.keeping import delete_removed_cards
 from ivr.metrics import Metrics
 from ivr.recordings import Recorder
 from ivr.resolving import Resolver
@@ -40,6 +42,7 @@ from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
+from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.customers import PostgresDirectory
 from ivr.storage.daemons import PostgresDaemons
@@ -136,6 +139,11 @@ async def _serve(
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
+                **(
+                    {"cards": delete_removed_cards(calls.keeping, migrated)}
+                    if calls.keeping
+                    else {}
+                ),
             }.items()
         ]
         serving = tasks.create_task(web.serve(), name="web")
@@ -208,6 +216,8 @@ def _calls(
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
         methods=tuple(Method(each) for each in settings.payments.methods),
+        keeping=Keeping(PostgresCardsOnFile(database), gateway),
+        keep_cards=settings.payments.keep_cards,
         keeping=Keeping(PostgresCardsOnFile(database), gateway),
         keep_cards=settings.payments.keep_cards,
         terms=settings.terms(),

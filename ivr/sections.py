@@ -108,6 +108,8 @@ class Payments(Section):
 
     methods: tuple[Literal["card"], ...] = Field(("card",), min_length=1)
     """offered in this order; with one only, callers are not asked"""
+    keep_cards: bool = False
+    """whether callers are asked to leave their card with the gateway for the next time"""
     minimum_part: Amounts = "10%"
     """the least that may be paid of what is due: a share or an amount; empty: all or nothing"""
     fees: dict[Method, PaymentFee] = {}
