@@ -16,6 +16,7 @@ from ivr.dialogue.desk import Desk
 from ivr.dialogue.flows.inbound import inbound
 from ivr.dialogue.running import run as hold
 from ivr.hearing import Hearing
+from ivr.keeping import delete_removed_cards
 from ivr.log import about_call
 from ivr.metrics import Metrics
 from ivr.owning import Work
@@ -58,13 +59,18 @@ class Calls:
     ) -> None:
         self.metrics = metrics
         self.paying = desk.paying
-        self.keeping = desk.keeping
         self._limit_seconds = limit_seconds
         self._records = records
         self._voice = voice
         self._desk = desk
         self._hearing = hearing
         self._language = language
+
+    def work(self, migrated: asyncio.Event) -> dict[str, Coroutine[Any, Any, None]]:
+        """What goes on beside the calls, by name."""
+        if self._desk.keeping is None:
+            return {}
+        return {"cards": delete_removed_cards(self._desk.keeping, migrated)}
 
     async def take_call(self, line: AsteriskLine) -> None:
         """Hold one conversation to its end, whatever that is."""

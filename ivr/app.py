@@ -32,7 +32,6 @@ from ivr.hearing import (
     warn_of_synthetic_ears,
 )
 from ivr.keeping import delete_removed_cards
-from ivr.keeping import delete_removed_cards
 from ivr.metrics import Metrics
 from ivr.recordings import Recorder
 from ivr.resolving import Resolver
@@ -105,11 +104,7 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
         child = Child("capture", config) if settings.capture.spawn else None
-        secure = SecurePart(
-            settings.capture.app,
-            settings.capture.limit_seconds + CAPTURE_GRACE_SECONDS,
-            is_alive=child.is_alive if child else lambda: True,
-        )
+        secure = _secure_part(settings, child)
         router = Router(
             ari,
             settings.asterisk.app,
@@ -139,11 +134,7 @@ async def _serve(
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
-                **(
-                    {"cards": delete_removed_cards(calls.keeping, migrated)}
-                    if calls.keeping
-                    else {}
-                ),
+                **calls.work(migrated),
             }.items()
         ]
         serving = tasks.create_task(web.serve(), name="web")
@@ -241,6 +232,12 @@ def _look_for_sounds(voice: Voice) -> None:
     if missing:
         todo = "run `saldo prompts build`: callers hear silence instead"
         log.error("sounds_missing", sounds=len(missing), first=str(missing[0]), todo=todo)
+
+
+def _secure_part(settings: Settings, child: Child | None) -> SecurePart:
+    limit_seconds = settings.capture.limit_seconds + CAPTURE_GRACE_SECONDS
+    is_alive = child.is_alive if child else lambda: True
+    return SecurePart(settings.capture.app, limit_seconds, is_alive=is_alive)
 
 
 def _ari(settings: Settings) -> Ari:
