@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ivr.billing.errors import AmountOutOfRange
 from ivr.billing.invoices import Invoice, in_order
 from ivr.billing.money import Money, total
+from ivr.billing.payments import Allocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,12 @@ class Chosen:
     def amount(self) -> Money:
         """What goes to invoices, before any fee."""
         return total(self.amounts.values(), self.invoices[0].amount.currency)
+
+    @property
+    def allocations(self) -> tuple[Allocation, ...]:
+        """The same for the ledger, oldest invoice first."""
+        named = [each.id for each in self.invoices if each.id in self.amounts]
+        return tuple(Allocation(each, self.amounts[each]) for each in named)
 
     @property
     def is_part(self) -> bool:

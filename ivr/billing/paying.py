@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from ivr.billing.allocating import as_chosen, in_full
 from ivr.billing.errors import (
     GatewayNotReached,
     GatewayRefused,
@@ -38,8 +39,6 @@ from ivr.billing.payments import (
     PayResult,
     Refusal,
     Unknown,
-    allocate,
-    total_of,
 )
 from ivr.billing.ports import Gateway, Ledger
 
@@ -86,15 +85,15 @@ class Paying:
         Raises AmountOutOfRange, and LedgerUnavailable.
         """
         attempt_id = uuid4()
-        allocations = allocate(invoices, amounts)
-        fee = fee or Money.zero(invoices[0].amount.currency)
+        chosen = in_full(invoices) if amounts is None else as_chosen(invoices, amounts)
+        fee = fee or Money.zero(chosen.amount.currency)
         attempt = Attempt(
             id=attempt_id,
             order_id=f"saldo-{attempt_id}",
             customer_id=customer_id,
             call_id=call_id,
-            amount=total_of(allocations, fee),
-            allocations=allocations,
+            amount=chosen.amount + fee,
+            allocations=chosen.allocations,
             state=AttemptState.CREATED,
             fee=fee,
             method=method,

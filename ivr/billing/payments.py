@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
-from ivr.billing.errors import AmountOutOfRange
-from ivr.billing.invoices import Invoice
 from ivr.billing.methods import Method
-from ivr.billing.money import Money, total
+from ivr.billing.money import Money
 
 
 class AttemptState(StrEnum):
@@ -242,32 +239,6 @@ class OverLimit:
 
 
 PayResult = Paid | Declined | Unknown | NotCharged | PaidMeanwhile | BeingPaid | OverLimit
-
-
-def allocate(
-    invoices: Sequence[Invoice], amounts: Mapping[int, Money] | None = None
-) -> tuple[Allocation, ...]:
-    """Each invoice in full; with `amounts`, by invoice id, so much of those named and no other.
-
-    Raises:
-        AmountOutOfRange: nothing or more than what is due, of one of them or of all.
-    """
-    if amounts is None:
-        return tuple(Allocation(invoice.id, invoice.due) for invoice in invoices)
-    parts = [
-        Allocation(each.id, amounts[each.id])
-        for each in invoices
-        if amounts.get(each.id) is not None
-    ]
-    due = {invoice.id: invoice.due for invoice in invoices}
-    if not parts or any(not part.amount or due[part.invoice_id] < part.amount for part in parts):
-        raise AmountOutOfRange("a payment is of something, and of no more than what is due")
-    return tuple(parts)
-
-
-def total_of(allocations: Sequence[Allocation], fee: Money) -> Money:
-    """All that is charged for these parts. Raises CurrencyMismatch."""
-    return total((part.amount for part in allocations), fee.currency) + fee
 
 
 def confirmation_code(attempt_id: UUID) -> str:

@@ -13,6 +13,7 @@ from ivr.billing.allocating import Chosen, as_chosen, in_full, oldest_first
 from ivr.billing.errors import AmountOutOfRange, CurrencyMismatch
 from ivr.billing.invoices import Invoice, in_order, total_due
 from ivr.billing.money import Money, total
+from ivr.billing.payments import Allocation
 from tests.billing.bills import bills, parts_of
 from tests.dialogue.company import invoice
 
@@ -102,6 +103,11 @@ def test_more_than_is_due_cannot_be_paid(invoices: list[Invoice], units: int) ->
 def test_a_part_goes_to_the_oldest_and_what_is_left_to_the_next() -> None:
     chosen = oldest_first([NEW, OLD], Money.of(25, "EUR"))
     assert chosen.amounts == {OLD.id: Money.of(10, "EUR"), NEW.id: Money.of(15, "EUR")}
+
+
+def test_the_ledger_gets_each_invoice_once_the_oldest_first() -> None:
+    chosen = in_full([NEW, OLD, NEW])
+    assert chosen.allocations == (Allocation(OLD.id, OLD.due), Allocation(NEW.id, NEW.due))
 
 
 def test_who_pays_chooses_how_much_goes_where() -> None:

@@ -7,7 +7,6 @@ import pytest
 from ivr.billing.errors import CurrencyMismatch
 from ivr.billing.invoices import Invoice, by_currency, in_order, total_due
 from ivr.billing.money import Money
-from ivr.billing.payments import Allocation, allocate
 from tests.fakes.company import FakeCompany
 
 
@@ -45,10 +44,3 @@ def test_one_payment_has_one_currency(bills: list[Invoice]) -> None:
     assert total_due(groups["EUR"]) == Money.of("25.00", "EUR")
     with pytest.raises(CurrencyMismatch):
         total_due(bills)
-
-
-def test_a_payment_covers_each_invoice_in_full(bills: list[Invoice]) -> None:
-    assert allocate(tuple(bills[:2])) == (
-        Allocation(bills[0].id, Money.of(10, "EUR")),
-        Allocation(bills[1].id, Money.of(15, "EUR")),
-    )

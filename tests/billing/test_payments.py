@@ -1,28 +1,20 @@
 """The states of an attempt, and what is said and shown of it."""
 
-from datetime import date
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.billing.errors import AmountOutOfRange
-from ivr.billing.invoices import Invoice
 from ivr.billing.methods import Method
-from ivr.billing.money import Money
 from ivr.billing.payments import (
     TRANSITIONS,
-    Allocation,
     AttemptState,
     BankAccountOnHand,
     CardOnFile,
     CardOnHand,
     MeansOnHand,
     PayPalOnHand,
-    allocate,
     confirmation_code,
-    total_of,
 )
 
 OVER = {
@@ -33,10 +25,6 @@ OVER = {
     AttemptState.REFUNDED,
     AttemptState.RETURNED,
 }
-INVOICE = Invoice(
-    7, "F-7", 1, 1, "James's mobile", Money.of("42.50", "EUR"), Money.of("2.50", "EUR"),
-    date(2026, 3, 31),
-)  # fmt: skip
 MEANS: tuple[MeansOnHand, ...] = (
     CardOnHand("visa", "1111", "1230", "secret"),
     CardOnFile(UUID(int=1), "visa", "1111", "1230", "secret"),
@@ -74,17 +62,3 @@ def test_only_what_was_captured_is_settled_or_given_back() -> None:
 def test_no_means_of_payment_shows_its_token_and_each_has_a_method_of_its_own() -> None:
     assert not [means for means in MEANS if "secret" in repr(means)]
     assert {means.method for means in MEANS} == set(Method)
-
-
-def test_a_payment_is_of_all_that_is_due_or_of_a_part_and_of_a_fee_on_top() -> None:
-    part = {7: Money.of("10.00", "EUR")}
-    assert allocate([INVOICE]) == (Allocation(7, Money.of("40.00", "EUR")),)
-    assert allocate([INVOICE], part) == (Allocation(7, part[7]),)
-    assert total_of(allocate([INVOICE], part), Money.of("1.50", "EUR")) == Money.of("11.50", "EUR")
-
-
-@pytest.mark.parametrize("amounts", [{}, {7: "0"}, {7: "40.01"}, {8: "10.00"}])
-def test_a_payment_is_never_of_nothing_or_of_more_than_is_due(amounts: dict[int, str]) -> None:
-    wanted = {number: Money.of(amount, "EUR") for number, amount in amounts.items()}
-    with pytest.raises(AmountOutOfRange):
-        allocate([INVOICE], wanted)

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+from ivr.billing.allocating import in_full
 from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.customers import (
     Customer,
@@ -28,7 +29,6 @@ from ivr.billing.payments import (
     CardOnHand,
     DeclineBucket,
     Refusal,
-    allocate,
 )
 from ivr.billing.ports import Captures, Directory, Invoices, Ledger, Names
 from ivr.billing.terms import Terms
@@ -70,9 +70,9 @@ class Slow:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._fake, name)
 
-        async def slowly(*arguments: object) -> Any:
+        async def slowly(*arguments: object, **named: object) -> Any:
             await self._work()
-            return await method(*arguments)
+            return await method(*arguments, **named)
 
         return slowly
 
@@ -163,7 +163,7 @@ class Company:
         """Another call is charging everything, this moment."""
         each = list(self.rows.invoices.values())
         other = Attempt(
-            uuid4(), "other", SMITH.id, "call-2", each[0].due, allocate(tuple(each)),
+            uuid4(), "other", SMITH.id, "call-2", each[0].due, in_full(each).allocations,
             AttemptState.CHARGING, Money.zero("EUR"),
         )  # fmt: skip
         self.rows.attempts[other.id] = KeptAttempt(other)

@@ -8,12 +8,13 @@ from itertools import count
 from typing import Protocol
 from uuid import UUID, uuid4
 
+from ivr.billing.allocating import in_full
 from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.keeping import CardsOnFile
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, AttemptState, CardOnHand, allocate
+from ivr.billing.payments import Attempt, AttemptState, CardOnHand
 from ivr.billing.ports import (
     AssistedCaptures,
     Calls,
@@ -134,7 +135,7 @@ async def opened(world: World, *invoices: Invoice, call_id: str | None = None) -
         invoices[0].customer_id,
         call_id,
         total_due(invoices),
-        allocate(invoices),
+        in_full(invoices).allocations,
         AttemptState.CREATED,
         Money.zero(invoices[0].amount.currency),
     )
