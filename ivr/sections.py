@@ -106,7 +106,7 @@ class PaymentFee(Section):
 class Payments(Section):
     """What callers may pay with."""
 
-    methods: tuple[Literal["card"], ...] = Field(("card",), min_length=1)
+    methods: tuple[Literal["card", "paypal"], ...] = Field(("card",), min_length=1)
     """offered in this order; with one only, callers are not asked"""
     keep_cards: bool = False
     """whether callers are asked to leave their card with the gateway for the next time"""

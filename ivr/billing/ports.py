@@ -15,6 +15,7 @@ from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureRequest
 from ivr.billing.customers import Customer
 from ivr.billing.doubts import Doubt, Stray, Undone
 from ivr.billing.invoices import Invoice
+from ivr.billing.links import Link, LinkAttempt, LinkPurpose
 from ivr.billing.matches import Decision, Hypothesis, Named
 from ivr.billing.messages import Message
 from ivr.billing.money import Money
@@ -29,6 +30,10 @@ class Directory(Protocol):
 
     async def by_external_id(self, external_id: str) -> Customer | None:
         """By the biller's own key."""
+        ...
+
+    async def has_phone(self, customer_id: int) -> bool:
+        """Whether a text message would reach them: a number is on file."""
         ...
 
 
@@ -138,14 +143,6 @@ class Ledger(Protocol):
         ...
 
 
-class Outbox(Protocol):
-    """What is to be told, kept until it got there (billing/delivering.py)."""
-
-    async def tell(self, *messages: Message) -> None:
-        """Keep them all in one transaction, and wake who delivers. Raises LedgerUnavailable."""
-        ...
-
-
 class Gateway(Protocol):
     """The payment gateway."""
 
@@ -167,6 +164,31 @@ class Gateway(Protocol):
             GatewayRefused: our request is wrong; nothing was charged.
             OutcomeUnknown: it may have been charged.
         """
+        ...
+
+
+class Links(Protocol):
+    """Links to the pay page. Every method raises LedgerUnavailable."""
+
+    async def make(
+        self,
+        customer_id: int,
+        invoice_ids: Sequence[int],
+        minutes: float,
+        *,
+        purpose: LinkPurpose = LinkPurpose.PAY,
+        amounts: Mapping[int, Money] | None = None,
+        call_id: str | None = None,
+    ) -> Link:
+        """A link to pay these invoices: all that is due, or `amounts` of it by invoice id."""
+        ...
+
+    async def revoke(self, link_id: int) -> None:
+        """No page is shown for it any more; what was charged by it stays as it is."""
+        ...
+
+    async def news(self, link_id: int) -> LinkAttempt | None:
+        """The newest attempt by this link in which anything was to be charged; None for none."""
         ...
 
 
@@ -267,6 +289,14 @@ class Calls(Protocol):
     async def arrived(self, call: CallArrived) -> None: ...
 
     async def ended(self, call_id: str, ended: CallEnded) -> None: ...
+
+
+class Outbox(Protocol):
+    """What is to be told, kept until it got there (billing/delivering.py)."""
+
+    async def tell(self, *messages: Message) -> None:
+        """Keep them all in one transaction, and wake who delivers. Raises LedgerUnavailable."""
+        ...
 
 
 class Doubts(Protocol):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ivr.billing.keeping import Keeping
+from ivr.billing.limiting import Limiting
+from ivr.billing.limits import Limits
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
-from ivr.billing.ports import Captures, Directory, Invoices, Names
+from ivr.billing.ports import Captures, Directory, Invoices, Links, Names, Outbox
+from ivr.billing.promising import Promising
 from ivr.billing.terms import Terms
 
 
@@ -33,3 +36,17 @@ class Desk:
     """whether callers are asked to leave their cards"""
     terms: Terms = field(default_factory=Terms)
     """how small a part may be paid, and what paying costs"""
+    limiting: Limiting | None = None
+    """how often may be tried; None: nobody counts, and limits of one call hold"""
+    promising: Promising | None = None
+    """None: no promise to pay is taken"""
+    outbox: Outbox | None = None
+    """what is told by text, mail and webhook"""
+    for_another: str = ""
+    """the currency in which may be paid for an account by its number only; empty: in none"""
+    links: Links | None = None
+    """links to the pay page; None: there is no page, and no link is offered"""
+
+    @property
+    def limits(self) -> Limits:
+        return self.limiting.limits if self.limiting else Limits()

@@ -25,14 +25,16 @@ from pathlib import Path
 from typing import Any, Never
 
 from aiohttp import web
-from ivr.lab.gateway_answers import UNPROCESSABLE, Answer
-from ivr.lab.gateway_answers import refusal as refused
-from ivr.lab.gateway_ledger import LedgerError, LedgerFile
-from ivr.lab.gateway_wire import NotUnderstood, document, parse
 
 from ivr.lab import gateway_tokens as tokens
+from ivr.lab.gateway_answers import UNPROCESSABLE, Answer
+from ivr.lab.gateway_answers import refusal as refused
 from ivr.lab.gateway_desk import Account, Desk
 from ivr.lab.gateway_faults import Fault, Faults, NoSuchFault
+from ivr.lab.gateway_hosted import Hosted
+from ivr.lab.gateway_ledger import LedgerError, LedgerFile
+from ivr.lab.gateway_paypal import PayPal
+from ivr.lab.gateway_wire import NotUnderstood, document, parse
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 1.0
@@ -59,6 +61,8 @@ class StandIn:
         self.url = ""
         self._ledger = LedgerFile(ledger)
         self._desk = Desk(self.account, self._ledger, self.faults, now)
+        self._hosted = Hosted(self.account.merchant_id, self.account.private_key, self._ledger)
+        self._paypal = PayPal(self._ledger)
         login = f"{self.account.public_key}:{self.account.private_key}".encode()
         self._login = b"Basic " + base64.b64encode(login)
         self._runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=STOP_SECONDS)
@@ -69,6 +73,7 @@ class StandIn:
         site = web.TCPSite(self._runner, LOOPBACK, port)
         await site.start()
         self.url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+        self._paypal.reached_at(self.url)
         return self.url
 
     async def stop(self) -> None:
@@ -80,7 +85,7 @@ class StandIn:
         app = web.Application()
         merchant = f"/merchants/{self.account.merchant_id}"
         here = f"{merchant}/transactions"
-        desk, vault = self._desk, self._desk.vault
+        desk, vault, hosted = self._desk, self._desk.vault, self._hosted
         one = here + "/{id:[A-Za-z0-9_-]+}"
         means = merchant + "/payment_methods/any/{id:[A-Za-z0-9_-]+}"
         app.add_routes(
@@ -99,12 +104,22 @@ class StandIn:
                 web.put(f"{one}/settle", self._change("settle", desk.settle)),
                 web.post(f"{one}/refund", self._change("refund", desk.refund)),
                 web.post(f"{one}/reverse", self._change("reverse", desk.reverse)),
+                web.post(f"{merchant}/client_token", self._client_token),
+                web.get(merchant + "/payment_method_nonces/{id}", self._look("find", hosted.nonce)),
+                *hosted.routes(),
+                *self._paypal.routes(),
                 web.get("/ledger", self._show_ledger),
                 web.post("/misbehave", self._misbehave),
                 web.delete("/misbehave", self._behave),
             ]
         )
         return app
+
+    async def _client_token(self, request: web.Request) -> web.StreamResponse:
+        body = await self._body(request, "client_token")
+        if isinstance(body, Answer):
+            return _xml(body)
+        return await self._do(request, "find", lambda: self._hosted.client_token(self.url))
 
     def _knows(self, request: web.Request) -> bool:
         return hmac.compare_digest(request.headers.get("Authorization", "").encode(), self._login)
@@ -177,6 +192,8 @@ class StandIn:
     def _resolve(self, name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         if name == "ping":
             return tokens.pong()
+        if name in self._paypal.operations:
+            return self._paypal.operations[name](variables)
         if name != "tokenizeCreditCard":
             return tokens.unknown_field(name)
         token = tokens.tokenize(variables)

@@ -130,12 +130,18 @@ def _fields(of: Transaction) -> dict[str, Any]:
         "processor-response-text": of.processor_text,
         "processor-response-type": of.processor_type or None,
         "additional-processor-response": extra if of.processor_code else None,
-        "payment-instrument-type": "credit_card",
-        "credit-card": _card(of),
+        **_instrument(of),
         "refunded-transaction-id": of.refund_of or None,
         "customer": {"id": of.customer_id or None},
         "status-history": Items(()),
     }
+
+
+def _instrument(of: Transaction) -> dict[str, Any]:
+    if of.token.payer:
+        paypal = {"token": None, "payer-email": of.token.payer}
+        return {"payment-instrument-type": "paypal_account", "paypal": paypal}
+    return {"payment-instrument-type": "credit_card", "credit-card": _card(of)}
 
 
 def _card(of: Transaction) -> dict[str, Any]:

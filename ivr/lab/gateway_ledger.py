@@ -43,6 +43,8 @@ class Token:
     """E or S, else empty"""
     fails: str
     """the processor code this card fails with; empty for a good one"""
+    payer: str = ""
+    """of an approved PayPal payment: no card then"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,22 +94,28 @@ def tokenized(token: Token) -> dict[str, Any]:
         "expirationYear": token.expires[2:],
     }
     method = {"id": token.id, "usage": "SINGLE_USE", "details": details}
-    return _answer({"data": {"tokenizeCreditCard": {"paymentMethod": method}}})
+    return answered("tokenizeCreditCard", {"paymentMethod": method})
 
 
-def refused(faults: list[Fault]) -> dict[str, Any]:
-    """The answer to a wrong card: errors of class VALIDATION, and no data."""
+def answered(operation: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to an operation that went well."""
+    return _answer({"data": {operation: payload}})
+
+
+def refused(faults: list[Fault], operation: str = "tokenizeCreditCard") -> dict[str, Any]:
+    """The answer to a wrong request: errors of class VALIDATION, and no data."""
+    inside = ["creditCard"] if operation == "tokenizeCreditCard" else []
     errors = [
         _error(
             message,
             "VALIDATION",
-            path=["tokenizeCreditCard"],
+            path=[operation],
             legacyCode=code,
-            inputPath=["input", "creditCard", *field.split(".")],
+            inputPath=["input", *inside, *field.split(".")],
         )
         for code, message, field in faults
     ]
-    return _answer({"errors": errors, "data": {"tokenizeCreditCard": None}})
+    return _answer({"errors": errors, "data": {operation: None}})
 
 
 def unknown_field(name: str) -> dict[str, Any]:

@@ -82,6 +82,7 @@ class PostgresLedger:
                 *_details(means),
                 keep.customer_ref if keep else None,
                 self._daemon,
+                not isinstance(means, CardOnHand) or means.by_telephone,
             )
         except AlreadyThere as error:
             if error.constraint != ONE_CHARGE_AN_INVOICE:
@@ -259,7 +260,8 @@ def _means(row: Record) -> MeansOnHand:
     token = row["token"]
     match Method(row["method"]):
         case Method.CARD:
-            return CardOnHand(row["brand"], row["last4"], row["expires"], token)
+            by_telephone = row["by_telephone"]
+            return CardOnHand(row["brand"], row["last4"], row["expires"], token, by_telephone)
         case Method.CARD_ON_FILE:
             number = row["card_on_file_id"]
             return CardOnFile(number, row["brand"], row["last4"], row["expires"], token)

@@ -36,6 +36,10 @@ REFUSALS: dict[type[CaptureError], tuple[int, str]] = {
 }
 
 
+class PayPageError(Exception):
+    """A file of the pay page cannot be used; the text is one sentence that says which."""
+
+
 class CannotListen(Exception):
     """The web API's address cannot be had; the text is one sentence that says what to do."""
 

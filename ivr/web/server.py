@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from ivr.web.errors import CannotListen
 
@@ -39,12 +39,16 @@ def listen(host: str, port: int) -> socket.socket:
 class WebServer:
     """One listening socket; `serve` runs until `stop`."""
 
-    def __init__(self, app: FastAPI, listening: socket.socket) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, proxies: Sequence[str] = ("127.0.0.1",)
+    ) -> None:
+        """`proxies` are addresses whose word for a visitor's own address is believed."""
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
+            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=5,
         )
         self._listening = listening

@@ -50,7 +50,8 @@ WITH attempt AS (
     SET state = 'charging', charging_at = now(),
         token = $2::text, method = $3::text, brand = $4::text, last4 = $5::text,
         expires = $6::text, account_type = $7::text, payer = $8::text,
-        card_on_file_id = $9::uuid, keep_ref = $10::text, daemon = $11::uuid
+        card_on_file_id = $9::uuid, keep_ref = $10::text, daemon = $11::uuid,
+        by_telephone = $12::boolean
     FROM verdict
     WHERE attempts.id = verdict.id AND verdict.decision = 'charging'
 ), holding AS (
@@ -104,7 +105,8 @@ FROM attempt
 WITH captured AS (
     UPDATE attempts
     SET state = 'captured', token = NULL, reason = NULL, ended_at = $4::timestamptz,
-        transaction_id = $2::text, processor_code = $3::text, confirmation = $5::text
+        captured_at = $4::timestamptz, transaction_id = $2::text, processor_code = $3::text,
+        confirmation = $5::text
     WHERE id = $1::uuid
     RETURNING id, call_id
 ), applied AS (
@@ -214,7 +216,8 @@ GROUP BY attempts.id
 
 -- name: means_of_attempt
 -- What was or may have been sent to the gateway, as long as it may have to be sent again.
-SELECT token, method, brand, last4, expires, account_type, payer, card_on_file_id, keep_ref
+SELECT token, method, brand, last4, expires, account_type, payer, card_on_file_id, keep_ref,
+       by_telephone
 FROM attempts
 WHERE id = $1::uuid AND token IS NOT NULL
 

@@ -1,0 +1,71 @@
+"""The pay page of this company: links, what pays on it, and how it looks, from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ivr import parts
+from ivr.billing.links import LinkKey
+from ivr.billing.methods import Method
+from ivr.billing.paying import Paying
+from ivr.billing.paying_online import PayingOnline
+from ivr.gateways.online import BraintreeOnline
+from ivr.settings import Settings
+from ivr.storage.links import PostgresLinks
+from ivr.storage.pool import Database
+from ivr.web.pay_page import PayPage
+from ivr.web.pay_security import SCRIPTS, Visitors, policy
+from ivr.web.pay_words import Look, PageText
+
+ON_PAGES = (Method.CARD, Method.PAYPAL)
+
+
+def links(settings: Settings, database: Database) -> PostgresLinks | None:
+    """What makes links; None where there is no page for them."""
+    page = settings.pay_page
+    return PostgresLinks(database, _key(settings)) if page.url else None
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """The page and the gateway client that only it uses."""
+
+    page: PayPage
+    aclose: Callable[[], Awaitable[None]]
+
+
+def online(settings: Settings, database: Database, paying: Paying) -> Online | None:
+    """The pay page; None where [pay_page] has no url. Raises PayPageError, GatewayRefused."""
+    if not settings.pay_page.url:
+        return None
+    braintree = parts.gateway(settings)
+    key = _key(settings)
+    methods = [each for each in ON_PAGES if each in settings.payments.methods]
+    paying_online = PayingOnline(
+        PostgresLinks(database, key),
+        paying,
+        BraintreeOnline(braintree, settings.company.name),
+        key,
+        terms=settings.terms(),
+        methods=methods or [Method.CARD],
+        brands=settings.capture.brands,
+    )
+    return Online(_page(settings, paying_online, key), braintree.aclose)
+
+
+def _page(settings: Settings, paying_online: PayingOnline, key: LinkKey) -> PayPage:
+    page, braintree = settings.pay_page, settings.braintree
+    look = Look(settings.company.name, page.phone, page.colour, page.logo, page.folder)
+    scripts = braintree.url.rstrip("/") if braintree.environment == "stand-in" else SCRIPTS
+    return PayPage(
+        online=paying_online,
+        text=PageText(look),
+        scripts=f"{scripts}/web/{page.braintree_web}",
+        policy=policy(braintree.environment, braintree.url),
+        visitors=Visitors(key.origin),
+    )
+
+
+def _key(settings: Settings) -> LinkKey:
+    return LinkKey(settings.pay_page.key.get_secret_value(), settings.pay_page.url)

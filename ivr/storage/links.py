@@ -1,0 +1,141 @@
+"""Links to the pay page, what each of them shows now, and the attempts made by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.links import Bill, Link, LinkAttempt, LinkKey, LinkPurpose
+from ivr.billing.money import Money
+from ivr.billing.payments import Attempt, AttemptState, DeclineBucket
+from ivr.storage import rows
+from ivr.storage.payments import PostgresLedger
+from ivr.storage.pool import Database, Record
+from ivr.storage.rows import storable
+
+RECEIPT_SECONDS = 900.0
+"""how long a link that is used up shows the receipt again: for a page that is loaded once more"""
+DRAWS = 5
+
+
+class PostgresLinks:
+    """`billing.ports.Links` and `billing.paying_online.LinkBook`. All raise LedgerUnavailable."""
+
+    def __init__(self, database: Database, key: LinkKey) -> None:
+        self._database = database
+        self._ledger = PostgresLedger(database)
+        self._key = key
+
+    async def make(
+        self,
+        customer_id: int,
+        invoice_ids: Sequence[int],
+        minutes: float,
+        *,
+        purpose: LinkPurpose = LinkPurpose.PAY,
+        amounts: Mapping[int, Money] | None = None,
+        call_id: str | None = None,
+    ) -> Link:
+        chosen = dict(amounts or {})
+        parts = [chosen[each].amount if each in chosen else None for each in invoice_ids]
+        for _ in range(DRAWS):
+            link_id = self._key.new_id()
+            row = await self._database.change(
+                "keep_link",
+                link_id,
+                customer_id,
+                purpose.value,
+                call_id,
+                60.0 * minutes,
+                list(invoice_ids),
+                parts,
+            )
+            if row is not None:
+                return Link(
+                    id=link_id,
+                    url=self._key.url(link_id),
+                    customer_id=customer_id,
+                    invoice_ids=tuple(invoice_ids),
+                    purpose=purpose,
+                    expires_at=row["expires_at"],
+                    call_id=call_id,
+                    amounts=chosen,
+                )
+        raise LedgerUnavailable("no free number for a link was found")
+
+    async def revoke(self, link_id: int) -> None:
+        await self._database.change("revoke_link", link_id)
+
+    async def news(self, link_id: int) -> LinkAttempt | None:
+        row = await self._database.row("link_news", link_id)
+        return await self.attempt(link_id, row["key"]) if row else None
+
+    async def bill(self, link_id: int) -> Bill | None:
+        row = await self._database.row("link_by_id", link_id)
+        if row is None:
+            return None
+        found = await self._database.rows("link_invoices", link_id)
+        paid = await self._last_paid(link_id)
+        link = self._link(row, found)
+        due = tuple(invoice for invoice in map(rows.invoice, found) if invoice.due)
+        if (link.amounts and paid) or not due:
+            if paid is None or paid.seconds_ago > RECEIPT_SECONDS:
+                return None
+            due = ()
+        return Bill(
+            link=link,
+            language=row["language"],
+            invoices=due,
+            declines=row["declines"],
+            paid=paid,
+            confirming=any(each["in_doubt"] for each in found),
+        )
+
+    async def claim(self, link_id: int, key: UUID, attempt_id: UUID, *, taken: bool) -> bool:
+        row = await self._database.change("claim_link_attempt", link_id, key, attempt_id, taken)
+        return row is not None
+
+    async def approved_by(self, key: UUID, payment_id: str) -> None:
+        await self._database.change("keep_link_payment", key, storable(payment_id))
+
+    async def take(self, link_id: int, key: UUID, payment_id: str) -> Attempt | None:
+        row = await self._database.change("take_link_payment", link_id, key, storable(payment_id))
+        return await self._ledger.attempt(row["attempt_id"]) if row else None
+
+    async def attempt(self, link_id: int, key: UUID) -> LinkAttempt | None:
+        row = await self._database.row("link_attempt", link_id, key)
+        return _attempt(row) if row else None
+
+    async def _last_paid(self, link_id: int) -> LinkAttempt | None:
+        row = await self._database.row("link_attempt", link_id, None)
+        return _attempt(row) if row else None
+
+    def _link(self, row: Record, found: Sequence[Record]) -> Link:
+        return Link(
+            id=row["id"],
+            url=self._key.url(row["id"]),
+            customer_id=row["customer_id"],
+            invoice_ids=tuple(each["id"] for each in found),
+            purpose=LinkPurpose(row["purpose"]),
+            expires_at=row["expires_at"],
+            call_id=row["call_id"],
+            amounts={
+                each["id"]: Money(each["chosen"], each["currency"])
+                for each in found
+                if each["chosen"] is not None
+            },
+        )
+
+
+def _attempt(row: Record) -> LinkAttempt:
+    return LinkAttempt(
+        state=AttemptState(row["state"]),
+        amount=Money(row["amount"], row["currency"]),
+        seconds_ago=row["seconds_ago"],
+        taken=row["taken"],
+        reason=row["reason"] or "",
+        bucket=DeclineBucket(row["bucket"]) if row["bucket"] else None,
+        confirmation=row["confirmation"] or "",
+        reactivated=tuple(row["reactivated"]),
+    )

@@ -1,0 +1,292 @@
+// The pay page. Card fields are frames of the payment provider: this script never sees what is
+// typed into them, only the single-use number that stands for the card.
+"use strict";
+
+const main = document.getElementById("main");
+const $ = (id) => document.getElementById(id);
+const form = $("pay");
+const HERE = `/pay/${main.dataset.code}`;
+const PAUSE_MS = 2000; // between two looks at a payment that is being made
+const LOOKS = 60; // after that the page says that we are confirming
+const CONFIRM_MS = 5000;
+const CONFIRM_LOOKS = 120;
+const TRIES = 4; // to send the same order again when the connection fails
+const TYPING_MS = 400;
+
+let fields = null; // the provider's card fields
+let busy = false;
+let quote = { amount: form?.dataset.amount, card: fee("card"), paypal: fee("paypal") };
+let quoting = Promise.resolve(true);
+
+function fee(method) {
+  return $(`fee-${method}`)?.dataset.fee;
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+async function ask(path, body) {
+  const options = { headers: { "X-Pay-Form": main.dataset.form }, cache: "no-store" };
+  if (body) {
+    options.method = "POST";
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const language = `${path.includes("?") ? "&" : "?"}lang=${document.documentElement.lang}`;
+  const answer = await fetch(HERE + path + language, options);
+  if (answer.status >= 500 && answer.status !== 503) throw new Error("no answer of ours");
+  return answer.json();
+}
+
+// What is to be seen: the bill and the form, or one of the results.
+function show(id) {
+  for (const part of ["working", "paid", "confirming"]) $(part).hidden = part !== id;
+  if ($("bill")) $("bill").hidden = id === "paid";
+  if (form) form.hidden = Boolean(id);
+  if (id) {
+    $("notice").hidden = true;
+    $(id).focus();
+  }
+}
+
+function tell(word) {
+  const template = document.querySelector(`template[data-notice="${word}"]`);
+  const notice = $("notice");
+  show(null);
+  notice.hidden = false;
+  notice.textContent = template ? template.content.textContent : "";
+  notice.focus();
+  notice.scrollIntoView({ block: "nearest" });
+}
+
+function filled(element, values) {
+  return Object.entries(values).reduce((text, [gap, value]) => text.replaceAll(`{${gap}}`, value), element.dataset.text);
+}
+
+function showPaid(answer) {
+  $("paid-amount").textContent = filled($("paid-amount"), { amount: answer.amount });
+  $("confirmation").textContent = answer.confirmation;
+  const lines = answer.reactivated.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = filled($("reactivated"), { line });
+    return item;
+  });
+  $("reactivated").replaceChildren(...lines);
+  $("reactivated").hidden = !lines.length;
+  show("paid");
+}
+
+// The page again, with a word about what happened: the bill may be another one now.
+function again(word) {
+  const language = document.documentElement.lang;
+  location.replace(`${HERE}?lang=${language}${word ? `&said=${word}` : ""}`);
+}
+
+async function look(key) {
+  try {
+    return await ask(`/result/${key}`);
+  } catch {
+    return { state: "working" }; // the connection, not the payment: look again
+  }
+}
+
+// Follow one press of the button until it is known what became of it.
+async function follow(answer, key) {
+  for (let looks = 0; answer.state === "working" && looks < LOOKS; looks++) {
+    await pause(PAUSE_MS);
+    answer = await look(key);
+  }
+  if (answer.state === "working") answer = { state: "confirming" };
+  if (answer.state === "confirming") {
+    show("confirming");
+    for (let looks = 0; ["confirming", "working"].includes(answer.state); looks++) {
+      if (looks === CONFIRM_LOOKS) return;
+      await pause(CONFIRM_MS);
+      answer = await look(key);
+    }
+  }
+  finish(answer);
+}
+
+function finish(answer) {
+  busy = false;
+  if (answer.state === "paid") showPaid(answer);
+  else if (["changed", "paid_meanwhile", "closed"].includes(answer.state)) again(answer.state);
+  else if (form) tell(answer.state === "declined" ? `declined_${answer.advice}` : answer.state);
+  else again(answer.state === "declined" ? `declined_${answer.advice}` : answer.state);
+}
+
+// Send one order; the same again if the connection fails, which is one payment all the same.
+// `lost` is what is so if no answer comes at all: of a charge nobody knows, so it is looked for.
+async function order(path, body, lost = { state: "working" }) {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await ask(path, body);
+    } catch {
+      if (tried === TRIES) return lost;
+      await pause(PAUSE_MS);
+    }
+  }
+}
+
+function begin() {
+  busy = true;
+  $("live").textContent = $("working").querySelector("h2").textContent;
+  show("working");
+}
+
+async function payByCard() {
+  if (busy || !fields || !(await quoting) || !allFilled()) return;
+  busy = true;
+  let nonce;
+  try {
+    ({ nonce } = await fields.tokenize());
+  } catch (error) {
+    busy = false;
+    if (!complain(error.details?.invalidFieldKeys ?? [])) tell("not_charged");
+    return;
+  }
+  begin();
+  const key = crypto.randomUUID();
+  await follow(await order("/card", { key, amount: quote.amount, fee: quote.card, nonce }), key);
+}
+
+async function payByPayPal() {
+  if (busy || !(await quoting)) return;
+  begin();
+  const key = crypto.randomUUID();
+  const language = document.documentElement.lang;
+  const answer = await order("/paypal", { key, amount: quote.amount, fee: quote.paypal, language }, { state: "away" });
+  if (answer.approval_url) location.assign(answer.approval_url);
+  else finish(answer);
+}
+
+// Back from PayPal: the address says which payment was approved.
+async function approved() {
+  begin();
+  const said = new URLSearchParams(location.search);
+  const key = main.dataset.key;
+  const body = { key, payment_id: said.get("paymentId") ?? "", payer_id: said.get("PayerID") ?? "" };
+  await follow(await order("/paypal/approved", body), key);
+}
+
+// Mark fields that are empty or wrong; whether there was one.
+function complain(wrong) {
+  for (const container of document.querySelectorAll(".hosted")) mark(container.dataset.field, wrong.includes(container.dataset.field));
+  if (!wrong.length) return false;
+  $("live").textContent = wrong.map((field) => $(`wrong-${field}`).textContent).join(" ");
+  fields.focus(wrong[0]);
+  return true;
+}
+
+function allFilled() {
+  const states = fields.getState().fields;
+  return !complain(Object.keys(states).filter((field) => !states[field].isValid));
+}
+
+function mark(field, bad) {
+  $(`field-${field}`).classList.toggle("bad", bad);
+  $(`wrong-${field}`).hidden = !bad;
+  fields.setAttribute({ field, attribute: "aria-invalid", value: bad });
+}
+
+async function loadFields() {
+  try {
+    const { token } = await ask("/token", {});
+    if (!token) throw new Error("no token");
+    const client = await braintree.client.create({ authorization: token });
+    const wanted = {};
+    for (const { id, dataset } of document.querySelectorAll(".hosted")) {
+      wanted[dataset.field] = { container: `#${id}`, iframeTitle: dataset.title, internalLabel: dataset.title, placeholder: dataset.example ?? "" };
+    }
+    const styles = { input: { "font-size": "16px", "font-family": "system-ui, sans-serif", color: "#1b2430" } };
+    fields = await braintree.hostedFields.create({ client, fields: wanted, styles });
+  } catch {
+    tell("fields_away");
+    return;
+  }
+  fields.on("focus", ({ emittedBy }) => $(`field-${emittedBy}`).classList.add("focused"));
+  fields.on("blur", ({ emittedBy, fields: states }) => {
+    $(`field-${emittedBy}`).classList.remove("focused");
+    const { isEmpty, isValid } = states[emittedBy];
+    mark(emittedBy, !isEmpty && !isValid);
+  });
+  fields.on("validityChange", ({ emittedBy, fields: states }) => states[emittedBy].isValid && mark(emittedBy, false));
+  fields.on("inputSubmitRequest", payByCard);
+  $("pay-card").disabled = false;
+}
+
+// A part of the bill: the server says what it costs, and whether it may be paid.
+function chosenAmount() {
+  return $("much-part")?.checked ? $("part-amount").value : form.dataset.amount;
+}
+
+async function requote() {
+  let answer;
+  try {
+    answer = await ask(`/quote?amount=${encodeURIComponent(chosenAmount())}`);
+  } catch {
+    tell("away");
+    return false;
+  }
+  if (answer.state === "closed") return again("closed");
+  const wrong = $("part-wrong");
+  wrong.hidden = !answer.wrong;
+  wrong.textContent = answer.wrong ?? "";
+  $("part-amount").setAttribute("aria-invalid", Boolean(answer.wrong));
+  if (answer.wrong) {
+    $("live").textContent = answer.wrong;
+    return false;
+  }
+  quote = { amount: answer.amount };
+  for (const method of ["card", "paypal"]) {
+    if (!$(`pay-${method}`)) continue;
+    quote[method] = answer[method].fee;
+    $(`pay-${method}`).textContent = filled($(`pay-${method}`), { amount: answer[method].total_text });
+    const note = $(`fee-${method}`);
+    note.textContent = filled(note, { fee: answer[method].fee_text });
+    note.hidden = answer[method].free;
+  }
+  return true;
+}
+
+function watchPart() {
+  let typing;
+  const soon = (milliseconds) => {
+    clearTimeout(typing);
+    quoting = new Promise((resolve) => (typing = setTimeout(() => requote().then(resolve), milliseconds)));
+  };
+  $("part-amount").addEventListener("input", () => soon(TYPING_MS));
+  for (const choice of document.querySelectorAll("[name=much]")) {
+    choice.addEventListener("change", () => {
+      $("part").hidden = !$("much-part").checked;
+      if ($("much-part").checked) $("part-amount").focus();
+      if (!$("much-part").checked || $("part-amount").value) soon(0);
+      else quoting = Promise.resolve(false);
+    });
+  }
+}
+
+async function start() {
+  if (form) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      payByCard();
+    });
+    $("pay-paypal")?.addEventListener("click", payByPayPal);
+    if ($("much-part")) watchPart();
+    if ($("by-card")) loadFields();
+  }
+  if (main.dataset.said) tell(main.dataset.said);
+  if (main.dataset.state === "approved") await approved();
+  if (main.dataset.state === "confirming") {
+    for (let looks = 0; looks < CONFIRM_LOOKS; looks++) {
+      await pause(CONFIRM_MS);
+      const { state } = await ask("/state").catch(() => ({ state: "confirming" }));
+      if (state !== "confirming") return again("");
+    }
+  }
+}
+
+start();

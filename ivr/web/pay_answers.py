@@ -1,0 +1,58 @@
+"""What became of a payment on the page, in the words that its script knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ivr.billing.links import Bill, LinkAttempt
+from ivr.billing.paying_online import CardNotTaken, Changed, PayPalAway, Result, TooMany
+from ivr.billing.payments import AttemptState, DeclineBucket, NotCharged
+from ivr.web.pay_words import money
+
+CANCELED = {"already-paid": "paid_meanwhile", "being-paid": "being_paid"}
+"""why an attempt was canceled → what the page says"""
+
+
+def now(bill: Bill) -> str:
+    """What the page shows of a bill when it is loaded: open, confirming or paid."""
+    if bill.confirming:
+        return "confirming"
+    return "open" if bill.invoices else "paid"
+
+
+def answer(result: Result, language: str) -> dict[str, Any]:
+    """One result as JSON: its state, and what is to be shown with it."""
+    match result:
+        case LinkAttempt():
+            return _of_attempt(result, language)
+        case Changed():
+            return {"state": "changed"}
+        case TooMany():
+            return {"state": "too_many"}
+        case CardNotTaken():
+            return {"state": "card_not_taken"}
+        case PayPalAway():
+            return {"state": "paypal_away"}
+        case NotCharged():
+            return {"state": "not_charged"}
+
+
+def _of_attempt(attempt: LinkAttempt, language: str) -> dict[str, Any]:
+    match attempt.state:
+        case AttemptState.CREATED | AttemptState.CHARGING:
+            return {"state": "working"}
+        case AttemptState.UNKNOWN:
+            return {"state": "confirming"}
+        case AttemptState.DECLINED:
+            return {"state": "declined", "advice": (attempt.bucket or DeclineBucket.SOFT).value}
+        case AttemptState.CAPTURED | AttemptState.SETTLED:
+            return {
+                "state": "paid",
+                "amount": money(attempt.amount, language),
+                "confirmation": attempt.confirmation,
+                "reactivated": list(attempt.reactivated),
+            }
+        case AttemptState.CANCELED:
+            return {"state": CANCELED.get(attempt.reason, "not_charged")}
+        case _:
+            return {"state": "not_charged"}

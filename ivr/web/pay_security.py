@@ -1,0 +1,107 @@
+"""What protects the pay page: its headers, who may ask how often, and from where."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+LOOKS_A_MINUTE = 120
+"""requests of one address: a page that waits for a payment asks every two seconds"""
+MISSES_A_MINUTE = 10
+"""links of one address that were none"""
+REMEMBERED = 10_000
+"""addresses; the longest quiet one is forgotten first"""
+MINUTE = 60.0
+
+# Braintree's own hosts for hosted fields:
+# https://developer.paypal.com/braintree/docs/guides/hosted-fields/setup-and-integration/
+ASSETS = "https://assets.braintreegateway.com"
+SCRIPTS = "https://js.braintreegateway.com"
+HOSTS = {
+    "sandbox": "https://*.sandbox.braintreegateway.com https://payments.sandbox.braintree-api.com",
+    "production": "https://*.braintreegateway.com https://payments.braintree-api.com",
+}
+TELLS = "https://www.paypal.com"
+"""where Braintree's scripts report that they work; nothing breaks without it"""
+
+
+def policy(environment: str, stand_in: str = "") -> str:
+    """The Content-Security-Policy: our own files, the gateway's, and nothing else of anybody."""
+    if environment == "stand-in":
+        parts = urlsplit(stand_in)
+        here = f"{parts.scheme}://{parts.netloc}"
+        scripts, frames, connect = here, here, here
+    else:
+        scripts, frames = f"{SCRIPTS} {ASSETS}", ASSETS
+        connect = f"{HOSTS[environment]} {ASSETS} {TELLS}"
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; frame-src {frames}; "
+        f"connect-src 'self' {connect}; img-src 'self' data: {frames}; style-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def headers(content_policy: str) -> dict[str, str]:
+    """For every answer: the address is a secret, and nobody may keep, frame or search the page."""
+    return {
+        "Content-Security-Policy": content_policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "X-Robots-Tag": "noindex, nofollow",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Strict-Transport-Security": "max-age=31536000",
+    }
+
+
+@dataclass(slots=True)
+class _Visits:
+    began: float
+    looks: int = 0
+    misses: int = 0
+
+
+class Visitors:
+    """How often each address asked in its present minute."""
+
+    def __init__(self, origin: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`origin` is where customers find the page: https://pay.example.com."""
+        self._origin = origin
+        self._clock = clock
+        self._visits: OrderedDict[str, _Visits] = OrderedDict()
+
+    def may_look(self, request: Request) -> bool:
+        """Count a request; False when there were too many, or too many that missed."""
+        visits = self._of(request)
+        visits.looks += 1
+        return visits.looks <= LOOKS_A_MINUTE and visits.misses < MISSES_A_MINUTE
+
+    def missed(self, request: Request) -> None:
+        """Count a link that was none."""
+        self._of(request).misses += 1
+
+    def same_site(self, request: Request) -> bool:
+        """Whether a page of ours asks, as far as the browser says who asks."""
+        sent: Mapping[str, str] = request.headers
+        origin = sent.get("origin")
+        return sent.get("sec-fetch-site", "same-origin") == "same-origin" and (
+            origin is None or origin == self._origin
+        )
+
+    def _of(self, request: Request) -> _Visits:
+        address = request.client.host if request.client else ""
+        now = self._clock()
+        visits = self._visits.pop(address, None)
+        if visits is None or now - visits.began >= MINUTE:
+            visits = _Visits(now)
+        self._visits[address] = visits
+        while len(self._visits) > REMEMBERED:
+            self._visits.popitem(last=False)
+        return visits

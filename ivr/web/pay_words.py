@@ -1,0 +1,152 @@
+"""The pay page as text: its template, its words in each language, amounts and days."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from babel.dates import format_date
+from babel.numbers import format_currency
+
+from ivr.billing.money import Money
+from ivr.web.errors import PayPageError
+
+FOLDER = Path(__file__).parent / "pay"
+LANGUAGES = {"en": "es", "es": "en"}
+"""each with the other one"""
+LONGEST_AMOUNT_CHARS = 16
+DARK, LIGHT = "#111b2b", "#ffffff"
+LINEAR_UP_TO = 0.04045
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What of the page is the company's own."""
+
+    company: str
+    phone: str = ""
+    """shown to who has questions; empty: not shown"""
+    colour: str = "#1f4e8c"
+    logo: Path | None = None
+    """an SVG, PNG or WebP file; None: the company's name"""
+    folder: Path | None = None
+    """files that replace ours, and words.en.toml and words.es.toml that replace some words"""
+
+
+class PageText:
+    """Renders pages; the company's own files and words come before ours."""
+
+    def __init__(self, look: Look) -> None:
+        """Raises PayPageError: a file cannot be read or a word is not one of ours."""
+        self.look = look
+        self._folders = [look.folder, FOLDER] if look.folder else [FOLDER]
+        self._words = {language: self._read_words(language) for language in LANGUAGES}
+        loader = jinja2.FileSystemLoader(self._folders)
+        jinja = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+        try:
+            self._page = jinja.get_template("page.html")
+        except jinja2.TemplateError as error:
+            raise PayPageError(
+                f"page.html of [pay_page] folder is not a template: {error}"
+            ) from None
+
+    def file(self, name: str) -> bytes:
+        """One of the page's own files. Raises PayPageError."""
+        for folder in self._folders:
+            if (folder / name).is_file():
+                return _read(folder / name)
+        raise PayPageError(f"the pay page has no file {name}")
+
+    def say(self, language: str, word: str, **values: str) -> str:
+        """One of the page's sentences."""
+        return self._words[language][word].format_map(values)
+
+    def page(self, language: str, values: Mapping[str, Any]) -> str:
+        """The whole page."""
+        return self._page.render(
+            language=language,
+            other=LANGUAGES[language],
+            company=self.look.company,
+            phone=self.look.phone,
+            logo=self.look.logo is not None,
+            say=lambda word, **gaps: self.say(language, word, **gaps),
+            money=lambda amount: money(amount, language),
+            day=lambda when: day(when, language),
+            **values,
+        )
+
+    def brand(self) -> str:
+        """The company's colour as a style sheet, with letters that can be read on it."""
+        colour = self.look.colour
+        return f":root {{ --brand: {colour}; --brand-ink: {readable_on(colour)}; }}\n"
+
+    def _read_words(self, language: str) -> dict[str, str]:
+        name = f"words.{language}.toml"
+        ours = _toml(FOLDER / name)
+        theirs = self.look.folder / name if self.look.folder else None
+        own = _toml(theirs) if theirs and theirs.is_file() else {}
+        if strange := sorted(set(own) - set(ours)):
+            raise PayPageError(f"{theirs}: the pay page says nothing called {strange[0]}")
+        return ours | own
+
+
+def money(amount: Money, language: str) -> str:
+    """€42.50 or 42,50 €."""
+    # A narrow no-break space is not in every font; a plain no-break space is.
+    return format_currency(amount.amount, amount.currency, locale=language).replace(
+        "\u202f", "\xa0"
+    )
+
+
+def day(when: date, language: str) -> str:
+    """May 1, 2026 or 1 de mayo de 2026."""
+    return format_date(when, "long", locale=language)
+
+
+def typed_amount(text: str, currency: str) -> Money | None:
+    """What somebody typed as an amount: 12, 12.5, 12,50; None for anything else."""
+    plain = text.strip().replace(",", ".")
+    if len(plain) > LONGEST_AMOUNT_CHARS or not plain.replace(".", "", 1).isdecimal():
+        return None
+    try:
+        return Money(Decimal(plain), currency)
+    except (InvalidOperation, ValueError):
+        return None
+
+
+def readable_on(colour: str) -> str:
+    """Dark or light, whichever stands out more; one of both always does (WCAG 2, contrast)."""
+    light = _luminance(colour)
+    against_light = (_luminance(LIGHT) + 0.05) / (light + 0.05)
+    against_dark = (light + 0.05) / (_luminance(DARK) + 0.05)
+    return LIGHT if against_light >= against_dark else DARK
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, 0 to 1 (https://www.w3.org/TR/WCAG22/#dfn-relative-luminance)."""
+    parts: Sequence[float] = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= LINEAR_UP_TO else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _toml(path: Path) -> dict[str, str]:
+    try:
+        words = tomllib.loads(_read(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PayPageError(f"{path} is not valid TOML: {error}") from None
+    return {key: str(word) for key, word in words.items()}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PayPageError(f"{path} cannot be read: {error.strerror}") from None
