@@ -81,6 +81,7 @@ class Assisted:
             daemon=settings.asterisk.app,
             brands=settings.capture.brands,
             language=settings.company.language,
+            terms=settings.terms(),
         )
         return cls(assisting, work)
 

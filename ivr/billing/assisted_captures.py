@@ -68,6 +68,8 @@ class Wanted:
     """the customer's external id"""
     invoices: tuple[str, ...] = ()
     """the biller's numbers; paid with the card as soon as it is there"""
+    amount: Money | None = None
+    """a part of what is due on these, oldest first; None: all of it"""
     language: str = ""
     """empty: the customer's, else the company's"""
     fields: tuple[CaptureField, ...] = CARD_FIELDS
@@ -128,6 +130,8 @@ class CardPayment:
 
     status: PaymentStatus
     amount: Money
+    """all that is charged, `fee` included: the caller must be told both before they pay"""
+    fee: Money
     confirmation: str | None = None
     """eight digits for the caller, once it is paid"""
     bucket: DeclineBucket | None = None

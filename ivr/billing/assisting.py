@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4
 
+from ivr.billing.allocating import Chosen
 from ivr.billing.assisted_captures import (
     AssistedCapture,
     CaptureStatus,
@@ -24,16 +25,21 @@ from ivr.billing.assisted_captures import (
 from ivr.billing.captures import CaptureField, CaptureRequest
 from ivr.billing.customers import Customer
 from ivr.billing.errors import (
+    AmountOutOfRange,
     CaptureError,
     CaptureNotFound,
+    CurrencyMismatch,
     KeyUsedBefore,
     NotNow,
     NotPayable,
     TalkUnreachable,
 )
 from ivr.billing.invoices import Invoice, by_currency
+from ivr.billing.methods import Method
+from ivr.billing.money import Money
 from ivr.billing.payments import Attempt
 from ivr.billing.ports import AssistedCaptures, Directory, Invoices, Talks
+from ivr.billing.terms import Terms
 from ivr.billing.watching import CANCEL_SECONDS, RETURN_SECONDS, Watched, Watching
 
 T = TypeVar("T")
@@ -67,6 +73,8 @@ class Assisting:
     brands: tuple[str, ...]
     language: str
     """of the company"""
+    terms: Terms = field(default_factory=Terms)
+    """how small a part may be paid, and what paying costs"""
     _running: dict[UUID, Watched] = field(default_factory=dict, init=False)
     _is_stopping: bool = field(default=False, init=False)
     _one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -201,8 +209,8 @@ class Assisting:
             if before is not None:
                 return self._same(before, digest)
             talk = await self._free_talk(wanted)
-            customer, invoices = await self._payable(wanted)
-            capture = await self._opened(wanted, digest, talk, customer, invoices)
+            customer, chosen = await self._payable(wanted)
+            capture = await self._opened(wanted, digest, talk, customer, chosen)
             watched = Watched(capture)
             self._running[capture.id] = watched
             try:
@@ -230,8 +238,8 @@ class Assisting:
             raise TalkUnreachable("the secure process is not running: no card can be taken now")
         return await self.talks.find(wanted.channel, wanted.agent_channel)
 
-    async def _payable(self, wanted: Wanted) -> tuple[Customer | None, list[Invoice]]:
-        """The customer if one was named, and the invoices; NotPayable when they do not fit."""
+    async def _payable(self, wanted: Wanted) -> tuple[Customer | None, Chosen | None]:
+        """The customer if one was named, and what is to be paid; NotPayable when it cannot be."""
         customer = None
         if wanted.account:
             customer = await self.directory.by_external_id(wanted.account)
@@ -247,7 +255,17 @@ class Assisting:
             raise NotPayable(f"nothing is due on invoice {paid[0]}")
         if len(by_currency(invoices)) > 1:
             raise NotPayable("the invoices are in two currencies: take them one after the other")
-        return customer, invoices
+        return customer, self._chosen(invoices, wanted.amount)
+
+    def _chosen(self, invoices: list[Invoice], amount: Money | None) -> Chosen | None:
+        if not invoices:
+            if amount is not None:
+                raise NotPayable("name the invoices that the amount is for")
+            return None
+        try:
+            return self.terms.chosen(invoices, amount)
+        except (AmountOutOfRange, CurrencyMismatch) as error:
+            raise NotPayable(str(error)) from None
 
     async def _opened(
         self,
@@ -255,11 +273,11 @@ class Assisting:
         digest: str,
         talk: Talk,
         customer: Customer | None,
-        invoices: list[Invoice],
+        chosen: Chosen | None,
     ) -> AssistedCapture:
         """The capture, kept: the payment first, and nothing is sent anywhere yet."""
         capture_id = uuid4()
-        attempt = await self._attempt(capture_id, invoices)
+        attempt = await self._attempt(capture_id, chosen) if chosen else None
         capture = AssistedCapture(
             request=CaptureRequest(
                 id=capture_id,
@@ -274,7 +292,7 @@ class Assisting:
             daemon=self.daemon,
             fields=untouched(wanted.fields),
             attempt=attempt,
-            payment=CardPayment(PaymentStatus.WAITING, attempt.amount) if attempt else None,
+            payment=_waiting(attempt) if attempt else None,
         )
         if not await self.records.open(capture):
             if attempt is not None:
@@ -282,10 +300,14 @@ class Assisting:
             raise KeyUsedBefore("another daemon has just begun a capture with this Idempotency-Key")
         return capture
 
-    async def _attempt(self, capture_id: UUID, invoices: list[Invoice]) -> Attempt | None:
-        if not invoices:
-            return None
-        return await self.watching.paying.open(invoices[0].customer_id, invoices, capture_id.hex)
+    async def _attempt(self, capture_id: UUID, chosen: Chosen) -> Attempt:
+        return await self.watching.paying.open(
+            chosen.invoices[0].customer_id,
+            chosen.invoices,
+            capture_id.hex,
+            amounts=chosen.amounts,
+            fee=self.terms.fees.of(Method.CARD, chosen.amount),
+        )
 
     async def _open_one(self, capture_id: UUID) -> Watched:
         watched = self._running.get(capture_id)
@@ -307,7 +329,11 @@ class Assisting:
             del self._running[watched.now.id]
 
 
+def _waiting(attempt: Attempt) -> CardPayment:
+    return CardPayment(PaymentStatus.WAITING, attempt.amount, attempt.fee)
+
+
 def _digest(wanted: Wanted) -> str:
     """Of everything that was asked for, but its key."""
-    asked = {**asdict(wanted), "key": ""}
+    asked = {**asdict(wanted), "key": "", "amount": str(wanted.amount or "")}
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -134,7 +134,7 @@ def _attempt(row: Record) -> Attempt:
             Allocation(invoice, Money(amount, row["currency"])) for invoice, amount in parts
         ),
         state=AttemptState(row["state"]),
-        fee=Money.zero(row["currency"]),
+        fee=Money(row["fee"], row["currency"]),
     )
 
 
@@ -145,6 +145,7 @@ def _payment(row: Record) -> CardPayment:
     return CardPayment(
         status,
         Money(row["amount"], row["currency"]),
+        Money(row["fee"], row["currency"]),
         row["confirmation"],
         DeclineBucket(row["bucket"]) if row["bucket"] else None,
     )

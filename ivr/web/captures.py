@@ -20,6 +20,7 @@ from ivr.billing.assisted_captures import (
     Wanted,
 )
 from ivr.billing.captures import CARD_FIELDS, CaptureField
+from ivr.billing.money import Money
 from ivr.billing.payments import CardOnHand
 from ivr.web.keys import holders_of
 from ivr.web.rows import to_json
@@ -63,6 +64,26 @@ class Assisting(Protocol):
     async def cancel(self, capture_id: UUID) -> AssistedCapture: ...
 
 
+class Sum(BaseModel):
+    """Money, as the API writes it too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    amount: str = Field(pattern=r"^[0-9]{1,11}(\.[0-9]{1,3})?$")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        """Refuse zero, and what the currency cannot express (that raises a ValueError)."""
+        if not self.money:
+            raise ValueError("amount: more than zero")
+        return self
+
+    @property
+    def money(self) -> Money:
+        return Money.of(self.amount, self.currency)
+
+
 class NewCapture(BaseModel):
     """Whose card, and what for."""
 
@@ -73,6 +94,8 @@ class NewCapture(BaseModel):
     agent_channel: Text | None = None
     account: Text | None = None
     invoices: tuple[Text, ...] = Field((), max_length=50)
+    amount: Sum | None = None
+    """a part of what is due on the invoices; without it, all of it"""
     language: Literal["en", "es"] | None = None
     fields: tuple[CaptureField, ...] = CARD_FIELDS
 
@@ -90,6 +113,7 @@ class NewCapture(BaseModel):
             agent_channel=self.agent_channel or "",
             account=self.account or "",
             invoices=tuple(dict.fromkeys(self.invoices)),
+            amount=self.amount.money if self.amount else None,
             language=self.language or "",
             fields=self.fields,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from ivr.lab.lab import Lab
 from ivr.lab.progress import TerminalProgress
 from ivr.settings import load
 from tests.e2e.callers import House
+
+A_FEE_IN_DOLLARS = {"SALDO_PAYMENTS__FEES": '{"card": {"flat": {"USD": "1.50"}}}'}
 
 
 def ports_nobody_prefers() -> pbx._Ports:
@@ -58,8 +61,8 @@ def a_lab() -> Iterator[tuple[Path, Lab]]:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """One for all calls that leave it standing."""
-    with a_lab() as (_, running):
+    """One for all calls that leave it standing; who pays dollars pays a fee."""
+    with mock.patch.dict(os.environ, A_FEE_IN_DOLLARS), a_lab() as (_, running):
         yield running
 
 

@@ -17,7 +17,8 @@ pytestmark = [
     pytest.mark.usefixtures("machine_to_itself"),
 ]
 
-FILES = sorted((PROJECT / "tests/scenarios").glob("*.yaml"))
+SCENARIOS = PROJECT / "tests/scenarios"
+FILES = sorted([*SCENARIOS.glob("*.yaml"), *SCENARIOS.glob("with_a_fee/*.yaml")])
 AT_ONCE = 10
 """telephones of one test process; with more, it is the telephones that come too late"""
 

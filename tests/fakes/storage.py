@@ -48,6 +48,10 @@ class FakeDirectory:
         """The account number, as in the other world."""
         return await self.by_account_number(external_id)
 
+    async def has_phone(self, customer_id: int) -> bool:
+        self.company.check()
+        return customer_id in self.company.with_phone
+
 
 class FakeInvoices:
     """`billing.ports.Invoices`."""
@@ -176,6 +180,7 @@ def _payment(kept: KeptAttempt) -> CardPayment:
     return CardPayment(
         status,
         kept.attempt.amount,
+        kept.attempt.fee,
         confirmation_code(kept.attempt.id) if status is PaymentStatus.PAID else None,
         kept.refusal.bucket if kept.refusal else None,
     )

@@ -50,7 +50,9 @@ async def kept(world: World, daemon: str = "", *, pays: bool = False) -> Assiste
         daemon=daemon or f"saldo-{capture_id}",
         fields=untouched(CARD_FIELDS),
         attempt=attempt,
-        payment=CardPayment(PaymentStatus.WAITING, attempt.amount) if attempt else None,
+        payment=CardPayment(PaymentStatus.WAITING, attempt.amount, attempt.fee)
+        if attempt
+        else None,
     )
     assert await world.assisted.open(capture)
     return capture
@@ -101,13 +103,13 @@ async def test_its_outcome_and_its_payment_are_read_with_it(world: World) -> Non
     assert (await state_of(world, capture)).outcome == SUCCESS
     await world.ledger.begin_charging(attempt.id, CARD)
     found = await state_of(world, capture)
-    assert found.payment == CardPayment(PaymentStatus.CHARGING, attempt.amount)
+    assert found.payment == CardPayment(PaymentStatus.CHARGING, attempt.amount, attempt.fee)
     assert found.outcome
     assert found.outcome.card
     await world.ledger.captured(attempt.id, CAPTURED)
     found = await state_of(world, capture)
     number = confirmation_code(attempt.id)
-    assert found.payment == CardPayment(PaymentStatus.PAID, attempt.amount, number)
+    assert found.payment == CardPayment(PaymentStatus.PAID, attempt.amount, attempt.fee, number)
     assert found.attempt == replace(attempt, state=AttemptState.CAPTURED)
 
 
@@ -119,7 +121,7 @@ async def test_a_decline_is_read_with_what_may_follow(world: World) -> None:
     await world.ledger.declined(attempt.id, REFUSAL)
     payment = (await state_of(world, capture)).payment
     soft = DeclineBucket.SOFT
-    assert payment == CardPayment(PaymentStatus.DECLINED, attempt.amount, bucket=soft)
+    assert payment == CardPayment(PaymentStatus.DECLINED, attempt.amount, attempt.fee, bucket=soft)
 
 
 async def test_a_token_that_no_charge_takes_can_be_forgotten(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,9 @@ from prometheus_client import CollectorRegistry
 from ivr.billing.assisted_captures import FieldProgress, FieldState
 from ivr.billing.captures import CaptureField, CaptureResult, ErrorType
 from ivr.billing.errors import CaptureError
+from ivr.billing.fees import Fee, Fees
+from ivr.billing.methods import Method
+from ivr.billing.terms import SmallestPart, Terms
 from ivr.web import captures as module
 from ivr.web.api import Sources, build
 from ivr.web.errors import REFUSALS
@@ -80,10 +84,54 @@ async def test_a_capture_begins_with_every_field_waiting(
     assert document["required"] == names
     assert (document["result"], document["card"]) == (None, None)
     amount = {"amount": "42.50", "currency": "EUR"}
-    payment = {"status": "waiting", "amount": amount, "confirmation": None, "bucket": None}
+    nothing = {"amount": "0.00", "currency": "EUR"}
+    payment = {
+        "status": "waiting", "amount": amount, "fee": nothing, "confirmation": None, "bucket": None,
+    }  # fmt: skip
     assert document["payment"] == payment
     assert assistance.talks.lent == [UUID(document["id"])]
     assert (await client.get(f"/v1/captures/{document['id']}")).json() == document
+
+
+async def test_a_part_is_paid_with_its_fee_and_another_part_is_another_request(
+    client: httpx.AsyncClient, assistance: Assistance
+) -> None:
+    terms = Terms(SmallestPart(Decimal(10)), Fees({Method.CARD: Fee(percent=Decimal(2))}))
+    assistance.assisting.terms = terms
+    body: dict[str, Any] = {
+        "channel": CHANNEL,
+        "invoices": [assistance.invoice.number],
+        "amount": {"amount": "25", "currency": "EUR"},
+    }
+    headers = {"Idempotency-Key": "an-agents-click"}
+    begun = (await client.post("/v1/captures", json=body, headers=headers)).json()
+    assert begun["payment"]["amount"] == {"amount": "25.50", "currency": "EUR"}
+    assert begun["payment"]["fee"] == {"amount": "0.50", "currency": "EUR"}
+    assert (await client.post("/v1/captures", json=body, headers=headers)).json() == begun
+    other = {**body, "amount": {"amount": "24", "currency": "EUR"}}
+    assert (await client.post("/v1/captures", json=other, headers=headers)).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "says"),
+    [
+        ("42.51", "EUR", "more than is due: 42.50 EUR"),
+        ("4.24", "EUR", "less than may be paid: 4.25 EUR"),
+        ("25.00", "USD", "cannot be put together"),
+    ],
+)
+async def test_a_part_that_cannot_be_paid_takes_nobody_out_of_their_talk(
+    client: httpx.AsyncClient, assistance: Assistance, amount: str, currency: str, says: str
+) -> None:
+    assistance.assisting.terms = Terms(SmallestPart(Decimal(10)))
+    body = {
+        "channel": CHANNEL,
+        "invoices": [assistance.invoice.number],
+        "amount": {"amount": amount, "currency": currency},
+    }
+    answer = await client.post("/v1/captures", json=body, headers={"Idempotency-Key": "one-click"})
+    assert (answer.status_code, assistance.talks.lent) == (422, [])
+    assert says in answer.json()["detail"]
 
 
 async def test_the_same_key_and_body_are_the_same_capture_another_body_is_refused(
@@ -117,6 +165,14 @@ async def test_without_a_proper_key_nothing_begins(
         ({"channel": "9.9"}, 404, "no such channel"),
         ({"channel": CHANNEL, "invoices": ["F-none"]}, 422, "F-none"),
         ({"channel": CHANNEL, "account": "9999"}, 422, "no customer"),
+        (
+            {"channel": CHANNEL, "amount": {"amount": "5.00", "currency": "EUR"}},
+            422,
+            "name the inv",
+        ),
+        ({"channel": CHANNEL, "amount": {"amount": "5.001", "currency": "EUR"}}, 422, "decimals"),
+        ({"channel": CHANNEL, "amount": {"amount": "0.00", "currency": "EUR"}}, 422, "more than"),
+        ({"channel": CHANNEL, "amount": {"amount": "1e3", "currency": "EUR"}}, 422, "amount"),
         ({"channel": CHANNEL, "fields": ["payment-card-number"]}, 422, "expiration-date"),
         ({"channel": CHANNEL, "fields": ["pin"]}, 422, "fields"),
         ({"channel": CHANNEL, "card": "x"}, 422, "card"),

@@ -163,6 +163,8 @@ async function start(call, button) {
     const wanted = { channel: call.caller.channel, agent_channel: call.agent.channel };
     const invoices = $("invoices").value.split(",").map((each) => each.trim()).filter(Boolean);
     if (invoices.length) wanted.invoices = invoices;
+    const [amount, currency] = $("amount").value.trim().toUpperCase().split(/\s+/);
+    if (amount) wanted.amount = { amount, currency };
     if ($("account").value.trim()) wanted.account = $("account").value.trim();
     if ($("language").value) wanted.language = $("language").value;
     const headers = { "Idempotency-Key": `page-${newKey()}` };
@@ -271,7 +273,8 @@ function showPayment(payment) {
   if (!payment) return;
   const number = payment.confirmation ? `. Confirmation number ${payment.confirmation}` : "";
   const advice = payment.bucket ? `. ${ADVICE[payment.bucket]}` : "";
-  put($("payment"), `${PAYMENTS[payment.status]}: ${money(payment.amount)}${number}${advice}`);
+  const fee = Number(payment.fee.amount) ? `, with a fee of ${money(payment.fee)}` : "";
+  put($("payment"), `${PAYMENTS[payment.status]}: ${money(payment.amount)}${fee}${number}${advice}`);
   const isBad = !["waiting", "charging", "paid", "already-paid"].includes(payment.status);
   $("payment").className = payment.status === "paid" ? "paid" : isBad ? "bad" : "";
 }
