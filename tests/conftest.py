@@ -6,6 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -50,9 +51,22 @@ def tree() -> Tree:
 
 @pytest.fixture(scope="module")
 def machine_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Of the modules that use this, one runs at a time: calls are timed, and decoding is heavy."""
-    shared = tmp_path_factory.getbasetemp().parent  # by all workers of a run
-    with (shared / "machine.lock").open("w") as lock:
+    """Of the modules that use this, one runs at a time: they decode much speech, in time."""
+    with _alone(tmp_path_factory, "machine"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def lines_to_itself(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of the modules that use this, one runs at a time: many calls by keys at once, all timed."""
+    with _alone(tmp_path_factory, "lines"):
+        yield
+
+
+@contextmanager
+def _alone(folders: pytest.TempPathFactory, what: str) -> Iterator[None]:
+    shared = folders.getbasetemp().parent  # by all workers of a run
+    with (shared / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # pytest-timeout ends what waits too long
         yield
 
@@ -110,19 +124,24 @@ async def _with(url: str, work: Callable[[Database], Awaitable[object]]) -> None
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole calls first: they mostly wait, and the rest fills the gaps.
 
-    Modules that want the machine to themselves come one after the other, or workers would wait.
+    Modules that want the machine or the lines to themselves take turns with others, or workers
+    would wait.
     """
     items.sort(key=_whole_calls_first)
 
 
+TURNS = (
+    "e2e/test_spoken",
+    "e2e/test_scenarios",
+    "e2e/",
+    "speech/test_answers_and_other_sounds",
+    "e2e/test_entry_ways",
+    "e2e/test_recordings",
+    "e2e/test_card_by_voice",
+    "",
+)
+
+
 def _whole_calls_first(item: pytest.Item) -> int:
-    if "tests/e2e/" not in item.nodeid:
-        return 4
-    alone = {
-        "test_scenarios": 0,
-        "test_spoken": 2,
-        "test_card_by_voice": 3,
-        "test_entry_ways": 3,
-        "test_recordings": 3,
-    }
-    return next((place for name, place in alone.items() if name in item.nodeid), 1)
+    longest = max((turn for turn in TURNS if turn in item.nodeid), key=len)
+    return TURNS.index(longest)

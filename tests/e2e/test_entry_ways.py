@@ -31,7 +31,7 @@ from tests.e2e.callers import (
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(300),
-    pytest.mark.usefixtures("machine_to_itself"),
+    pytest.mark.usefixtures("lines_to_itself"),
 ]
 
 CUSTOMERS = (

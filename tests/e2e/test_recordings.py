@@ -45,7 +45,7 @@ from tests.e2e.conftest import a_lab
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(300),
-    pytest.mark.usefixtures("machine_to_itself"),
+    pytest.mark.usefixtures("lines_to_itself"),
 ]
 
 KEY = secrets.token_hex(32)

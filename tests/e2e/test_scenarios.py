@@ -14,7 +14,7 @@ from tests.e2e.all_at_once import goes_as_written, no_card_number_is_left, play_
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(900),
-    pytest.mark.usefixtures("machine_to_itself"),
+    pytest.mark.usefixtures("lines_to_itself"),
 ]
 
 SCENARIOS = PROJECT / "tests/scenarios"
