@@ -3,7 +3,7 @@
 Everything is in two halves that share no voice, no speed and no sentence outside the grammars:
 thresholds are tuned on TUNED and stated on HELD_OUT. Every question of `saldo serve` is here.
 Those of the secure part have a stricter judge of their own (tests/capture/test_spoken_digits.py);
-amount, date, number and payment_method are grammars that no question uses yet.
+date, number and payment_method are grammars that no question uses yet.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ QUESTIONS: Mapping[str, Expecting] = {
     "all_or_choose": Expecting("all_or_choose"),
     "another_card": Expecting("another_card"),
     "repeat_or_end": Expecting("repeat_or_end"),
+    "amount": Expecting("amount"),
 }
-BRIEFLY = ("option", "spelling", "all_or_choose", "another_card", "repeat_or_end")
+BRIEFLY = ("option", "spelling", "all_or_choose", "another_card", "repeat_or_end", "amount")
 """heard with every other sentence and a few noises: whoever changes the judge tries all of them"""
 VOICES = {
     "en": (
@@ -66,13 +67,13 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "pay": "yes", "pay it": "yes", "pay now": "yes", "yes": "yes", "yeah": "yes",
         "i want to pay this one": "yes", "go ahead": "yes", "pay the bill": "yes",
         "no": "no", "nope": "no", "leave it": "no", "skip it": "no", "later": "no",
-        "not now": "no", "i'd rather not": "no", "hear it again": "again",
+        "not now": "no", "i'd rather not": "no", "hear it again": "again", "a part": "part",
     },
     ("es", "pay_or_leave"): {
         "pagar": "yes", "pagarla": "yes", "pagar ahora": "yes", "sí": "yes", "vale": "yes",
         "quiero pagar": "yes", "adelante": "yes", "pagar la factura": "yes",
         "no": "no", "dejarla": "no", "la siguiente": "no", "más tarde": "no", "luego": "no",
-        "ahora no": "no", "hoy no": "no", "oírla otra vez": "again",
+        "ahora no": "no", "hoy no": "no", "oírla otra vez": "again", "una parte": "part",
     },
     ("en", "digits"): {
         "one oh four two": "1042", "two eight zero one three": "28013",
@@ -111,11 +112,12 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("en", "all_or_choose"): {
         "pay all of them": "all", "everything": "all", "both": "all", "choose": "choose",
         "one by one": "choose", "hear them again": "again", "not today": "none",
-        "none of them": "none",
+        "none of them": "none", "only a part": "part", "part of it": "part",
     },
     ("es", "all_or_choose"): {
         "pagar todas": "all", "todo": "all", "las dos": "all", "elegir": "choose",
         "una por una": "choose", "oírlas otra vez": "again", "hoy no": "none", "ninguna": "none",
+        "una parte": "part", "pagar solo una parte": "part",
     },
     ("en", "another_card"): {
         "another card": "yes", "try again": "yes", "yes": "yes", "a different card": "yes",
@@ -132,6 +134,17 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("es", "repeat_or_end"): {
         "otra vez": "yes", "una vez más": "yes", "oírlo otra vez": "yes", "eso es todo": "no",
         "nada más": "no", "no gracias": "no", "terminar": "no", "muchas gracias": "no",
+    },
+    ("en", "amount"): {
+        "twenty five euros": "25 EUR", "fifty": "50", "half of it": "half",
+        "the minimum": "minimum", "ten euros and fifty cents": "10.50 EUR",
+        "one hundred and twenty dollars": "120 USD", "everything": "all",
+        "i'll pay thirty euros please": "30 EUR",
+    },
+    ("es", "amount"): {
+        "veinticinco euros": "25 EUR", "cincuenta": "50", "la mitad": "half",
+        "el mínimo": "minimum", "diez euros con cincuenta": "10.50 EUR",
+        "ciento veinte euros": "120 EUR", "todo": "all", "quiero pagar treinta euros": "30 EUR",
     },
 }  # fmt: skip
 """what is said → what it means"""
