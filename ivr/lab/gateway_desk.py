@@ -283,7 +283,8 @@ class Desk:
             sale.token,
             merchant_account_id=sale.merchant_account_id,
         )
-        new = replace(new, order_id=sale.order_id, refund_of=sale.id)
+        order_id = body.get("order_id") or sale.order_id
+        new = replace(new, order_id=order_id, refund_of=sale.id)
         self._keep(new, key)
         return transaction(new, CREATED)
 

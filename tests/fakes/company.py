@@ -22,7 +22,17 @@ from ivr.billing.doubts import Doubt, Stray, Undone
 from ivr.billing.errors import LedgerNotReached
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, Captured, CardOnFile, KeepCard, MeansOnHand, Paid, Refusal
+from ivr.billing.payments import (
+    Allocation,
+    Attempt,
+    Captured,
+    CardOnFile,
+    KeepCard,
+    MeansOnHand,
+    Paid,
+    Refusal,
+)
+from ivr.billing.refunds import Refund, RefundWish
 
 
 @dataclass
@@ -76,6 +86,15 @@ class KeptCard:
 
 
 @dataclass
+class KeptRefund:
+    """A refund, the wish that it came from, and when it was asked for."""
+
+    refund: Refund
+    wish: RefundWish
+    asked_at: float = 0.0
+
+
+@dataclass
 class FakeCompany:
     """A company of a few rows. `away = True` makes every port raise LedgerUnavailable."""
 
@@ -94,6 +113,9 @@ class FakeCompany:
     cards: dict[UUID, KeptCard] = field(default_factory=dict)
     consents: dict[UUID, Consent] = field(default_factory=dict)
     """by attempt"""
+    refunds: dict[UUID, KeptRefund] = field(default_factory=dict)
+    reopened: list[tuple[UUID, Allocation]] = field(default_factory=list)
+    """by attempt: what is owed again"""
     calls: dict[str, CallArrived] = field(default_factory=dict)
     ended: dict[str, CallEnded] = field(default_factory=dict)
     away: bool = False

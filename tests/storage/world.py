@@ -24,6 +24,7 @@ from ivr.billing.ports import (
     Invoices,
     Ledger,
 )
+from ivr.billing.refunding import Refunds
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
@@ -34,10 +35,12 @@ from ivr.storage.events import PostgresEvents
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
+from ivr.storage.refunds import PostgresRefunds
 from ivr.storage.resolving import PostgresDoubts
 from ivr.storage.services import PostgresServices
 from tests.fakes.cards_on_file import FakeCardsOnFile
 from tests.fakes.doubts import FakeDoubts
+from tests.fakes.refunds import FakeRefunds
 from tests.fakes.storage import (
     FakeAssistedCaptures,
     FakeCalls,
@@ -93,6 +96,9 @@ class World(Protocol):
 
     @property
     def cards(self) -> CardsOnFile: ...
+
+    @property
+    def refunds(self) -> Refunds: ...
 
     @property
     def calls(self) -> Calls: ...
@@ -156,6 +162,7 @@ class FakeWorld:
         self.captures = FakeCaptures(self.company)
         self.assisted = FakeAssistedCaptures(self.company)
         self.cards = FakeCardsOnFile(self.company)
+        self.refunds = FakeRefunds(self.company)
         self.calls = FakeCalls(self.company)
 
     async def node(self) -> Node:
@@ -210,6 +217,7 @@ class PostgresWorld:
         self.captures = PostgresCaptures(database)
         self.assisted = PostgresAssistedCaptures(database)
         self.cards = PostgresCardsOnFile(database)
+        self.refunds = PostgresRefunds(database)
         self.calls = PostgresCalls(database)
 
     async def ask(self, question: str, *values: object) -> object:

@@ -1,0 +1,76 @@
+"""Braintree's voids and refunds, at most once for each request key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ivr.billing.errors import OutcomeUnknown
+from ivr.billing.money import Money
+from ivr.billing.refunds import GivenBack, NotGivenBack
+from ivr.gateways.books import BraintreeBooks
+from ivr.gateways.braintree import Braintree
+from ivr.gateways.outcomes import KEY_NOT_ALLOWED, KEY_UNSURE
+from ivr.gateways.sdk import exceptions
+
+DECLINED = {"processor_declined", "failed", "gateway_rejected"}
+Send = Callable[[Any, Mapping[str, Any]], Any]
+
+
+class BraintreeRefunds(BraintreeBooks):
+    """`billing.refunding.Giver` of one merchant."""
+
+    def __init__(self, braintree: Braintree) -> None:
+        """`braintree` is shared with whoever looks things up, and not with who charges."""
+        super().__init__(braintree)
+        self._gateway = braintree
+
+    async def void(self, sale_id: str, request_key: str) -> GivenBack | NotGivenBack:
+        return await self._give_back(
+            lambda sdk, key: sdk.transaction.void(sale_id, key), request_key
+        )
+
+    async def refund(
+        self, sale_id: str, *, amount: Money, order_id: str, request_key: str
+    ) -> GivenBack | NotGivenBack:
+        wish = {"amount": str(amount.amount), "order_id": order_id}
+        return await self._give_back(
+            lambda sdk, key: sdk.transaction.refund(sale_id, {**wish, **key}), request_key
+        )
+
+    async def _give_back(self, send: Send, request_key: str) -> GivenBack | NotGivenBack:
+        return await self._gateway.ask(lambda sdk: self._sent(sdk, send, request_key))
+
+    # In a thread from here on.
+
+    def _sent(self, sdk: Any, send: Send, request_key: str) -> GivenBack | NotGivenBack:
+        keyed = self._gateway.request_keys
+        try:
+            result = send(sdk, {"api_request_key": request_key} if keyed else {})
+            if keyed and KEY_NOT_ALLOWED in _codes(result):
+                # A validation error: nothing was given back, so that once again is safe.
+                self._gateway.request_keys = False
+                result = send(sdk, {})
+        except exceptions.NotFoundError:
+            return NotGivenBack("the gateway does not know this payment")
+        return _judge(result)
+
+
+def _judge(result: Any) -> GivenBack | NotGivenBack:
+    transaction = getattr(result, "transaction", None)
+    if result.is_success and transaction is not None:
+        return GivenBack(str(transaction.id))
+    codes = _codes(result)
+    if codes & KEY_UNSURE:
+        raise OutcomeUnknown(f"the gateway does not say what became of it {sorted(codes)}")
+    if transaction is not None and str(transaction.status) in DECLINED:
+        return NotGivenBack(f"the bank refused it ({transaction.processor_response_code})")
+    if not codes:
+        raise OutcomeUnknown("the gateway does not say what became of it")
+    words = "; ".join(f"{error.code} {error.message}" for error in result.errors.deep_errors)
+    return NotGivenBack(words)
+
+
+def _codes(result: Any) -> frozenset[str]:
+    errors = getattr(result, "errors", None)
+    return frozenset(str(error.code) for error in errors.deep_errors) if errors else frozenset()
