@@ -185,10 +185,21 @@ async def _means(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Means:
         captures=PostgresCaptures(database),
         eyes=eyes,
         prompts=FixedVoice(parts_of.voice(settings, tts)),
-        connector=Tokenising(gateway, only_test_cards if gateway.test_mode else anything),
+        connector=Tokenising(
+            gateway,
+            only_test_cards if gateway.test_mode else anything,
+            _hash_key(settings),
+        ),
         tell=tell,
         limit_seconds=own.limit_seconds,
     )
+
+
+def _hash_key(settings: Settings) -> bytes:
+    key = settings.capture.hash_key.get_secret_value()
+    if not key:
+        log.warning("no_hash_key", todo="set [capture] hash_key: a restart forgets refused cards")
+    return key.encode()
 
 
 def _returner(ari: Ari, serve_app: str) -> Callable[[str], Coroutine[Any, Any, None]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -76,9 +77,16 @@ class Tokenising:
     `takes` refuses numbers before they are sent: outside production only published test cards go.
     """
 
-    def __init__(self, gateway: GraphQl, takes: Callable[[SecretDigits], bool] = anything) -> None:
+    def __init__(
+        self,
+        gateway: GraphQl,
+        takes: Callable[[SecretDigits], bool] = anything,
+        hash_key: bytes = b"",
+    ) -> None:
+        """`hash_key` tells the same card again without its number; empty: as long as we live."""
         self._gateway = gateway
         self._takes = takes
+        self._hash_key = hash_key or secrets.token_bytes(32)
 
     def takes(self, number: SecretDigits) -> bool:
         return self._takes(number)
@@ -87,6 +95,7 @@ class Tokenising:
         number = card.digits[CaptureField.CARD_NUMBER]
         brand, last4 = card.brand.name, number.last4()
         expires = card.digits[CaptureField.EXPIRATION_DATE].reveal()
+        card_hash = number.keyed_hash(self._hash_key)
         try:
             if not self._takes(number):
                 return CardRefused(ErrorType.INVALID_CARD_NUMBER)
@@ -94,7 +103,7 @@ class Tokenising:
         finally:
             card.wipe()
         if isinstance(answer, str):
-            return CardOnHand(brand, last4, expires, answer)
+            return CardOnHand(brand, last4, expires, answer, card_hash=card_hash)
         return answer
 
     async def _ask(self, card: Card) -> str | CardRefused | GatewayAway:

@@ -77,7 +77,8 @@ class Call:
         self.settled: CallOutcome | None = None
         """what the call came to already, whatever happens next"""
         self.receipts: list[Paid] = []
-        self.cards_declined = 0
+        self.declined: list[str] = []
+        """for each declined charge the hash of its card, empty when it has none"""
         self.cards_tried: set[UUID] = set()
         """cards on file that were declined in this call"""
         self.asked_to_keep = False
@@ -101,6 +102,11 @@ class Call:
             and self._misheard < MISHEARD
             and self._ears.understands(self.language)
         )
+
+    @property
+    def different_cards(self) -> int:
+        """How many of those that were declined are not the same; all that cannot be told apart."""
+        return len(set(filter(None, self.declined))) + self.declined.count("")
 
     @property
     def goes_back(self) -> bool:

@@ -7,6 +7,8 @@ Ending                  raised anywhere, caught in one place (dialogue/running.p
 ├── CannotGoOn          our side cannot do what was promised: `reason` says what
 └── Over                nothing is left to say but goodbye
 WentBack                the caller wants the question before: caught by the flow that asked it
+CardNotTaken            no card can be charged in this call now: caught by the flow that pays
+PaysForAnother          the caller knows an account number only: caught by the flow that takes calls
 LineError
 ├── SecurePartAway      the secure process cannot take the caller, or did not give them back
 └── NobodyAvailable     the agent queue has nobody who could answer
@@ -58,6 +60,22 @@ class Over(Ending):
 
 class WentBack(Exception):
     """The caller wants the question before this one; only where the flow said there is one."""
+
+
+class CardNotTaken(Exception):
+    """No card can be charged in this call now; `reason` is for the trail."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PaysForAnother(Exception):
+    """The caller pays for somebody else's account; empty when they have named none."""
+
+    def __init__(self, account_number: str) -> None:
+        super().__init__("pays for another")
+        self.account_number = account_number
 
 
 class LineError(Exception):

@@ -129,6 +129,8 @@ class Question(Generic[T]):
     """digits the caller keyed before the question was asked"""
     by_voice: ByVoice[T] | None = None
     """None: by keys only"""
+    commands: Mapping[str, T] = field(default_factory=dict)
+    """what may be said at any time, and is an answer here: meanings of the grammar of commands"""
 
     def after(self, *before: Phrase) -> Question[T]:
         """The same question with something to hear before it, hushed by the same first key."""
@@ -150,6 +152,8 @@ class Question(Generic[T]):
 
     def meant(self, heard: Heard) -> Answer[T]:
         """The answer that was said."""
+        if heard.grammar == COMMAND and heard.meaning in self.commands:
+            return Understood(self.commands[heard.meaning])
         if heard.grammar == COMMAND:
             return COMMANDS.get(heard.meaning, NotUnderstood())
         return self.by_voice.understand(heard) if self.by_voice else NotUnderstood()

@@ -51,6 +51,7 @@ class PostgresCaptures:
             card.last4 if card else None,
             card.expires if card else None,
             card.token if card else None,
+            (card.card_hash or None) if card else None,
         )
 
     async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
@@ -74,6 +75,12 @@ def read_outcome(row: Record) -> CaptureOutcome:
     """A row of a query that selects a capture that is over."""
     card = None
     if row["last4"] is not None:
-        card = CardOnHand(row["brand"], row["last4"], row["expires"], row["token"] or "")
+        card = CardOnHand(
+            row["brand"],
+            row["last4"],
+            row["expires"],
+            row["token"] or "",
+            card_hash=row["card_hash"] or "",
+        )
     error = row["error_type"]
     return CaptureOutcome(CaptureResult(row["result"]), card, ErrorType(error) if error else None)

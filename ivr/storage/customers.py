@@ -22,6 +22,10 @@ class PostgresDirectory:
         row = await self._database.row("customer_by_external_id", storable(external_id))
         return rows.customer(row) if row else None
 
+    async def has_phone(self, customer_id: int) -> bool:
+        row = await self._database.row("customer_has_phone", customer_id)
+        return bool(row and row["has_phone"])
+
     async def recent(self, before: int | None = None, limit: int = 50) -> Page[Customer]:
         """Customers, newest first, older than the cursor `before`."""
         found = await self._database.rows("recent_customers", before, limit + 1)

@@ -14,10 +14,13 @@ from ivr.billing.matches import Choose, Sure
 from ivr.billing.methods import Method
 from ivr.billing.payments import CardOnFile
 from ivr.dialogue.flows.amount import ask_amount
+from ivr.dialogue.flows.declined import Next, what_next
 from ivr.dialogue.flows.find_name import ask_spelling, confirming
+from ivr.dialogue.flows.for_another import ask_amount as ask_amount_for_another
 from ivr.dialogue.flows.hear_invoices import pay_all_or_choose, pay_the_one, pay_this_one
 from ivr.dialogue.flows.identify import ask_account, ask_account_again, ask_full_name
 from ivr.dialogue.flows.methods import which_way
+from ivr.dialogue.flows.promise import ask_day
 from ivr.dialogue.flows.sent_along import pay_proposed
 from ivr.dialogue.hearing import Heard
 from ivr.dialogue.phrases import phrase
@@ -64,7 +67,9 @@ QUESTIONS: Mapping[str, Question[Any]] = {
     "charge it": yes_no(phrase("confirm_charge")),
     "with what": which_way([], (Method.CARD, Method.BANK_ACCOUNT, Method.PAYPAL)),
     "with which card": which_way([ON_FILE], (Method.CARD,)),
-    "another card": yes_no(phrase("declined"), "another_card"),
+    "after a decline": what_next("declined", list(Next)),
+    "which day": ask_day(dt.date(2026, 11, 23)),
+    "how much for another": ask_amount_for_another("EUR"),
     "again or end": yes_no(phrase("repeat_or_end"), "repeat_or_end"),
 }
 COMMANDS: Mapping[tuple[str, str], Aside] = {
@@ -123,5 +128,5 @@ def test_every_command_is_obeyed_at_every_question(ears: Ears, question: str) ->
 
 def test_every_spoken_question_is_in_the_table() -> None:
     asked = {one.by_voice.expecting.grammar for one in QUESTIONS.values() if one.by_voice}
-    unasked = {"date", "expiry", "number", "numbers", "command"}
+    unasked = {"expiry", "number", "numbers", "command"}
     assert asked - {"name"} == GRAMMARS["en"].names() - unasked

@@ -82,7 +82,7 @@ async def test_a_no_charges_nothing() -> None:
 async def test_another_card_is_wanted_by_voice() -> None:
     company = Company(ONE)
     company.declines(DeclineBucket.SOFT)
-    another = says("another_card", "yes")
+    another = says("after_decline", "another_card")
     ended = await talk(company, *BY_NUMBER, PAY, YES, another, YES, FINISH)
     assert ended.outcome is CallOutcome.PAID
 

@@ -107,6 +107,8 @@ class FakeCompany:
     """daemons that were not heard of for a while"""
     events: list[str] = field(default_factory=list)
     """kinds, in order"""
+    with_phone: set[int] = field(default_factory=set)
+    """customers whom a text message reaches"""
     captures: dict[UUID, CaptureRequest] = field(default_factory=dict)
     outcomes: dict[UUID, CaptureOutcome] = field(default_factory=dict)
     assisted: dict[UUID, AssistedCapture] = field(default_factory=dict)

@@ -32,11 +32,11 @@ QUESTIONS: Mapping[str, Expecting] = {
     "option": Expecting("option", among=("ana ruiz", "laura sanz", "daniel cano")),
     "spelling": Expecting(SPELLING),
     "all_or_choose": Expecting("all_or_choose"),
-    "another_card": Expecting("another_card"),
+    "after_decline": Expecting("after_decline"),
     "repeat_or_end": Expecting("repeat_or_end"),
     "amount": Expecting("amount"),
 }
-BRIEFLY = ("option", "spelling", "all_or_choose", "another_card", "repeat_or_end", "amount")
+BRIEFLY = ("option", "spelling", "all_or_choose", "after_decline", "repeat_or_end", "amount")
 """heard with every other sentence and a few noises: whoever changes the judge tries all of them"""
 VOICES = {
     "en": (
@@ -119,13 +119,15 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "una por una": "choose", "oírlas otra vez": "again", "hoy no": "none", "ninguna": "none",
         "una parte": "part", "pagar solo una parte": "part",
     },
-    ("en", "another_card"): {
-        "another card": "yes", "try again": "yes", "yes": "yes", "a different card": "yes",
-        "yes try another card": "yes", "no": "no", "a person": "no", "no thanks": "no",
+    ("en", "after_decline"): {
+        "another card": "another_card", "a different card": "another_card", "try again": "retry",
+        "yes try another card": "another_card", "the same card": "same_card", "a part": "part",
+        "text message": "link", "promise": "promise", "later": "later", "two": "2",
     },
-    ("es", "another_card"): {
-        "otra tarjeta": "yes", "probar otra vez": "yes", "sí": "yes", "con otra tarjeta": "yes",
-        "vale": "yes", "no": "no", "una persona": "no", "no gracias": "no",
+    ("es", "after_decline"): {
+        "otra tarjeta": "another_card", "con otra tarjeta": "another_card",
+        "probar otra vez": "retry", "la misma tarjeta": "same_card", "una parte": "part",
+        "mensaje de texto": "link", "promesa": "promise", "luego": "later", "el dos": "2",
     },
     ("en", "repeat_or_end"): {
         "again": "yes", "once more": "yes", "hear it again": "yes", "that's all": "no",

@@ -11,13 +11,21 @@ from ivr.billing.matches import Named
 from ivr.billing.ports import Names
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import TooManyTries, WentBack
+from ivr.dialogue.endings import PaysForAnother, TooManyTries, WentBack
 from ivr.dialogue.flows.find_name import find_name, is_right
 from ivr.dialogue.phrases import Phrase, phrase
-from ivr.dialogue.questions import Question, SpokenName, digits, or_a_name
+from ivr.dialogue.questions import (
+    Answer,
+    ByVoice,
+    Question,
+    SpokenName,
+    Understood,
+    digits,
+    or_a_name,
+)
 
-FAILURES = 3
-"""wrong identifications in one call (payments.md, "Abuse")"""
+PAYS_FOR_ANOTHER = "1"
+"""and the pound key, where the postal code is asked for"""
 SHORTEST_ACCOUNT, LONGEST_ACCOUNT = 4, 10
 SHORTEST_POSTAL_CODE, LONGEST_POSTAL_CODE = 3, 10
 """where postal codes differ in length"""
@@ -30,15 +38,15 @@ async def identify(call: Call, desk: Desk, begun: str | SpokenName = "") -> Cust
     """The customer on the line; `begun` is what was keyed or said before anything was asked.
 
     An account number that came with the call is not asked for, unless it does not fit the postal
-    code. Raises TooManyTries after three failures, and as Call.ask.
+    code. Raises TooManyTries after three failures, PaysForAnother, and as Call.ask.
     """
     keyed = begun if isinstance(begun, str) else ""
     claim: Claim = passed_on_account(call)
     if claim:
-        postal_code = await call.ask(ask_postal_code(desk, keyed))
+        postal_code = known(claim, await call.ask(ask_postal_code(desk, keyed)))
     else:
         claim, postal_code = await with_code(call, desk, await who(call, desk, begun))
-    for failures in range(1, FAILURES):
+    for failures in range(1, desk.limits.identifications_a_call):
         if customer := await recognised(call, desk, claim, postal_code):
             return customer
         call.line.forget_keys()  # typed ahead by somebody who thought they were known
@@ -54,7 +62,7 @@ async def with_code(call: Call, desk: Desk, claim: Claim) -> tuple[Claim, str]:
     """The claim and its postal code; a caller who goes back claims anew, and nothing was tried."""
     while True:
         try:
-            return claim, await call.ask(ask_postal_code(desk), may_go_back=True)
+            return claim, known(claim, await call.ask(ask_postal_code(desk), may_go_back=True))
         except WentBack:
             claim = await claimed(call, desk, ask_account(""))
 
@@ -109,7 +117,7 @@ async def name_or_number(call: Call, names: Names, question: Question[str]) -> C
 async def recognised(call: Call, desk: Desk, claim: Claim, postal_code: str) -> Customer | None:
     """The customer whom both fit, kept in `call`."""
     async with call.filling():
-        customer = await _look_up(desk, claim, postal_code)
+        customer = await _look_up(call, desk, claim, postal_code)
     if isinstance(claim, Named) and customer:
         confirmed = identifying.confirmed_in_full(claim, customer)
         customer = customer if confirmed or await is_right(call, customer.name) else None
@@ -118,12 +126,32 @@ async def recognised(call: Call, desk: Desk, claim: Claim, postal_code: str) -> 
     return customer
 
 
-async def _look_up(desk: Desk, claim: Claim, postal_code: str) -> Customer | None:
+async def _look_up(call: Call, desk: Desk, claim: Claim, postal_code: str) -> Customer | None:
+    if desk.limiting is None:
+        return await _fitting(desk, claim, postal_code)
+    return await desk.limiting.identify(
+        call.line.arrived.caller, claimed_as(claim), lambda: _fitting(desk, claim, postal_code)
+    )
+
+
+async def _fitting(desk: Desk, claim: Claim, postal_code: str) -> Customer | None:
     if isinstance(claim, str):
         return await identifying.identify(desk.directory, claim, postal_code)
     if desk.names is None:
         return None
     return await identifying.identify_named(desk.names, claim, postal_code)
+
+
+def claimed_as(claim: Claim) -> str:
+    """What failures are counted for, besides the number that calls."""
+    return claim if isinstance(claim, str) else f"name of {sorted(claim.customers)[:1]}"
+
+
+def known(claim: Claim, postal_code: str | None) -> str:
+    """The postal code of a caller who means to pay for themselves. Raises PaysForAnother."""
+    if postal_code is None:
+        raise PaysForAnother(claim if isinstance(claim, str) else "")
+    return postal_code
 
 
 def passed_on_account(call: Call) -> str:
@@ -148,14 +176,37 @@ def ask_account_again() -> Question[str]:
     return _account(phrase("ask_account_again"), "")
 
 
-def ask_postal_code(desk: Desk, begun: str = "") -> Question[str]:
-    """The second factor."""
-    return digits(
+def ask_postal_code(desk: Desk, begun: str = "") -> Question[str | None]:
+    """The second factor; None from who pays for somebody else, where that may be."""
+    code = digits(
         phrase("ask_postal_code"),
         shortest=desk.postal_code_length or SHORTEST_POSTAL_CODE,
         longest=desk.postal_code_length or LONGEST_POSTAL_CODE,
         begun=begun,
     )
+    may = bool(desk.for_another)
+
+    def understand(keys: str) -> Answer[str | None]:
+        is_for_another = may and keys == PAYS_FOR_ANOTHER
+        return Understood(None) if is_for_another else _or_none(code.understand(keys))
+
+    by_voice: ByVoice[str | None] | None = None
+    if code.by_voice:
+        by_voice = ByVoice(code.by_voice.expecting, lambda heard: _or_none(code.meant(heard)))
+    return Question(
+        (*code.phrases, phrase("or_pay_for_another")) if may else code.phrases,
+        code.retry,
+        code.rule,
+        understand,
+        code.star_clears,
+        code.begun,
+        by_voice,
+        {"for_another": None} if may else {},
+    )
+
+
+def _or_none(answer: Answer[str]) -> Answer[str | None]:
+    return Understood(answer.value) if isinstance(answer, Understood) else answer
 
 
 def _account(ask: Phrase, begun: str) -> Question[str]:

@@ -13,8 +13,9 @@ from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice, by_currency
 from ivr.dialogue.call import OTHER_LANGUAGE, Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import Over, WentBack
+from ivr.dialogue.endings import Over, PaysForAnother, WentBack
 from ivr.dialogue.flows import sent_along
+from ivr.dialogue.flows.for_another import pay_for_another
 from ivr.dialogue.flows.hear_invoices import choose_invoices
 from ivr.dialogue.flows.identify import identify
 from ivr.dialogue.flows.pay import pay_invoices
@@ -27,7 +28,10 @@ AT_HAND_SECONDS = 0.2
 
 async def inbound(call: Call, desk: Desk) -> None:
     """The whole call from the welcome on; ends with Over or another ending."""
-    customer = await identify(call, desk, await welcomed(call, desk))
+    try:
+        customer = await identify(call, desk, await welcomed(call, desk))
+    except PaysForAnother as other:
+        await pay_for_another(call, desk, other.account_number)
     await speak_their_language(call, customer)
     await settle_up(call, desk, customer)
 

@@ -9,11 +9,12 @@ from enum import Enum, auto
 
 from ivr.billing.captures import CaptureResult
 from ivr.billing.customers import Customer
+from ivr.billing.limits import CardVerdict
 from ivr.billing.methods import Method
 from ivr.billing.payments import Attempt, CardOnFile, CardOnHand, MeansOnHand
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import HungUp, TooManyTries, WantsAgent, WentBack
+from ivr.dialogue.endings import CardNotTaken, HungUp, TooManyTries, WantsAgent, WentBack
 from ivr.dialogue.flows import card_on_file
 from ivr.dialogue.phrases import Phrase, PhraseId, phrase
 from ivr.dialogue.questions import Question, Spoken, choice
@@ -99,13 +100,26 @@ async def means_for(
 ) -> MeansOnHand | None:
     """What can be charged for this attempt, by its method; None when the caller left.
 
-    Raises as Call.ask, and WantsAgent when it cannot be had in this call.
+    Raises as Call.ask, and CardNotTaken when it cannot be had in this call.
     """
     return await GET[attempt.method](call, desk, attempt, customer)
 
 
-async def card(call: Call, desk: Desk, _attempt: Attempt, _customer: Customer) -> CardOnHand | None:
-    """What the secure part brought back; None when the caller left it."""
+async def card(call: Call, desk: Desk, attempt: Attempt, _customer: Customer) -> CardOnHand | None:
+    """A card of anybody's."""
+    return await card_of(call, desk, attempt)
+
+
+async def card_of(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | None:
+    """What the secure part brought back; None when the caller left it.
+
+    Raises CardNotTaken when none may be tried, or cannot be; and as Call.collect_card.
+    """
+    if desk.limiting is not None:
+        async with call.filling():
+            verdict = await desk.limiting.may_try(attempt.id)
+        if verdict is not CardVerdict.ALLOWED:
+            raise CardNotTaken(f"limit: {verdict}")
     outcome = await call.collect_card(desk.captures, desk.brands)
     match outcome.result:
         case CaptureResult.SUCCESS:
@@ -118,8 +132,7 @@ async def card(call: Call, desk: Desk, _attempt: Attempt, _customer: Customer) -
             raise TooManyTries
         case CaptureResult.TRANSFERRED_TO_AGENT:
             raise WantsAgent("asked for, in the secure part")
-    await call.say("card_not_available")
-    raise WantsAgent(f"no card by telephone: {outcome.result}")
+    raise CardNotTaken(outcome.result)
 
 
 Get = Callable[[Call, Desk, Attempt, Customer], Awaitable[MeansOnHand | None]]

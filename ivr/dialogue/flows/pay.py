@@ -20,6 +20,7 @@ from ivr.billing.payments import (
     KeepCard,
     MeansOnHand,
     NotCharged,
+    OverLimit,
     Paid,
     PaidMeanwhile,
     PayPalOnHand,
@@ -28,14 +29,15 @@ from ivr.billing.payments import (
 )
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import CannotGoOn, Over, WantsAgent
+from ivr.dialogue.endings import CannotGoOn, CardNotTaken, Over
 from ivr.dialogue.flows import card_on_file
+from ivr.dialogue.flows.declined import after_decline, instead_of_a_card
 from ivr.dialogue.flows.methods import Way, choose_way, means_for
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import Question, yes_no
 
-CARDS = 2
-"""declined cards in one call (payments.md, "Abuse")"""
+Settled = Paid | Declined | Unknown | NotCharged | PaidMeanwhile | BeingPaid
+"""how a charge went that no limit stopped"""
 REPEATS = 5
 """how often a confirmation number is said again"""
 
@@ -48,19 +50,20 @@ async def pay_invoices(call: Call, desk: Desk, customer: Customer, chosen: Chose
     """
     if len(chosen.invoices) > 1 or chosen.is_part:  # else the amount was heard a moment ago
         await call.say("confirm_total", amount=chosen.amount)
-    result = await try_to_pay(call, desk, customer, chosen)
-    while isinstance(result, Declined):
-        await wants_another_card(call)
+    try:
         result = await try_to_pay(call, desk, customer, chosen)
+        while isinstance(result, Declined):
+            chosen = await after_decline(call, desk, customer, chosen, result)
+            result = await try_to_pay(call, desk, customer, chosen)
+    except CardNotTaken as error:
+        await instead_of_a_card(call, desk, customer, chosen, error.reason)
     if isinstance(result, PaidMeanwhile):
         await say_what_changed(call, desk, customer, chosen)
     elif result:
         await tell(call, result)
 
 
-async def try_to_pay(
-    call: Call, desk: Desk, customer: Customer, chosen: Chosen
-) -> PayResult | None:
+async def try_to_pay(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> Settled | None:
     """How one attempt went; None when the caller did not want to go through with it."""
     way = await choose_way(call, desk, customer)
     method = way.method if isinstance(way, CardOnFile) else way
@@ -128,24 +131,34 @@ def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
 
 async def charge(
     call: Call, desk: Desk, attempt: Attempt, means: MeansOnHand, keep: KeepCard | None
-) -> PayResult:
+) -> Settled:
     """Charge it while the caller is kept company, and note what that settled.
 
-    A caller who hangs up meanwhile is paid for all the same; the call waits to know.
+    A caller who hangs up meanwhile is paid for all the same; the call waits to know. Raises
+    CardNotTaken when a limit stopped it.
     """
     async with call.filling("charging", after_seconds=0):
         await call.rest()  # for as long as it takes there is nothing to be answered
         result = await desk.paying.pay(attempt, means, keep=keep)
-        call.note(f"charge {type(result).__name__}")
-        if isinstance(result, Paid):
-            call.settled = CallOutcome.PAID
-            call.receipts.append(result)
-        elif isinstance(result, Unknown):
-            call.settled = CallOutcome.CONFIRMING
+        note_result(call, result)
     if isinstance(result, Paid):
         await leave_receipts(call)
     call.line.forget_keys()  # pressed while waiting; the result must not be hushed by them
+    if isinstance(result, OverLimit):
+        raise CardNotTaken("limit")
+    if isinstance(result, Declined):
+        call.declined.append(means.card_hash if isinstance(means, CardOnHand) else "")
     return result
+
+
+def note_result(call: Call, result: PayResult) -> None:
+    """What the call came to by a charge, whatever happens next."""
+    call.note(f"charge {type(result).__name__}")
+    if isinstance(result, Paid):
+        call.settled = CallOutcome.PAID
+        call.receipts.append(result)
+    elif isinstance(result, Unknown):
+        call.settled = CallOutcome.CONFIRMING
 
 
 async def leave_receipts(call: Call) -> None:
@@ -191,16 +204,3 @@ async def say_receipt(call: Call, paid: Paid) -> None:
         if not more:
             return
         more = await call.offer(again.after(number), otherwise=False)
-
-
-async def wants_another_card(call: Call) -> None:
-    """Return when the caller wants to try another card.
-
-    Raises WantsAgent: the caller wants a person, or has had both cards declined; and WentBack.
-    """
-    call.cards_declined += 1
-    if call.cards_declined >= CARDS:
-        await call.say("declined_final")
-        raise WantsAgent("cards declined")
-    if not await call.ask(yes_no(phrase("declined"), "another_card"), may_go_back=True):
-        raise WantsAgent("asked for, after a declined card")

@@ -15,19 +15,24 @@ RETURNING capture_id
 
 -- name: assisted_capture_by_id
 -- One, as it is now.
-SELECT * FROM assisted_captures_now WHERE id = $1::uuid
+SELECT now.*, captures.card_hash
+FROM assisted_captures_now AS now JOIN captures USING (id)
+WHERE now.id = $1::uuid
 
 -- name: assisted_capture_by_key
 -- The one that was asked for with this key.
-SELECT * FROM assisted_captures_now WHERE request_key = $1::text
+SELECT now.*, captures.card_hash
+FROM assisted_captures_now AS now JOIN captures USING (id)
+WHERE now.request_key = $1::text
 
 -- name: unfinished_assisted_captures
 -- Those that the daemon $1 has not finished: open, or with an attempt that nobody charged or gave
 -- up; and which of them ended no more than $2 seconds ago.
-SELECT *, closed_at > now() - make_interval(secs => $2::double precision) AS has_just_ended
-FROM assisted_captures_now
-WHERE daemon = $1::text AND (closed_at IS NULL OR state = 'created')
-ORDER BY opened_at
+SELECT now.*, captures.card_hash,
+       now.closed_at > now() - make_interval(secs => $2::double precision) AS has_just_ended
+FROM assisted_captures_now AS now JOIN captures USING (id)
+WHERE now.daemon = $1::text AND (now.closed_at IS NULL OR now.state = 'created')
+ORDER BY now.opened_at
 
 -- name: keep_capture_fields
 -- How far each field is.

@@ -16,11 +16,11 @@ WHERE id = $1::uuid AND closed_at IS NULL
 -- Keep how it ended; the first ending stays.
 UPDATE captures
 SET result = $2::text, error_type = $3::text, brand = $4::text, last4 = $5::text,
-    expires = $6::text, token = $7::text, closed_at = now()
+    expires = $6::text, token = $7::text, card_hash = $8::text, closed_at = now()
 WHERE id = $1::uuid AND closed_at IS NULL
 
 -- name: capture_outcome
 -- How it ended, if it has.
-SELECT result, error_type, brand, last4, expires, token
+SELECT result, error_type, brand, last4, expires, token, card_hash
 FROM captures
 WHERE id = $1::uuid AND closed_at IS NOT NULL

@@ -1,0 +1,162 @@
+"""After a card that was not accepted, or cannot be taken: what else makes sense, in the same call.
+
+| bucket | in this order, three at most, then a person, and later if there is room  |
+|--------|--------------------------------------------------------------------------|
+| soft   | another card, a link, a promise; about funds: a part before all          |
+| hard   | another card, a link, a promise                                          |
+| fix    | the card once more, a link, a promise                                    |
+
+What is not at hand is left out: a card when enough were tried, a link without a number on file. The
+words are the same for every decline: none says which check failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from enum import Enum, auto
+from typing import NoReturn
+
+from ivr.billing.allocating import Chosen
+from ivr.billing.calls import CallOutcome
+from ivr.billing.customers import Customer
+from ivr.billing.invoices import total_due
+from ivr.billing.payments import DeclineBucket, Declined
+from ivr.dialogue.call import Call
+from ivr.dialogue.desk import Desk
+from ivr.dialogue.endings import Over, WantsAgent, WentBack
+from ivr.dialogue.flows.amount import part_of
+from ivr.dialogue.flows.promise import promise_to_pay
+from ivr.dialogue.flows.send_link import can_send_link, send_link
+from ivr.dialogue.phrases import PhraseId, phrase
+from ivr.dialogue.questions import Question, Spoken, choice
+
+
+class Next(Enum):
+    """What a caller may do next."""
+
+    ANOTHER_CARD = auto()
+    SAME_CARD = auto()
+    """the same card, keyed once more"""
+    PART = auto()
+    LINK = auto()
+    PROMISE = auto()
+    LATER = auto()
+    PERSON = auto()
+
+
+MOST = 4
+"""choices at once"""
+ORDER: Mapping[DeclineBucket, tuple[Next, ...]] = {
+    DeclineBucket.SOFT: (Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
+    DeclineBucket.HARD: (Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
+    DeclineBucket.FIX: (Next.SAME_CARD, Next.LINK, Next.PROMISE),
+}
+ABOUT_FUNDS = (Next.PART, Next.ANOTHER_CARD, Next.PROMISE, Next.LINK)
+OPTIONS: Mapping[Next, PhraseId] = {
+    Next.ANOTHER_CARD: "option_another_card",
+    Next.SAME_CARD: "option_same_card",
+    Next.PART: "option_part",
+    Next.LINK: "option_link",
+    Next.PROMISE: "option_promise",
+    Next.LATER: "option_later",
+    Next.PERSON: "option_person",
+}
+MEANINGS: Mapping[Next, str] = {
+    Next.ANOTHER_CARD: "another_card",
+    Next.SAME_CARD: "same_card",
+    Next.PART: "part",
+    Next.LINK: "link",
+    Next.PROMISE: "promise",
+    Next.LATER: "later",
+}
+"""of the grammar after_decline; a person is asked for as anywhere"""
+
+
+async def after_decline(
+    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, declined: Declined
+) -> Chosen:
+    """What is to be paid with the next card, when the caller wants to try one.
+
+    Without a customer, who pays for another, only cards and a person are offered. Raises Over when
+    the caller promised, gets a link or leaves it; WantsAgent; WentBack; and as Call.ask.
+    """
+    found = await at_hand(call, desk, customer, chosen, declined)
+    if not found:
+        await call.say("declined_final")
+        raise WantsAgent("cards declined")
+    may_wait = declined.bucket is DeclineBucket.SOFT and len(found) < MOST - 1
+    steps = [*found, Next.PERSON, *([Next.LATER] if may_wait else [])]
+    while True:
+        step = await call.ask(what_next("declined", steps), may_go_back=True)
+        if step in (Next.ANOTHER_CARD, Next.SAME_CARD):
+            return chosen
+        with suppress(WentBack):
+            if step is Next.PART:
+                return await part_of(call, desk.terms, chosen.invoices)
+            await _do(step, call, desk, customer, chosen)
+
+
+async def instead_of_a_card(
+    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, why: str
+) -> NoReturn:
+    """A link or a person, for a caller whose card cannot be taken. Raises Over, WantsAgent."""
+    if customer is None or not await can_send_link(desk, customer):
+        await call.say("card_not_available")
+        raise WantsAgent(f"no card by telephone: {why}")
+    step = await call.ask(what_next("card_not_taken", [Next.LINK, Next.PERSON]))
+    await _do(step, call, desk, customer, chosen)
+    raise WantsAgent(f"no card by telephone: {why}")
+
+
+async def at_hand(
+    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, declined: Declined
+) -> list[Next]:
+    """What may be offered besides a person, in its order. Raises LedgerUnavailable."""
+    may = set[Next]()
+    if len(call.declined) < desk.limits.card_tries_a_call:
+        may.add(Next.SAME_CARD)
+        if call.different_cards < desk.limits.cards_a_call:
+            may.add(Next.ANOTHER_CARD)
+    if customer is not None:
+        if may and _has_a_part(desk, chosen):
+            may.add(Next.PART)
+        async with call.filling():
+            if await can_send_link(desk, customer):
+                may.add(Next.LINK)
+            if desk.promising and await desk.promising.may_promise(customer, chosen.invoices):
+                may.add(Next.PROMISE)
+    order = ABOUT_FUNDS if declined.about_funds else ORDER[declined.bucket]
+    return [step for step in order if step in may][: MOST - 1]
+
+
+def what_next(opening: PhraseId, steps: Sequence[Next]) -> Question[Next]:
+    """One key a choice, in their order; by voice each by its own words, or by its number."""
+    keys = {str(key): step for key, step in enumerate(steps, start=1)}
+    options = [phrase(OPTIONS[step], number=int(key)) for key, step in keys.items()]
+    spoken = {MEANINGS[step]: step for step in steps if step in MEANINGS}
+    if cards := [step for step in steps if step in (Next.SAME_CARD, Next.ANOTHER_CARD)]:
+        spoken["retry"] = cards[0]
+    last = options.pop()
+    question = choice(last, keys, spoken=Spoken("after_decline", {**spoken, **keys}))
+    whole = question.after(phrase(opening), *options)
+    return replace(whole, retry=whole.phrases[1:])
+
+
+async def _do(
+    step: Next, call: Call, desk: Desk, customer: Customer | None, chosen: Chosen
+) -> None:
+    if step is Next.LATER:
+        raise Over(CallOutcome.NOT_PAID)
+    if step is Next.LINK and customer:
+        await send_link(call, desk, customer, chosen)
+        raise Over(CallOutcome.NOT_PAID)
+    if step is Next.PROMISE and customer and desk.promising:
+        await promise_to_pay(call, desk.promising, customer, chosen)
+    raise WantsAgent("asked for, after a declined card")
+
+
+def _has_a_part(desk: Desk, chosen: Chosen) -> bool:
+    least = desk.terms.least(total_due(chosen.invoices))
+    return least is not None and least < chosen.amount

@@ -1,0 +1,45 @@
+"""A link to the pay page, by text message to the number on file."""
+
+from __future__ import annotations
+
+import re
+
+from ivr.billing.allocating import Chosen
+from ivr.billing.customers import Customer
+from ivr.billing.messages import Message
+from ivr.dialogue.call import Call
+from ivr.dialogue.desk import Desk
+
+LINK_MINUTES = 24 * 60.0
+"""how long the link works"""
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+async def can_send_link(desk: Desk, customer: Customer) -> bool:
+    """Whether there is a pay page, and a number on file. Raises LedgerUnavailable."""
+    if desk.links is None or desk.outbox is None:
+        return False
+    return await desk.directory.has_phone(customer.id)
+
+
+async def send_link(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> None:
+    """Send it, and say so. It goes to the caller's number if that is on file, else to the first.
+
+    Raises LedgerUnavailable, HungUp.
+    """
+    if desk.links is None or desk.outbox is None:
+        raise ValueError("ask can_send_link first")
+    caller = call.line.arrived.caller or ""
+    async with call.filling():
+        link = await desk.links.make(
+            customer.id,
+            list(chosen.amounts),
+            LINK_MINUTES,
+            amounts=chosen.amounts if chosen.is_part else None,
+            call_id=call.id,
+        )
+        ids = {"customer": customer.id, "url": link.url}
+        to = caller if E164.fullmatch(caller) else None
+        await desk.outbox.tell(Message("text", "pay-link", ids, call_id=call.id, to=to))
+    call.note("link sent")
+    await call.say("link_sent")

@@ -1,0 +1,319 @@
+"""Tries at cards, counted the same in memory and in Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.limiting import Limiting
+from ivr.billing.limits import CardVerdict, Limits, Phase, Subjects
+from ivr.billing.payments import CardOnFile, CardOnHand, PayPalOnHand
+from ivr.storage.limits import PostgresTries
+from ivr.storage.pool import Database
+from tests.storage.trying import CAPTURED, EXPIRED, HARD, SOFT, Trying
+from tests.storage.world import PostgresWorld, World, opened
+
+ALLOWED = CardVerdict.ALLOWED
+KEPT = CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted")
+
+
+@pytest.fixture
+async def trying(world: World) -> Trying:
+    if isinstance(world, PostgresWorld):  # the breaker is everybody's
+        await world.ask("UPDATE attempts SET tried_at = tried_at - interval '2 days'")
+        await world.ask("UPDATE card_breaker SET opened_at = NULL, closed_at = NULL")
+    return Trying.at(world)
+
+
+async def test_the_fourth_try_of_a_call_is_stopped(trying: Trying) -> None:
+    call = await trying.call()
+    tried = [await trying.tries(call, await trying.invoice()) for _ in range(4)]
+    assert tried == [ALLOWED, ALLOWED, ALLOWED, CardVerdict.CALL]
+
+
+async def test_the_third_card_of_a_call_is_stopped(trying: Trying) -> None:
+    call = await trying.call()
+    tried = [
+        await trying.tries(call, await trying.invoice(), card=uuid4().int % 10**9) for _ in range(3)
+    ]
+    assert tried == [ALLOWED, ALLOWED, CardVerdict.CARDS_OF_CALL]
+
+
+async def test_the_sixth_try_of_a_number_is_stopped_for_a_day(trying: Trying) -> None:
+    async def tries() -> CardVerdict:
+        call = await trying.call("+34600000001")
+        return await trying.tries(call, await trying.invoice(), card=uuid4().int % 10**9)
+
+    assert [await tries() for _ in range(6)] == [*[ALLOWED] * 5, CardVerdict.NUMBER]
+    await trying.clock.passes(hours=23)
+    assert await tries() is CardVerdict.NUMBER
+    await trying.clock.passes(hours=2)
+    assert await tries() is ALLOWED
+
+
+async def test_callers_who_hide_their_number_share_one_count(trying: Trying) -> None:
+    trying.limiting = Limiting(trying.limiting.tries, Limits(card_tries_hidden=3))
+    tried = [
+        await trying.tries(await trying.call(""), await trying.invoice(), card=uuid4().int % 10**9)
+        for _ in range(4)
+    ]
+    assert tried == [ALLOWED, ALLOWED, ALLOWED, CardVerdict.HIDDEN]
+
+
+async def test_the_fourth_try_at_an_invoice_is_stopped_whoever_calls(trying: Trying) -> None:
+    invoice = await trying.invoice()
+    tried = [
+        await trying.tries(await trying.call(), invoice, card=uuid4().int % 10**9) for _ in range(4)
+    ]
+    assert tried == [ALLOWED, ALLOWED, ALLOWED, CardVerdict.INVOICE]
+
+
+async def test_a_card_is_declined_for_five_invoices_a_day_at_most(trying: Trying) -> None:
+    card = uuid4().int % 10**9
+
+    async def tries() -> CardVerdict:
+        return await trying.tries(await trying.call(), await trying.invoice(), card=card)
+
+    assert [await tries() for _ in range(6)] == [*[ALLOWED] * 5, CardVerdict.CARD]
+
+
+async def test_a_family_pays_its_six_lines_with_one_card(trying: Trying) -> None:
+    customer = await trying.world.customer()
+    lines = [await trying.world.invoice(await trying.world.service(customer)) for _ in range(6)]
+    card = uuid4().int % 10**9
+    call = await trying.call()
+    assert await trying.tries(call, *lines, card=card, ends=CAPTURED) is ALLOWED
+    assert await trying.tries(call, await trying.invoice(), card=card) is ALLOWED
+
+
+async def test_what_succeeded_does_not_count(trying: Trying) -> None:
+    call = await trying.call()
+    tried = [await trying.tries(call, await trying.invoice(), ends=CAPTURED) for _ in range(8)]
+    assert set(tried) == {ALLOWED}
+
+
+async def test_a_card_refused_for_good_is_never_charged_again(trying: Trying) -> None:
+    card = uuid4().int % 10**9
+    await trying.tries(await trying.call(), await trying.invoice(), card=card, ends=HARD)
+    await trying.clock.passes(days=400)
+    tried = await trying.tries(await trying.call(), await trying.invoice(), card=card)
+    assert tried is CardVerdict.REFUSED_FOR_GOOD
+
+
+async def test_an_expired_card_is_another_once_it_has_a_new_date(trying: Trying) -> None:
+    card = uuid4().int % 10**9
+
+    async def tries(expires: str) -> CardVerdict:
+        call, invoice = await trying.call(), await trying.invoice()
+        return await trying.tries(call, invoice, card=card, expires=expires, ends=EXPIRED)
+
+    assert await tries("1226") is ALLOWED
+    assert await tries("1226") is CardVerdict.REFUSED_FOR_GOOD
+    assert await tries("1230") is ALLOWED
+
+
+async def test_what_has_no_cards_number_is_counted_by_call_and_invoice(trying: Trying) -> None:
+    call = await trying.call()
+    for verdict in (ALLOWED, ALLOWED, ALLOWED, CardVerdict.CALL):
+        attempt = await opened(trying.world, await trying.invoice(), call_id=call.id)
+        assert await trying.limiting.count(attempt.id, KEPT) is verdict
+
+
+async def test_what_was_not_keyed_by_telephone_is_not_counted_here(trying: Trying) -> None:
+    typed = CardOnHand("visa", "1111", "1230", "token", by_telephone=False)
+    call = await trying.call()
+    for means in [typed, PayPalOnHand("j***@example.com", "token")] * 3:
+        attempt = await opened(trying.world, await trying.invoice(), call_id=call.id)
+        assert await trying.limiting.count(attempt.id, means) is ALLOWED
+    assert await trying.tries(call, await trying.invoice()) is ALLOWED
+
+
+async def test_an_attempt_nobody_called_about_is_counted_by_its_invoice(trying: Trying) -> None:
+    invoice = await trying.invoice()
+    tried = [await trying.tries(None, invoice, card=uuid4().int % 10**9) for _ in range(4)]
+    assert tried == [ALLOWED, ALLOWED, ALLOWED, CardVerdict.INVOICE]
+
+
+async def test_looking_ahead_counts_nothing(trying: Trying) -> None:
+    call, invoice = await trying.call(), await trying.invoice()
+    attempt = await opened(trying.world, invoice, call_id=call.id)
+    for _ in range(5):
+        assert await trying.limiting.may_try(attempt.id) is ALLOWED
+    for _ in range(3):
+        assert await trying.tries(call, await trying.invoice()) is ALLOWED
+    assert await trying.limiting.may_try(attempt.id) is CardVerdict.CALL
+
+
+# The breaker
+
+
+async def attack(trying: Trying, most: int = 40) -> int:
+    """A tester with a new number and a new card each time: how many cards were declined."""
+    trying.limiting = Limiting(trying.limiting.tries)
+    for done in range(most):
+        verdict = await trying.tries(
+            await trying.call(), await trying.invoice(), card=uuid4().int % 10**12
+        )
+        if verdict is CardVerdict.BREAKER:
+            return done
+    return most
+
+
+async def test_a_tester_with_changing_numbers_and_cards_is_stopped(trying: Trying) -> None:
+    assert await attack(trying) == 11
+    assert await trying.limiting.look() is Phase.OPEN
+
+
+async def test_testers_at_once_get_no_further_than_what_was_under_way(real: PostgresWorld) -> None:
+    await real.ask("UPDATE attempts SET tried_at = tried_at - interval '2 days'")
+    await real.ask("UPDATE card_breaker SET opened_at = NULL, closed_at = NULL")
+    trying, at_once = Trying.at(real), 8
+    done = await asyncio.gather(*[attack(trying, 20) for _ in range(at_once)])
+    assert 11 <= sum(done) <= 11 + at_once - 1
+
+
+async def test_a_company_whose_cards_mostly_succeed_is_not_stopped(trying: Trying) -> None:
+    trying.limiting = Limiting(trying.limiting.tries)
+    for number in range(26):
+        ends = SOFT if number % 2 else CAPTURED
+        call, invoice = await trying.call(), await trying.invoice()
+        verdict = await trying.tries(call, invoice, card=uuid4().int % 10**12, ends=ends)
+        assert verdict is ALLOWED
+    assert await trying.limiting.look() is Phase.CLOSED
+
+
+async def test_the_breaker_tries_one_card_at_a_time_and_closes_after_three(trying: Trying) -> None:
+    await attack(trying)
+    await trying.clock.passes(minutes=14)
+    assert await trying.limiting.look() is Phase.OPEN
+    await trying.clock.passes(minutes=2)
+    assert await trying.limiting.look() is Phase.HALF_OPEN
+    first, verdict = await trying.counted(await trying.call(), await trying.invoice(), card=901)
+    assert verdict is ALLOWED
+    second = await trying.tries(await trying.call(), await trying.invoice(), card=902)
+    assert second is CardVerdict.BREAKER
+    await trying.world.ledger.cancel(first.id)
+    for card in (903, 904, 905):
+        call, invoice = await trying.call(), await trying.invoice()
+        assert await trying.tries(call, invoice, card=card, ends=CAPTURED) is ALLOWED
+    assert await trying.limiting.look() is Phase.CLOSED
+    assert await trying.tries(await trying.call(), await trying.invoice(), card=906) is ALLOWED
+    assert await trying.limiting.look() is Phase.CLOSED
+
+
+async def test_a_declined_trial_opens_it_again_for_the_whole_pause(trying: Trying) -> None:
+    await attack(trying)
+    await trying.clock.passes(minutes=16)
+    assert await trying.tries(await trying.call(), await trying.invoice(), card=911) is ALLOWED
+    assert await trying.limiting.look() is Phase.OPEN
+    await trying.clock.passes(minutes=14)
+    assert await trying.limiting.look() is Phase.OPEN
+    await trying.clock.passes(minutes=2)
+    assert await trying.limiting.look() is Phase.HALF_OPEN
+
+
+async def test_a_trial_whose_process_died_is_not_waited_for(trying: Trying) -> None:
+    await attack(trying)
+    await trying.clock.passes(minutes=16)
+    _, verdict = await trying.counted(await trying.call(), await trying.invoice(), card=921)
+    assert verdict is ALLOWED
+    await trying.clock.passes(minutes=4)
+    assert await trying.tries(await trying.call(), await trying.invoice(), card=922) is ALLOWED
+
+
+async def test_opening_and_closing_is_noticed_once(trying: Trying) -> None:
+    notices: list[tuple[str, str]] = []
+    await attack(trying)
+    trying.limiting = Limiting(
+        trying.limiting.tries, notice=lambda what, why: notices.append((what, why))
+    )
+    await trying.clock.passes(minutes=16)
+    for _ in range(3):
+        call, invoice = await trying.call(), await trying.invoice()
+        await trying.tries(call, invoice, card=uuid4().int % 10**12, ends=CAPTURED)
+    for _ in range(3):
+        await trying.limiting.look()
+    assert notices == [("breaker", "closed")]
+
+
+async def test_the_breaker_does_not_stop_cards_on_file(trying: Trying) -> None:
+    await attack(trying)
+    call = await trying.call()
+    attempt = await opened(trying.world, await trying.invoice(), call_id=call.id)
+    assert await trying.limiting.count(attempt.id, KEPT) is ALLOWED
+
+
+# Identification
+
+
+async def test_failures_are_counted_by_number_by_claim_and_in_all(trying: Trying) -> None:
+    subjects = Subjects.of("+34600000777", "1042")
+    first = await trying.limiting.tries.count_identification(subjects)
+    second = await trying.limiting.tries.count_identification(subjects)
+    other = await trying.limiting.tries.count_identification(Subjects.of("+34600000778", "1042"))
+    assert first.counted[subjects.number].a_day == 0
+    assert second.counted[subjects.number].a_day == 1
+    assert other.counted[other.subjects.number].a_day == 0
+    assert other.counted[subjects.account].a_day == 2
+
+
+async def test_what_is_forgiven_counts_no_more(trying: Trying) -> None:
+    subjects = Subjects.of("+34600000779", "1043")
+    for _ in range(3):
+        await trying.limiting.forgive(await trying.limiting.tries.count_identification(subjects))
+    tried = await trying.limiting.tries.count_identification(subjects)
+    assert tried.counted[subjects.number].a_day == 0
+
+
+async def test_failures_are_forgotten_after_a_day(trying: Trying) -> None:
+    subjects = Subjects.of("+34600000780", "1044")
+    await trying.limiting.tries.count_identification(subjects)
+    await trying.clock.passes(hours=22)
+    tried = await trying.limiting.tries.count_identification(subjects)
+    assert tried.counted[subjects.number].a_day == 1
+    await trying.clock.passes(hours=3)
+    tried = await trying.limiting.tries.count_identification(subjects)
+    assert tried.counted[subjects.number].a_day == 1
+
+
+async def test_calls_at_once_do_not_get_past_the_count(real: PostgresWorld) -> None:
+    tries = PostgresTries(real.database)
+    subjects = Subjects.of("+34600000781", "1045")
+    counted = await asyncio.gather(*[tries.count_identification(subjects) for _ in range(40)])
+    assert sorted(each.counted[subjects.number].a_day for each in counted) == list(range(40))
+
+
+async def test_many_claims_at_once_do_not_lock_each_other_out(real: PostgresWorld) -> None:
+    tries = PostgresTries(real.database)
+    many = [Subjects.of(f"+3460000{at % 7}", f"{at % 11}") for at in range(60)]
+    counted = await asyncio.gather(*[tries.count_identification(each) for each in many])
+    await asyncio.gather(*[tries.forgive(each) for each in counted])
+
+
+async def test_old_counts_are_forgotten(real: PostgresWorld) -> None:
+    tries = PostgresTries(real.database)
+    await tries.count_identification(Subjects.of("+34600000782", "1046"))
+    await real.ask("UPDATE identification_tries SET hour = hour - interval '3 days'")
+    await tries.forget_old()
+    assert await real.ask("SELECT count(*) FROM identification_tries") == 0
+
+
+async def test_a_number_on_file_is_the_customers_or_one_of_their_lines(real: PostgresWorld) -> None:
+    customer = await real.customer()
+    line = await real.service(customer)
+    tries = PostgresTries(real.database)
+    assert await tries.is_on_file(customer.id, line.number)
+    assert not await tries.is_on_file(customer.id, "")
+    assert not await tries.is_on_file(customer.id, "+34600000783")
+    assert not await tries.is_on_file(0, line.number)
+
+
+async def test_a_count_that_cannot_be_kept_is_no_permission(database_url: str) -> None:
+
+    database = await Database.open(database_url)
+    await database.close()
+    with pytest.raises(LedgerUnavailable):
+        await Limiting(PostgresTries(database)).count(uuid4(), KEPT)
