@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from ivr import parts, telling
+from ivr import parts, paying_online, telling
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
 from ivr.beating import beating
 from ivr.billing.errors import BillingError, LedgerUnavailable
-from ivr.billing.keeping import Keeping
 from ivr.billing.keeping import Keeping
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
@@ -31,7 +31,6 @@ from ivr.hearing import (
     nicknames,
     warn_of_synthetic_ears,
 )
-from ivr.keeping import delete_removed_cards
 from ivr.metrics import Metrics
 from ivr.recordings import Recorder
 from ivr.resolving import Resolver
@@ -41,7 +40,6 @@ from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
-from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.customers import PostgresDirectory
 from ivr.storage.daemons import PostgresDaemons
@@ -120,7 +118,9 @@ async def _serve(
         assisted = Assisted.of(settings, database, calls.paying, ari, ami, muting, router, secure)
         await hearing.connect(ari, router.stream)
         migrated = asyncio.Event()
-        web = WebServer(_api(settings, calls.metrics, database, router, ari, assisted), listening)
+        pages = paying_online.pages(settings, stack, database, calls.paying)
+        serves = _api(settings, calls.metrics, database, router, ari, assisted, pages)
+        web = WebServer(serves, listening, settings.pay_page.proxies)
         background = [
             tasks.create_task(work, name=name)
             for name, work in {
@@ -130,7 +130,6 @@ async def _serve(
                 "resolving": resolver.run(migrated, settings.calls.max_minutes * 60),
                 "assisted": assisted.resume(migrated, router.stream.connected),
                 "messages": telling.deliver(settings, calls.metrics, ari, migrated),
-                "cards": delete_removed_cards(calls.keeping, migrated),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
@@ -209,9 +208,10 @@ def _calls(
         methods=tuple(Method(each) for each in settings.payments.methods),
         keeping=Keeping(PostgresCardsOnFile(database), gateway),
         keep_cards=settings.payments.keep_cards,
-        keeping=Keeping(PostgresCardsOnFile(database), gateway),
-        keep_cards=settings.payments.keep_cards,
         terms=settings.terms(),
+        links=paying_online.links(settings, database),
+        link_minutes=settings.pay_page.minutes,
+        link_wait_seconds=settings.pay_page.wait_seconds,
     )
     voice = parts.voice(settings, tts)
     _look_for_sounds(voice)
@@ -262,6 +262,7 @@ def _api(
     router: Router,
     ari: Ari,
     assisted: Assisted,
+    pages: Sequence[APIRouter],
 ) -> FastAPI:
     async def postgres() -> bool:
         try:
@@ -292,6 +293,7 @@ def _api(
         routers=[
             telling.routes(settings, database),
             reports.routes(PostgresReports(database), settings.web.api_key.get_secret_value()),
+            *pages,
         ],
     )
     return api.build(sources)

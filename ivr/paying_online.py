@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+
+from fastapi import APIRouter
 
 from ivr import parts
 from ivr.billing.links import LinkKey
@@ -14,7 +15,7 @@ from ivr.gateways.online import BraintreeOnline
 from ivr.settings import Settings
 from ivr.storage.links import PostgresLinks
 from ivr.storage.pool import Database
-from ivr.web.pay_page import PayPage
+from ivr.web.pay_page import PayPage, routes
 from ivr.web.pay_security import SCRIPTS, Visitors, policy
 from ivr.web.pay_words import Look, PageText
 
@@ -27,19 +28,14 @@ def links(settings: Settings, database: Database) -> PostgresLinks | None:
     return PostgresLinks(database, _key(settings)) if page.url else None
 
 
-@dataclass(frozen=True, slots=True)
-class Online:
-    """The page and the gateway client that only it uses."""
-
-    page: PayPage
-    aclose: Callable[[], Awaitable[None]]
-
-
-def online(settings: Settings, database: Database, paying: Paying) -> Online | None:
-    """The pay page; None where [pay_page] has no url. Raises PayPageError, GatewayRefused."""
+def pages(
+    settings: Settings, stack: AsyncExitStack, database: Database, paying: Paying
+) -> list[APIRouter]:
+    """The pay page's routes; none where [pay_page] has no url. Raises PayPageError."""
     if not settings.pay_page.url:
-        return None
+        return []
     braintree = parts.gateway(settings)
+    stack.push_async_callback(braintree.aclose)
     key = _key(settings)
     methods = [each for each in ON_PAGES if each in settings.payments.methods]
     paying_online = PayingOnline(
@@ -51,7 +47,7 @@ def online(settings: Settings, database: Database, paying: Paying) -> Online | N
         methods=methods or [Method.CARD],
         brands=settings.capture.brands,
     )
-    return Online(_page(settings, paying_online, key), braintree.aclose)
+    return [routes(_page(settings, paying_online, key))]
 
 
 def _page(settings: Settings, paying_online: PayingOnline, key: LinkKey) -> PayPage:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.money import Money, total
-from ivr.billing.payments import AttemptState, DeclineBucket
+from ivr.billing.payments import AttemptState, DeclineBucket, Reactivated
 
 ID_BYTES = 6
 TAG_BYTES = 9
@@ -62,8 +62,7 @@ class LinkAttempt:
     reason: str = ""
     bucket: DeclineBucket | None = None
     confirmation: str = ""
-    reactivated: tuple[str, ...] = ()
-    """labels of the lines that came back"""
+    reactivated: tuple[Reactivated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,10 @@ class Desk:
     """the currency in which may be paid for an account by its number only; empty: in none"""
     links: Links | None = None
     """links to the pay page; None: there is no page, and no link is offered"""
+    link_minutes: float = 1440
+    """how long a link may be used"""
+    link_wait_seconds: float = 300
+    """how long a call waits for a payment by its link"""
 
     @property
     def limits(self) -> Limits:

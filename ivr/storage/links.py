@@ -8,7 +8,7 @@ from uuid import UUID
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.links import Bill, Link, LinkAttempt, LinkKey, LinkPurpose
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, AttemptState, DeclineBucket
+from ivr.billing.payments import Attempt, AttemptState, DeclineBucket, Reactivated
 from ivr.storage import rows
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database, Record
@@ -137,5 +137,5 @@ def _attempt(row: Record) -> LinkAttempt:
         reason=row["reason"] or "",
         bucket=DeclineBucket(row["bucket"]) if row["bucket"] else None,
         confirmation=row["confirmation"] or "",
-        reactivated=tuple(row["reactivated"]),
+        reactivated=tuple(map(Reactivated, row["ids"] or (), row["labels"] or ())),
     )

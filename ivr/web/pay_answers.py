@@ -50,7 +50,7 @@ def _of_attempt(attempt: LinkAttempt, language: str) -> dict[str, Any]:
                 "state": "paid",
                 "amount": money(attempt.amount, language),
                 "confirmation": attempt.confirmation,
-                "reactivated": list(attempt.reactivated),
+                "reactivated": [line.label for line in attempt.reactivated],
             }
         case AttemptState.CANCELED:
             return {"state": CANCELED.get(attempt.reason, "not_charged")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from ivr.settings import Settings
 from ivr.storage.links import PostgresLinks
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
-from ivr.web.pay_page import routes
 from ivr.web.server import WebServer, listen
 from tests.storage.world import PostgresWorld
 
@@ -110,12 +109,12 @@ async def open_house(
 
     charging = gateway(settings)
     paying = Paying(PostgresLedger(database), charging, spawn)
-    page = paying_online.online(settings, database, paying)
+    stack = AsyncExitStack()
     links = paying_online.links(settings, database)
-    assert page
     assert links
     app = FastAPI()
-    app.include_router(routes(page.page))
+    for router in paying_online.pages(settings, stack, database, paying):
+        app.include_router(router)
     arrivals = Arrivals(app)
     server = WebServer(arrivals, listening)
     serving = asyncio.create_task(server.serve())
@@ -126,7 +125,7 @@ async def open_house(
         server.stop()
         await serving
         await asyncio.gather(*charges, return_exceptions=True)
-        await page.aclose()
+        await stack.aclose()
         await charging.aclose()
         await stand_in.stop()
         await database.close()

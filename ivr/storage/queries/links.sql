@@ -67,13 +67,14 @@ SELECT attempts.id, attempts.state, attempts.amount, attempts.currency, attempts
        attempts.bucket, attempts.confirmation, link_attempts.taken_at IS NOT NULL AS taken,
        extract(epoch FROM now() - coalesce(attempts.ended_at, link_attempts.taken_at,
                                            attempts.created_at))::float8 AS seconds_ago,
-       ARRAY(
-           SELECT services.label
-           FROM events JOIN services ON services.id = (events.payload ->> 'service')::bigint
-           WHERE events.attempt_id = attempts.id AND events.kind = 'service.reactivated'
-           ORDER BY services.id
-       ) AS reactivated
-FROM link_attempts JOIN attempts ON attempts.id = link_attempts.attempt_id
+       back.ids, back.labels
+FROM link_attempts JOIN attempts ON attempts.id = link_attempts.attempt_id,
+LATERAL (
+    SELECT array_agg(services.id ORDER BY services.id) AS ids,
+           array_agg(services.label ORDER BY services.id) AS labels
+    FROM events JOIN services ON services.id = (events.payload ->> 'service')::bigint
+    WHERE events.attempt_id = attempts.id AND events.kind = 'service.reactivated'
+) AS back
 WHERE link_attempts.link_id = $1::bigint
   AND (link_attempts.key = $2::uuid
        OR ($2::uuid IS NULL AND attempts.state IN ('captured', 'settled')))
