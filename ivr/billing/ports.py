@@ -19,7 +19,15 @@ from ivr.billing.links import Link, LinkAttempt, LinkPurpose
 from ivr.billing.matches import Decision, Hypothesis, Named
 from ivr.billing.messages import Message
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, Captured, KeepCard, MeansOnHand, Paid, Refusal
+from ivr.billing.payments import (
+    Attempt,
+    AttemptState,
+    Captured,
+    KeepCard,
+    MeansOnHand,
+    Paid,
+    Refusal,
+)
 from ivr.billing.transactions import Transaction
 
 
@@ -132,6 +140,14 @@ class Ledger(Protocol):
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         """charging -> unknown."""
+        ...
+
+    async def became(self, attempt_id: UUID, state: AttemptState) -> None:
+        """captured or settled -> settled, voided, refunded (in full) or returned, and the webhook.
+
+        When the money went back, the invoices that it paid are owed again; when the bank returned
+        it, the lines that it brought back are suspended again. Again changes nothing.
+        """
         ...
 
     async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:

@@ -126,6 +126,19 @@ class PostgresLedger:
     async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:
         await self._change_state(attempt_id, AttemptState.CANCELED, "given up", None, tell=tell)
 
+    async def became(self, attempt_id: UUID, state: AttemptState) -> None:
+        async with self._database.transaction() as session:
+            row = await session.row("lock_for_capture", attempt_id)
+            if row is None:
+                raise AttemptNotFound(f"no attempt {attempt_id}")
+            before = AttemptState(row["state"])
+            if before is state:
+                return
+            if before not in STILL_PAID or state not in TRANSITIONS[before]:
+                raise _refused(attempt_id, before, state)
+            is_back = state is not AttemptState.SETTLED
+            await session.run("payment_became", attempt_id, state.value, is_back)
+
     async def attempt(self, attempt_id: UUID) -> Attempt | None:
         """One attempt as it is now."""
         row = await self._database.row("attempt_by_id", attempt_id)

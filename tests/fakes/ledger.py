@@ -28,6 +28,7 @@ from ivr.billing.payments import (
 from tests.fakes.company import FakeCompany, KeptAttempt, KeptCard, KeptDoubt, KeptStray
 
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
+STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
 HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
 
 
@@ -86,6 +87,35 @@ class FakeLedger:
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         self._change(self._find(attempt_id), AttemptState.UNKNOWN, reason)
+
+    async def became(self, attempt_id: UUID, state: AttemptState) -> None:
+        kept = self._find(attempt_id)
+        before = kept.attempt.state
+        if before is state:
+            return
+        if before not in STILL_PAID or state not in TRANSITIONS[before]:
+            raise TransitionRefused(f"attempt {attempt_id} is {before}", before)
+        self._move(kept, state, None)
+        self.company.events.append(f"payment.{state}")
+        if state is AttemptState.SETTLED:
+            return
+        for part in kept.attempt.allocations:
+            invoice = self.company.invoices[part.invoice_id]
+            owed = replace(invoice, paid=invoice.paid - part.amount)
+            self.company.invoices[owed.id] = owed
+            self.company.events.append("invoice.part-paid" if owed.paid else "invoice.unpaid")
+        if state is AttemptState.RETURNED and kept.paid:
+            for line in kept.paid.reactivated:
+                self._suspend(line.service_id)
+
+    def _suspend(self, service_id: int) -> None:
+        service = self.company.services[service_id]
+        self.company.services[service_id] = replace(
+            service,
+            status=ServiceStatus.SUSPENDED,
+            suspended_for=SuspensionReason.NON_PAYMENT,
+        )
+        self.company.events.append("service.reactivation-reversed")
 
     async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:
         self.company.check()

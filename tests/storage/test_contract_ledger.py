@@ -223,3 +223,42 @@ async def test_an_attempt_that_does_not_exist_is_not_found(world: World) -> None
         await world.ledger.captured(nobody, CAPTURED)
     with pytest.raises(AttemptNotFound):
         await world.ledger.unknown(nobody, "no answer")
+
+
+async def test_a_settled_payment_is_told_and_nothing_else_changes(world: World) -> None:
+    invoice = await one_invoice(world)
+    attempt = await charging(world, invoice)
+    await world.ledger.captured(attempt.id, CAPTURED)
+    for _ in range(2):
+        await world.ledger.became(attempt.id, AttemptState.SETTLED)
+    assert await world.state(attempt) is AttemptState.SETTLED
+    assert not (await world.invoice_now(invoice)).due
+    assert (await world.events(attempt)).count("payment.settled") == 1
+    assert await world.ledger.captured(attempt.id, CAPTURED)  # the same answer as ever
+
+
+@pytest.mark.parametrize(
+    "state", [AttemptState.VOIDED, AttemptState.REFUNDED, AttemptState.RETURNED]
+)
+async def test_money_that_went_back_is_owed_again(world: World, state: AttemptState) -> None:
+    invoice = await one_invoice(world, SuspensionReason.NON_PAYMENT)
+    attempt = await charging(world, invoice)
+    await world.ledger.captured(attempt.id, CAPTURED)
+    for _ in range(2):
+        await world.ledger.became(attempt.id, state)
+    assert await world.state(attempt) is state
+    assert (await world.invoice_now(invoice)).due == invoice.due
+    told = (await world.events(attempt))[-3:]
+    is_returned = state is AttemptState.RETURNED
+    lines = ["service.reactivation-reversed"] if is_returned else []
+    assert [f"payment.{state}", "invoice.unpaid", *lines] == told[-2 - is_returned :]
+    with pytest.raises(TransitionRefused):
+        await world.ledger.became(attempt.id, AttemptState.SETTLED)
+
+
+async def test_only_what_was_taken_can_go_back(world: World) -> None:
+    attempt = await charging(world, await one_invoice(world))
+    with pytest.raises(TransitionRefused):
+        await world.ledger.became(attempt.id, AttemptState.VOIDED)
+    with pytest.raises(AttemptNotFound):
+        await world.ledger.became(uuid4(), AttemptState.VOIDED)

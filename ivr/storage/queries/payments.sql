@@ -161,6 +161,50 @@ WITH captured AS (
 )
 SELECT id, label FROM reactivated ORDER BY id
 
+-- name: payment_became
+-- A payment is settled, or its money went back ($3) by whatever way, and its invoices are owed
+-- again. A line that it brought back is suspended again if the bank returned the money.
+WITH payment AS (
+    UPDATE attempts
+    SET state = $2::text, ended_at = CASE WHEN $3::boolean THEN now() ELSE ended_at END
+    WHERE id = $1::uuid
+    RETURNING id, call_id
+), parts AS (
+    SELECT invoice_id, applied - reopened AS still
+    FROM allocations
+    WHERE attempt_id = $1::uuid AND applied > reopened AND $3::boolean
+), reopened AS (
+    UPDATE allocations SET reopened = applied
+    FROM parts
+    WHERE allocations.attempt_id = $1::uuid AND allocations.invoice_id = parts.invoice_id
+), owed AS (
+    UPDATE invoices SET paid = invoices.paid - parts.still
+    FROM parts
+    WHERE invoices.id = parts.invoice_id
+    RETURNING invoices.id, invoices.paid
+), lines AS (
+    UPDATE services SET status = 'suspended', suspended_for = 'non-payment'
+    FROM events
+    WHERE events.attempt_id = $1::uuid AND events.kind = 'service.reactivated'
+      AND services.id = (events.payload ->> 'service')::bigint
+      AND services.status = 'active' AND $2::text = 'returned'
+    RETURNING services.id
+), news AS (
+    SELECT 1 AS turn, 'payment.' || $2::text AS kind, NULL::bigint AS id, '{}'::jsonb AS about
+    UNION ALL
+    SELECT 2, CASE WHEN paid > 0 THEN 'invoice.part-paid' ELSE 'invoice.unpaid' END, id,
+           jsonb_build_object('invoice', id)
+    FROM owed
+    UNION ALL
+    SELECT 3, 'service.reactivation-reversed', id, jsonb_build_object('service', id)
+    FROM lines
+)
+INSERT INTO events (topic, kind, attempt_id, call_id, payload)
+SELECT 'webhook', news.kind, payment.id, payment.call_id,
+       jsonb_build_object('payment', payment.id) || news.about
+FROM news, payment
+ORDER BY news.turn, news.id
+
 -- name: lines_reactivated
 -- The lines that one capture brought back, for who asks again.
 SELECT services.id, services.label
