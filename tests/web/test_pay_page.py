@@ -1,0 +1,269 @@
+"""What the pay page's server answers: to its own page, to others, to links that are none."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from ivr.billing.links import DECLINES, Link, LinkPurpose
+from ivr.billing.money import Money
+from ivr.web.pay_security import MISSES_A_MINUTE
+from tests.web.pay_house import PayHouse, open_house
+
+GOOD, DECLINING = "4111111111111111", "4000111111111115"
+AMOUNT = "42.50"
+
+
+@pytest.fixture
+async def house(database_url: str, tmp_path: Path) -> AsyncIterator[PayHouse]:
+    async with open_house(database_url, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=20) as asking:
+        yield asking
+
+
+class Script:
+    """Asks as the page's own script does."""
+
+    def __init__(self, http: httpx.AsyncClient, house: PayHouse, link: Link) -> None:
+        self.http = http
+        self.house = house
+        self.link = link
+        self.form = ""
+
+    async def load(self) -> str:
+        page = (await self.http.get(self.link.url)).text
+        found = re.search(r'data-form="([^"]+)"', page)
+        self.form = found[1] if found else ""
+        return page
+
+    async def get(self, path: str) -> Any:
+        answer = await self.http.get(self.link.url + path, headers={"X-Pay-Form": self.form})
+        return answer.json()
+
+    async def post(self, path: str, **body: Any) -> Any:
+        headers = {"X-Pay-Form": self.form}
+        return (await self.http.post(self.link.url + path, json=body, headers=headers)).json()
+
+    async def nonce(self, number: str = GOOD) -> str:
+        card = {"number": number, "expirationMonth": "12", "expirationYear": "2031", "cvv": "123"}
+        answer = await self.http.post(
+            f"{self.house.stand_in.url}/client/graphql",
+            json={"query": "", "variables": {"input": {"creditCard": card}}},
+            headers={"Authorization": f"Bearer {self.house.stand_in._hosted._fingerprint}"},
+        )
+        method: str = answer.json()["data"]["tokenizeCreditCard"]["paymentMethod"]["id"]
+        return method
+
+    async def pay(self, number: str = GOOD, **changes: str) -> Any:
+        order = {"key": str(uuid4()), "amount": AMOUNT, "fee": "0.00", **changes}
+        if "nonce" not in order:
+            order["nonce"] = await self.nonce(number)
+        return await self.post("/card", **order)
+
+
+@pytest.fixture
+async def script(http: httpx.AsyncClient, house: PayHouse) -> Script:
+    loaded = Script(http, house, await house.link(AMOUNT))
+    await loaded.load()
+    return loaded
+
+
+async def test_the_same_order_sent_again_is_one_payment(script: Script) -> None:
+    order = {"key": str(uuid4()), "nonce": await script.nonce()}
+    first, second = await asyncio.gather(script.pay(**order), script.pay(**order))
+    third = await script.pay(**order)
+    assert {each["state"] for each in (first, second)} <= {"paid", "working"}
+    assert third["state"] == "paid"
+    assert await script.house.taken(script.link) == [AMOUNT]
+
+
+async def test_two_orders_at_once_are_charged_once(script: Script) -> None:
+    answers = await asyncio.gather(script.pay(), script.pay())
+    states = sorted(each["state"] for each in answers)
+    assert states in (["being_paid", "paid"], ["paid", "paid_meanwhile"], ["changed", "paid"])
+    assert await script.house.taken(script.link) == [AMOUNT]
+
+
+async def test_a_payment_on_the_page_is_no_telephone_order(script: Script) -> None:
+    assert (await script.pay())["state"] == "paid"
+    sales = script.house.stand_in._ledger.book.transactions.values()
+    assert [sale.source for sale in sales] == [""]
+
+
+async def test_paid_elsewhere_meanwhile_is_said_and_not_charged(script: Script) -> None:
+    customer, house = script.link.customer_id, script.house
+    other = Script(
+        script.http, house, await house.links.make(customer, script.link.invoice_ids, 60)
+    )
+    await other.load()
+    assert (await other.pay())["state"] == "paid"
+    assert (await script.post("/token")) == {"state": "closed"}
+    assert (await script.pay())["state"] == "closed"
+    assert await house.taken(script.link) == [AMOUNT]
+
+
+async def test_an_amount_or_fee_that_is_not_the_bills_is_not_charged(script: Script) -> None:
+    assert (await script.pay(amount="42.51"))["state"] == "changed"
+    assert (await script.pay(fee="1.00"))["state"] == "changed"
+    assert (await script.pay(amount="0.01"))["state"] == "changed"
+    assert (await script.pay(amount="-42.50"))["state"] == "changed"
+    assert await script.house.taken(script.link) == []
+
+
+async def test_the_fee_is_shown_agreed_and_charged_with_the_bill(
+    database_url: str, tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    fees = {"methods": ["card", "paypal"], "fees": {"card": {"flat": "1.50"}}}
+    async with open_house(database_url, tmp_path / "fees", payments=fees) as house:
+        script = Script(http, house, await house.link(AMOUNT))
+        page = await script.load()
+        assert "This includes a fee of €1.50" in page
+        assert "Pay €44.00" in page
+        assert (await script.pay())["state"] == "changed"  # without the fee
+        assert (await script.pay(fee="1.50"))["amount"] == "€44.00"
+        assert await house.taken(script.link) == ["44.00"]
+        assert await house.left(script.link) == ["0.00"]
+
+
+async def test_a_link_for_a_part_is_for_that_part_only(
+    http: httpx.AsyncClient, house: PayHouse
+) -> None:
+    whole = await house.link(AMOUNT)
+    part = {whole.invoice_ids[0]: Money.of("10.00", "EUR")}
+    link = await house.links.make(whole.customer_id, whole.invoice_ids, 60, amounts=part)
+    script = Script(http, house, link)
+    page = await script.load()
+    assert "This payment" in page
+    assert "Pay €10.00" in page
+    assert (await script.pay())["state"] == "changed"
+    assert (await script.pay(amount="10.00"))["state"] == "paid"
+    assert await house.left(link) == ["32.50"]
+
+
+async def test_a_brand_that_is_not_taken_is_not_charged(script: Script) -> None:
+    assert (await script.pay("3530111333300000"))["state"] == "card_not_taken"
+    assert await script.house.taken(script.link) == []
+
+
+async def test_after_enough_declines_a_person_helps(script: Script) -> None:
+    for _ in range(DECLINES):
+        assert (await script.pay(DECLINING))["state"] in ("declined", "too_many")
+    assert (await script.pay(GOOD))["state"] == "too_many"
+    assert await script.house.taken(script.link) == []
+
+
+async def test_a_gateway_that_is_away_charges_nothing_and_says_so(script: Script) -> None:
+    nonce = await script.nonce()
+    script.house.stand_in.faults.ask({"mode": "reset-before", "on": ["find"], "count": 3})
+    assert (await script.pay(nonce=nonce))["state"] == "not_charged"
+    assert await script.house.taken(script.link) == []
+
+
+async def test_a_forged_payment_method_is_not_charged(script: Script) -> None:
+    assert (await script.pay(nonce="tokencc_bf_aaaaaa_bbbbbb"))["state"] == "not_charged"
+
+
+async def test_another_sites_page_cannot_pay(script: Script) -> None:
+    nonce = await script.nonce()
+    order = {"key": str(uuid4()), "amount": AMOUNT, "fee": "0.00", "nonce": nonce}
+    address = script.link.url + "/card"
+    own = {"X-Pay-Form": script.form}
+    for headers in (
+        {},
+        {"X-Pay-Form": "x" * 12},
+        own | {"Origin": "https://elsewhere.example"},
+        own | {"Sec-Fetch-Site": "cross-site"},
+    ):
+        answer = await script.http.post(address, json=order, headers=headers)
+        assert answer.status_code >= 400
+    assert await script.house.taken(script.link) == []
+
+
+async def test_the_form_of_one_link_is_of_no_use_for_another(
+    script: Script, house: PayHouse
+) -> None:
+    other = await house.link(AMOUNT)
+    answer = await script.http.post(
+        other.url + "/token", json={}, headers={"X-Pay-Form": script.form}
+    )
+    assert answer.status_code == 403
+
+
+async def test_the_headers_keep_the_page_to_itself(script: Script) -> None:
+    answer = await script.http.get(script.link.url)
+    sent = answer.headers
+    policy = sent["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert sent["referrer-policy"] == "no-referrer"
+    assert sent["cache-control"] == "no-store"
+    assert "set-cookie" not in sent
+    assert not re.search(r"<script(?![^>]* src=)", answer.text)
+    assert not re.search(r'\s(style|on[a-z]+)="', answer.text)
+
+
+async def test_who_guesses_links_is_turned_away_with_the_same_page(
+    http: httpx.AsyncClient, house: PayHouse
+) -> None:
+    link = await house.link(AMOUNT)
+    pages = set()
+    for guess in range(MISSES_A_MINUTE + 1):
+        answer = await http.get(f"{link.url[:-2]}{guess:02d}")
+        pages.add(answer.text)
+    assert answer.status_code == 429
+    assert len(pages) == 1
+    assert (await http.get(link.url)).status_code == 429
+
+
+async def test_a_name_of_a_customer_is_on_no_page(script: Script) -> None:
+    page = await script.load()
+    assert "James Smith" not in page
+    assert "28013" not in page
+
+
+async def test_paypal_payments_are_charged_once_however_often_they_come_back(
+    http: httpx.AsyncClient, house: PayHouse
+) -> None:
+    script = Script(http, house, await house.link(AMOUNT, purpose=LinkPurpose.PAYPAL))
+    await script.load()
+    key = str(uuid4())
+    order = {"key": key, "amount": AMOUNT, "fee": "0.00", "language": "en"}
+    began = await script.post("/paypal", **order)
+    token = httpx.URL(began["approval_url"]).params["token"]
+    form = {"token": token, "email": "buyer@example.com", "decision": "approve"}
+    back = httpx.URL((await http.post(began["approval_url"], data=form)).headers["location"])
+    said = {"payment_id": back.params["paymentId"], "payer_id": back.params["PayerID"]}
+    answers = await asyncio.gather(
+        *(script.post("/paypal/approved", key=key, **said) for _ in range(4))
+    )
+    assert {each["state"] for each in answers} <= {"paid", "working"}
+    assert (await script.get(f"/result/{key}"))["state"] == "paid"
+    assert await house.taken(script.link) == [AMOUNT]
+    kept = "SELECT payer FROM attempts WHERE customer_id = $1"
+    assert await house.world.ask(kept, script.link.customer_id) == "b…@example.com"
+
+
+async def test_a_paypal_payment_that_nobody_approved_is_not_charged(
+    http: httpx.AsyncClient, house: PayHouse
+) -> None:
+    script = Script(http, house, await house.link(AMOUNT))
+    await script.load()
+    key = str(uuid4())
+    order = {"key": key, "amount": AMOUNT, "fee": "0.00", "language": "en"}
+    await script.post("/paypal", **order)
+    forged = {"payment_id": "PAYID-1", "payer_id": "P1"}
+    assert (await script.post("/paypal/approved", key=key, **forged))["state"] == "paypal_away"
+    assert await house.taken(script.link) == []
