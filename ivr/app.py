@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from ivr import parts, paying_online, telling
+from ivr import online_paying, parts, telling
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
 from ivr.beating import beating
@@ -31,6 +31,7 @@ from ivr.hearing import (
     nicknames,
     warn_of_synthetic_ears,
 )
+from ivr.limiting import Limited, promising
 from ivr.metrics import Metrics
 from ivr.recordings import Recorder
 from ivr.resolving import Resolver
@@ -44,12 +45,14 @@ from ivr.storage.cards_on_file import PostgresCardsOnFile
 from ivr.storage.customers import PostgresDirectory
 from ivr.storage.daemons import PostgresDaemons
 from ivr.storage.errors import MigrationError
+from ivr.storage.events import PostgresEvents
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.migrate import migrate
 from ivr.storage.names import PostgresNames
 from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
+from ivr.storage.promises import PostgresPromises
 from ivr.storage.reports import PostgresReports
 from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
 from ivr.storage.services import PostgresServices
@@ -118,7 +121,7 @@ async def _serve(
         assisted = Assisted.of(settings, database, calls.paying, ari, ami, muting, router, secure)
         await hearing.connect(ari, router.stream)
         migrated = asyncio.Event()
-        pages = paying_online.pages(settings, stack, database, calls.paying)
+        pages = online_paying.pages(settings, stack, database, calls.paying)
         serves = _api(settings, calls.metrics, database, router, ari, assisted, pages)
         web = WebServer(serves, listening, settings.pay_page.proxies)
         background = [
@@ -129,6 +132,7 @@ async def _serve(
                 "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
                 "resolving": resolver.run(migrated, settings.calls.max_minutes * 60),
                 "assisted": assisted.resume(migrated, router.stream.connected),
+                "limits": Limited.of(settings, database, calls.metrics).watch(migrated),
                 "messages": telling.deliver(settings, calls.metrics, ari, migrated),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
@@ -193,6 +197,7 @@ def _calls(
     metrics = Metrics()
     charging = charges(metrics)
     stack.push_async_callback(charging.finish)
+    limiting = Limited.of(settings, database, metrics).limiting
     tts = Tts(settings.speech.workers)
     stack.push_async_callback(tts.aclose)
     pronouncer = NameSounds()
@@ -201,7 +206,7 @@ def _calls(
         directory=PostgresDirectory(database),
         invoices=PostgresInvoices(database),
         captures=PostgresCaptures(database),
-        paying=Paying(ledger, gateway, charging.spawn),
+        paying=Paying(ledger, gateway, charging.spawn, limiting),
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
@@ -209,7 +214,11 @@ def _calls(
         keeping=Keeping(PostgresCardsOnFile(database), gateway),
         keep_cards=settings.payments.keep_cards,
         terms=settings.terms(),
-        links=paying_online.links(settings, database),
+        limiting=limiting,
+        promising=promising(settings, database),
+        outbox=PostgresEvents(database) if settings.texts.url.get_secret_value() else None,
+        for_another=settings.company.currency if settings.payments.for_another else "",
+        links=online_paying.links(settings, database),
         link_minutes=settings.pay_page.minutes,
         link_wait_seconds=settings.pay_page.wait_seconds,
     )
@@ -284,6 +293,7 @@ def _api(
             "invoices": PostgresInvoices(database).recent,
             "payments": PostgresPayments(database).recent,
             "calls": PostgresCalls(database).recent,
+            "promises": PostgresPromises(database).recent,
         },
         checks={"database": postgres, "asterisk": asterisk, "capture": capture},
         metrics=metrics.registry,

@@ -11,11 +11,14 @@ import structlog
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import Limits, Phase
+from ivr.billing.promises import PromiseRules
+from ivr.billing.promising import Promising
 from ivr.metrics import Metrics
 from ivr.settings import Settings
 from ivr.storage.errors import QueryRefused
 from ivr.storage.limits import PostgresTries
 from ivr.storage.pool import Database
+from ivr.storage.promises import PostgresPromises
 
 log = structlog.get_logger(__name__)
 
@@ -63,3 +66,11 @@ class Limited:
             except (LedgerUnavailable, QueryRefused) as error:
                 log.warning("limits_not_seen", why=str(error))
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def promising(settings: Settings, database: Database) -> Promising | None:
+    """Who takes promises to pay, if the company wants them."""
+    if not settings.promises.on:
+        return None
+    rules = PromiseRules(**settings.promises.model_dump(exclude={"on"}))
+    return Promising(PostgresPromises(database), rules)

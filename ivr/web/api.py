@@ -28,7 +28,7 @@ class Page(Protocol):
 Reader = Callable[[int | None, int], Awaitable[Page]]
 """`(before, limit)` → a page of what is older than the cursor."""
 
-Noun = Literal["customers", "services", "invoices", "payments", "calls"]
+Noun = Literal["customers", "services", "invoices", "payments", "calls", "promises"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,6 @@ from ivr.billing.messages import Message
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 
-LINK_MINUTES = 24 * 60.0
-"""how long the link works"""
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -34,12 +32,15 @@ async def send_link(call: Call, desk: Desk, customer: Customer, chosen: Chosen) 
         link = await desk.links.make(
             customer.id,
             list(chosen.amounts),
-            LINK_MINUTES,
+            desk.link_minutes,
             amounts=chosen.amounts if chosen.is_part else None,
             call_id=call.id,
         )
         ids = {"customer": customer.id, "url": link.url}
         to = caller if E164.fullmatch(caller) else None
-        await desk.outbox.tell(Message("text", "pay-link", ids, call_id=call.id, to=to))
+        until = link.expires_at
+        await desk.outbox.tell(
+            Message("text", "pay-link", ids, call_id=call.id, to=to, until=until)
+        )
     call.note("link sent")
     await call.say("link_sent")
