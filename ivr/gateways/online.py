@@ -1,4 +1,4 @@
-"""Braintree for the pay page: its own card fields, and PayPal; `paying_online.OnlineGateway`."""
+"""Braintree for the pay page: its own card fields, and PayPal; `online_paying.OnlineGateway`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from ivr.billing.errors import GatewayRefused
 from ivr.billing.money import Money
-from ivr.billing.paying_online import PayPalPayment
+from ivr.billing.online_paying import PayPalPayment
 from ivr.billing.payments import CardOnHand, PayPalOnHand
 from ivr.gateways.braintree import Braintree
 

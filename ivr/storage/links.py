@@ -20,7 +20,7 @@ DRAWS = 5
 
 
 class PostgresLinks:
-    """`billing.ports.Links` and `billing.paying_online.LinkBook`. All raise LedgerUnavailable."""
+    """`billing.ports.Links` and `billing.online_paying.LinkBook`. All raise LedgerUnavailable."""
 
     def __init__(self, database: Database, key: LinkKey) -> None:
         self._database = database

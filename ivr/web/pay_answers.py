@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ivr.billing.links import Bill, LinkAttempt
-from ivr.billing.paying_online import CardNotTaken, Changed, PayPalAway, Result, TooMany
+from ivr.billing.online_paying import CardNotTaken, Changed, PayPalAway, Result, TooMany
 from ivr.billing.payments import AttemptState, DeclineBucket, NotCharged
 from ivr.web.pay_words import money
 

@@ -15,7 +15,7 @@ from ivr.billing.errors import AmountTooLarge, AmountTooSmall, LedgerUnavailable
 from ivr.billing.links import Bill, LinkPurpose
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
-from ivr.billing.paying_online import Order, PayingOnline, PayPalPayment, Result
+from ivr.billing.online_paying import OnlinePaying, Order, PayPalPayment, Result
 from ivr.web.pay_answers import answer, now
 from ivr.web.pay_security import Visitors, headers
 from ivr.web.pay_words import LANGUAGES, PageText, money, typed_amount
@@ -34,7 +34,7 @@ CLOSED: dict[str, str] = {"state": "closed"}
 class PayPage:
     """What the routes work with."""
 
-    online: PayingOnline
+    online: OnlinePaying
     text: PageText
     scripts: str
     """where the gateway's scripts for pages are: https://js.braintreegateway.com/web/3.144.0"""

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ivr import paying_online
+from ivr import online_paying
 from ivr.billing.customers import SuspensionReason
 from ivr.billing.links import Link
 from ivr.billing.paying import Paying
@@ -110,10 +110,10 @@ async def open_house(
     charging = gateway(settings)
     paying = Paying(PostgresLedger(database), charging, spawn)
     stack = AsyncExitStack()
-    links = paying_online.links(settings, database)
+    links = online_paying.links(settings, database)
     assert links
     app = FastAPI()
-    for router in paying_online.pages(settings, stack, database, paying):
+    for router in online_paying.pages(settings, stack, database, paying):
         app.include_router(router)
     arrivals = Arrivals(app)
     server = WebServer(arrivals, listening)

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from ivr import parts
 from ivr.billing.links import LinkKey
 from ivr.billing.methods import Method
+from ivr.billing.online_paying import OnlinePaying
 from ivr.billing.paying import Paying
-from ivr.billing.paying_online import PayingOnline
 from ivr.gateways.online import BraintreeOnline
 from ivr.settings import Settings
 from ivr.storage.links import PostgresLinks
@@ -38,7 +38,7 @@ def pages(
     stack.push_async_callback(braintree.aclose)
     key = _key(settings)
     methods = [each for each in ON_PAGES if each in settings.payments.methods]
-    paying_online = PayingOnline(
+    online_paying = OnlinePaying(
         PostgresLinks(database, key),
         paying,
         BraintreeOnline(braintree, settings.company.name),
@@ -47,15 +47,15 @@ def pages(
         methods=methods or [Method.CARD],
         brands=settings.capture.brands,
     )
-    return [routes(_page(settings, paying_online, key))]
+    return [routes(_page(settings, online_paying, key))]
 
 
-def _page(settings: Settings, paying_online: PayingOnline, key: LinkKey) -> PayPage:
+def _page(settings: Settings, online_paying: OnlinePaying, key: LinkKey) -> PayPage:
     page, braintree = settings.pay_page, settings.braintree
     look = Look(settings.company.name, page.phone, page.colour, page.logo, page.folder)
     scripts = braintree.url.rstrip("/") if braintree.environment == "stand-in" else SCRIPTS
     return PayPage(
-        online=paying_online,
+        online=online_paying,
         text=PageText(look),
         scripts=f"{scripts}/web/{page.braintree_web}",
         policy=policy(braintree.environment, braintree.url),

@@ -120,7 +120,7 @@ Refused = Changed | TooMany | CardNotTaken | PayPalAway | NotCharged
 Result = Refused | LinkAttempt
 
 
-class PayingOnline:
+class OnlinePaying:
     """What the pay page does; nothing it raises but LedgerUnavailable."""
 
     def __init__(
