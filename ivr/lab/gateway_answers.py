@@ -13,6 +13,7 @@ from ivr.lab.gateway_wire import Items, Symbol, document
 
 PAGE_SIZE = 50
 OK, CREATED, UNPROCESSABLE = 200, 201, 422
+NOT_TAKEN = ("processor_declined", "failed", "gateway_rejected")
 
 
 class Refused(Exception):
@@ -72,7 +73,7 @@ NOT_FOUND = Answer(404)
 
 def transaction(of: Transaction, status: int = OK) -> Answer:
     """One transaction; a sale that was refused comes as an error, as it does from Braintree."""
-    if of.type == "sale" and status == CREATED and not of.taken and of.status != "authorized":
+    if of.type == "sale" and status == CREATED and of.status in NOT_TAKEN:
         message = f"Gateway Rejected: {of.rejection}" if of.rejection else of.processor_text
         return _error({"errors": Items(())}, message, {"transaction": _fields(of)})
     return Answer(status, document("transaction", _fields(of)))
