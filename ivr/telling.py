@@ -160,7 +160,7 @@ async def _by_pbx(ari: Ari, to: str, sender: str, body: str) -> None:
 
 def _told(metrics: Metrics, delivery: Delivery, state: DeliveryState, why: str) -> None:
     metrics.messages.labels(channel=delivery.channel, state=state).inc()
-    about = {"kind": delivery.kind, "channel": delivery.channel, "event": delivery.event_id}
+    about = {"kind": delivery.kind, "channel": delivery.channel, "id": delivery.message_id}
     match state:
         case DeliveryState.DEAD:
             log.error("message_dead", why=why, **about)

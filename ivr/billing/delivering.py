@@ -177,15 +177,15 @@ class Delivering:
         if for_good or pause is None:
             await self._end(delivery, DeliveryState.DEAD, why, answer)
             return
-        self._told(delivery, DeliveryState.WAITING, why)
         await self._written(lambda: self._deliveries.failed(delivery, why, answer, pause))
         asyncio.get_running_loop().call_later(pause, self._bell.ring)
+        self._told(delivery, DeliveryState.WAITING, why)
 
     async def _end(
         self, delivery: Delivery, state: DeliveryState, why: str | None, answer: str
     ) -> None:
-        self._told(delivery, state, why or "")
         await self._written(lambda: self._deliveries.ended(delivery, state, why, answer))
+        self._told(delivery, state, why or "")
 
     @staticmethod
     async def _written(write: Callable[[], Awaitable[None]]) -> None:

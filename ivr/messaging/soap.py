@@ -22,6 +22,7 @@ from ivr.billing.messages import Arrived, Delivery, Failed, Outcome
 LITERAL = "="
 """a field's value that begins so is the rest of it, and not the name of a fact"""
 THREADS = 2
+OK = 200
 WRONG_CALL = (zeep.exceptions.ValidationError, AttributeError, TypeError, KeyError)
 """what zeep raises for an operation or a field that the WSDL does not have"""
 
@@ -89,7 +90,8 @@ class Soap:
         except requests.RequestException as error:
             return Failed(f"the service was not reached ({type(error).__name__})")
         except zeep.exceptions.TransportError as error:
-            return Failed(f"the service answered {error.status_code}")
+            answered = "no SOAP" if error.status_code == OK else str(error.status_code)
+            return Failed(f"the service answered {answered}")
         except WRONG_CALL as error:
             return Failed(f"{operation.name} does not fit the WSDL ({type(error).__name__})")
         except (zeep.exceptions.Error, OSError, ValueError) as error:

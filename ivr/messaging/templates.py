@@ -37,7 +37,7 @@ SAMPLE: Mapping[str, Any] = {
         "brand": "visa",
         "last4": "1111",
         "confirmation": "12345678",
-        "ended_at": datetime(2026, 1, 31, 12, tzinfo=UTC),
+        "captured_at": datetime(2026, 1, 31, 12, tzinfo=UTC),
     },
     "invoices": ({"number": "F-1", "applied": Decimal("42.00"), "currency": "EUR"},),
     "reactivated": ({"label": "mobile"},),
@@ -45,8 +45,7 @@ SAMPLE: Mapping[str, Any] = {
         "url": "https://pay.example/p/abc",
         "minutes": 30,
         "day": "2026-01-31",
-        "amount": "42.50",
-        "currency": "EUR",
+        "amount": "42.500 EUR",
         "brand": "visa",
         "last4": "1111",
         "account_type": "checking",
@@ -148,8 +147,10 @@ def _locale(language: str, country: str) -> Locale:
 
 
 @jinja2.pass_context
-def _money(context: jinja2.runtime.Context, amount: object, currency: str) -> str:
-    return format_currency(Decimal(str(amount)), currency, locale=context["locale"])
+def _money(context: jinja2.runtime.Context, amount: object, currency: str = "") -> str:
+    """An amount as one writes it; "42.50 EUR" names its own currency."""
+    number, _, own = str(amount).partition(" ")
+    return format_currency(Decimal(number), own or currency, locale=context["locale"])
 
 
 @jinja2.pass_context

@@ -213,7 +213,7 @@ def _payment(row: Record) -> dict[str, Any]:
         "confirmation": row["confirmation"],
         "transaction_id": row["transaction_id"],
         "call_id": row["call_id"],
-        "ended_at": row["ended_at"],
+        "captured_at": row["captured_at"],
     }
 
 
