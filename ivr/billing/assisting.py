@@ -30,11 +30,14 @@ from ivr.billing.errors import (
     CaptureNotFound,
     CurrencyMismatch,
     KeyUsedBefore,
+    LedgerUnavailable,
     NotNow,
     NotPayable,
     TalkUnreachable,
+    TriedTooOften,
 )
 from ivr.billing.invoices import Invoice, by_currency
+from ivr.billing.limits import CardVerdict
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt
@@ -214,8 +217,9 @@ class Assisting:
             watched = Watched(capture)
             self._running[capture.id] = watched
             try:
+                await self._look_at_limits(capture)
                 await self.talks.lend(talk, capture.id)
-            except CaptureError:
+            except (CaptureError, LedgerUnavailable):
                 await self.watching.abandon(watched)
                 del self._running[capture.id]
                 raise
@@ -230,6 +234,17 @@ class Assisting:
             watched = Watched(before)  # kept, though the database did not say so: nobody was lent
             self._watch(watched)
         return watched.now if watched else before
+
+    async def _look_at_limits(self, capture: AssistedCapture) -> None:
+        """Before the caller keys a card for nothing. Raises TriedTooOften, LedgerUnavailable."""
+        limiting = self.watching.paying.limiting
+        if limiting is None or capture.attempt is None:
+            return
+        verdict = await limiting.may_try(capture.attempt.id)
+        if verdict is CardVerdict.BREAKER:
+            raise TriedTooOften("cards are not taken for a while: too many were declined")
+        if verdict is not CardVerdict.ALLOWED:
+            raise TriedTooOften("declined too often: offer a link, or try again tomorrow")
 
     async def _free_talk(self, wanted: Wanted) -> Talk:
         if self._is_stopping:

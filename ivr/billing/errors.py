@@ -18,6 +18,7 @@ BillingError
 │   ├── TalkUnreachable     the PBX or the secure process is away: nothing was changed
 │   ├── TalkRecorded        the PBX records the talk, and that cannot be muted
 │   ├── NotPayable          these invoices cannot be paid together, or not at all
+│   ├── TriedTooOften       a limit stops it: nothing was asked of the caller
 │   ├── KeyUsedBefore       the same Idempotency-Key came with another request
 │   ├── CaptureNotFound     no capture of that id
 │   └── NotNow              the capture is over, or not that far
@@ -102,6 +103,10 @@ class TalkRecorded(CaptureError):
 
 class NotPayable(CaptureError):
     """These invoices cannot be paid together, or not at all."""
+
+
+class TriedTooOften(CaptureError):
+    """A limit stops it (limits.py): nothing was asked of the caller."""
 
 
 class KeyUsedBefore(CaptureError):

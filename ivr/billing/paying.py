@@ -65,7 +65,7 @@ class Paying:
         self, ledger: Ledger, gateway: Gateway, spawn: Spawn, limiting: Limiting | None = None
     ) -> None:
         """Without `limiting` nobody counts tries: then callers must not get here."""
-        self._limiting = limiting
+        self.limiting = limiting
         self._ledger = ledger
         self._gateway = gateway
         self._spawn = spawn
@@ -117,7 +117,7 @@ class Paying:
         nothing ever was: another process may send a charge again that it finds without an end.
         """
         answer: asyncio.Future[PayResult] = asyncio.get_running_loop().create_future()
-        charge = _Charge(self._ledger, self._gateway, self._limiting, attempt, means, keep, answer)
+        charge = _Charge(self._ledger, self._gateway, self.limiting, attempt, means, keep, answer)
         task = self._spawn(charge.run())
         await asyncio.wait({task, answer}, return_when=asyncio.FIRST_COMPLETED)
         return answer.result() if answer.done() else task.result()

@@ -19,6 +19,7 @@ from ivr.billing.errors import (
     TalkNotFound,
     TalkRecorded,
     TalkUnreachable,
+    TriedTooOften,
 )
 
 PROBLEM = "application/problem+json"
@@ -32,6 +33,7 @@ REFUSALS: dict[type[CaptureError], tuple[int, str]] = {
     NotNow: (409, "Not now"),
     TalkRecorded: (409, "The PBX records this talk"),
     NotPayable: (422, "These invoices cannot be paid"),
+    TriedTooOften: (429, "Tried too often"),
     TalkUnreachable: (503, "The PBX or the secure process is away"),
 }
 

@@ -15,6 +15,7 @@ from ivr.billing.assisted_captures import (
 )
 from ivr.billing.assisting import Assisting
 from ivr.billing.captures import CARD_FIELDS, CaptureOutcome, CaptureResult
+from ivr.billing.limiting import Limiting
 from ivr.billing.paying import Paying
 from ivr.billing.payments import CardOnHand, PayResult
 from ivr.billing.watching import Watching
@@ -28,6 +29,7 @@ from tests.fakes.storage import (
     FakeLedger,
 )
 from tests.fakes.talks import TALK, FakeTalks
+from tests.fakes.tries import FakeTries
 from tests.fakes.virtual_time import VirtualTimeLoop
 
 T = TypeVar("T")
@@ -44,12 +46,14 @@ class Assistance:
         self.talks = FakeTalks()
         self.gateway = FakeGateway()
         self.captures = FakeCaptures(self.company)
+        self.tries = FakeTries(self.company)
         self.tasks: set[asyncio.Task[Any]] = set()
         self.assisting = self._daemon()
 
     def _daemon(self) -> Assisting:
         records = FakeAssistedCaptures(self.company)
-        paying = Paying(FakeLedger(self.company), self.gateway, self._charge)
+        limiting = Limiting(self.tries)
+        paying = Paying(FakeLedger(self.company), self.gateway, self._charge, limiting)
         return Assisting(
             records=records,
             talks=self.talks,
@@ -83,11 +87,18 @@ class Assistance:
         for field in CARD_FIELDS:
             self.assisting.heard(capture_id, field, FieldProgress(FieldState.GOOD, "•", 1))
 
-    async def ends(self, capture_id: UUID, result: CaptureResult, *, quietly: bool = False) -> None:
+    async def ends(
+        self,
+        capture_id: UUID,
+        result: CaptureResult,
+        *,
+        quietly: bool = False,
+        card_hash: str = "a" * 64,
+    ) -> None:
         """The secure process writes the outcome, gives both back, and tells."""
         card = None
         if result is CaptureResult.SUCCESS:
-            card = CardOnHand("visa", "1111", "1230", self.gateway.token())
+            card = CardOnHand("visa", "1111", "1230", self.gateway.token(), card_hash=card_hash)
         await self.captures.close(capture_id, CaptureOutcome(result, card))
         if TALK in self.talks.held:
             self.talks.held.remove(TALK)

@@ -130,7 +130,7 @@ class FakeTries:
             breaker=self._breaker(limits, attempt_id),
             in_call=len(in_call),
             other_cards_in_call=len(
-                {one.card_hash for one in in_call if one.card_hash} - {card_hash}
+                {one.card_hash for one in in_call if one.card_hash and card_hash} - {card_hash}
             ),
             of_number=len(
                 [one for one in today.values() if caller is not None and one.caller == caller]

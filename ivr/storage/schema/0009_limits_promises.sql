@@ -78,7 +78,8 @@ BEGIN ATOMIC
     WHERE attempts.id = attempt;
 END;
 
--- What was tried besides this attempt. An expired card is another one once it has a new date.
+-- What was tried besides this attempt; of cards only where there is one to compare them with. An
+-- expired card is another one once it has a new date.
 CREATE FUNCTION card_tries_now(attempt uuid, hash text, its_expires text)
 RETURNS TABLE (in_call bigint, other_cards_in_call bigint, of_number bigint, is_hidden boolean,
                of_invoice bigint, invoices_of_card bigint, was_refused_for_good boolean)
@@ -91,7 +92,7 @@ BEGIN ATOMIC
         (SELECT count(DISTINCT other.card_hash) FROM attempts AS other
          WHERE other.tried_in = payer.tried_in AND other.id <> attempt
            AND other.tried_at IS NOT NULL AND is_against(other.state)
-           AND other.card_hash IS DISTINCT FROM hash),
+           AND other.card_hash <> hash),
         (SELECT count(*) FROM attempts AS other
          WHERE other.tried_by = payer.tried_by AND other.id <> attempt
            AND other.tried_at > now() - interval '1 day'

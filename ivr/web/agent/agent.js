@@ -40,6 +40,7 @@ const PAYMENTS = {
   unknown: "Not known yet whether it was charged: do not charge it again",
   "not-charged": "Not charged", "already-paid": "Paid already; not charged again",
   "being-paid": "Being paid elsewhere; not charged here",
+  "over-limit": "Tried too often; not charged. Offer a link, or another day",
 };
 const ADVICE = {
   soft: "Another card, or later, may do.", hard: "Do not try this card again.",
