@@ -1,0 +1,143 @@
+"""PayPal in a call: a link is sent, and the call hears it when the payment is made."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from ivr.billing.calls import CallOutcome
+from ivr.billing.links import LinkPurpose
+from ivr.billing.methods import Method
+from ivr.billing.payments import AttemptState
+from ivr.dialogue.call import Call
+from ivr.dialogue.flows.inbound import inbound
+from ivr.dialogue.running import run
+from tests.dialogue.company import SMITH, Company, invoice
+from tests.dialogue.conversation import KNOWN, a_desk
+from tests.fakes.line import FakeLine, Script
+from tests.fakes.links import FakeLinks, FakeOutbox, news
+from tests.fakes.voice import FakeVoice
+
+WITH_PAYPAL: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("method_paypal", "2")]
+ENDS: Script = [("repeat_or_end", "2")]
+CAPTURED = news(AttemptState.CAPTURED)
+
+
+class PayPalCall:
+    """A call in which PayPal is chosen."""
+
+    def __init__(self, script: Script, links: FakeLinks | None = None) -> None:
+        self.company = Company(invoice(7, "42.50"))
+        self.company.rows.with_phone.add(SMITH.id)
+        self.links = links or FakeLinks()
+        self.outbox = FakeOutbox()
+        self.line = FakeLine(script)
+        self.line.secure_part = self.company.secure_part
+
+    async def hold(self, wait_seconds: float = 300) -> CallOutcome:
+        """The whole call; fails when a task is left behind or something was not heard."""
+        before = asyncio.all_tasks()
+        desk = replace(
+            a_desk(self.company, set()),
+            methods=(Method.CARD, Method.PAYPAL),
+            links=self.links,
+            outbox=self.outbox,
+            link_wait_seconds=wait_seconds,
+        )
+        self.call = Call(self.line, FakeVoice(), "en", None)
+        outcome = await run(self.call, lambda call: inbound(call, desk))
+        await self.line.quiet()
+        assert asyncio.all_tasks() == before
+        if not self.line.gone:
+            assert self.line.script == [], (self.line.script, self.line.phrases)
+        return outcome
+
+
+async def test_the_call_hears_the_payment_and_reads_the_receipt() -> None:
+    links = FakeLinks()
+    links.comes = [(60.0, news(AttemptState.CHARGING)), (62.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    assert await held.hold() is CallOutcome.PAID
+    heard = held.line.phrases
+    told = ["paypal_link_sent", "paypal_waiting", "paid", "service_back", "confirmation_number"]
+    places = [heard.index(phrase) for phrase in told]
+    assert places == sorted(places)
+    assert held.call.receipts[0].confirmation == "12345678"
+    assert held.company.attempts == []  # the page opens its own
+
+
+async def test_the_waiting_is_hushed_as_soon_as_the_payment_is_there() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    await held.hold()
+    paid = next(each for each in held.line.heard if each.said.phrase == "paid")
+    assert paid.at < 42.0
+
+
+async def test_the_link_goes_to_the_caller_by_text_and_by_mail() -> None:
+    links = FakeLinks()
+    links.comes = [(30.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    await held.hold()
+    (link,) = links.made
+    assert (link.customer_id, link.invoice_ids, link.call_id) == (SMITH.id, (7,), "call-1")
+    assert link.purpose is LinkPurpose.PAYPAL
+    text, mail = held.outbox.told
+    assert (text.topic, text.kind, text.to) == ("text", "paypal-link", "+34600111222")
+    assert (mail.topic, mail.kind, mail.until) == ("mail", "paypal-link", link.expires_at)
+    assert text.ids["url"] == mail.ids["url"] == link.url
+
+
+async def test_who_does_not_want_to_wait_goes_on_and_pays_by_card() -> None:
+    to_the_card: Script = [("pay_one_or_leave", "1"), ("method_card", "1"), ("confirm_charge", "1")]
+    held = PayPalCall([*WITH_PAYPAL, ("paypal_waiting", "1"), *to_the_card, *ENDS])
+    assert await held.hold() is CallOutcome.PAID
+    assert "link_stays" in held.line.phrases
+    assert len(held.company.charged) == 1
+    assert held.links.revoked == []
+
+
+async def test_a_caller_who_hangs_up_keeps_the_link() -> None:
+    held = PayPalCall([*WITH_PAYPAL, ("paypal_waiting", "hangs up")])
+    assert await held.hold() is CallOutcome.HUNG_UP
+    assert len(held.outbox.told) == 2
+    assert held.links.revoked == []
+
+
+async def test_the_waiting_has_an_end() -> None:
+    held = PayPalCall([*WITH_PAYPAL, ("link_stays", ""), ("pay_one_or_leave", "hangs up")])
+    await held.hold(wait_seconds=45)
+    stays = next(each for each in held.line.heard if each.said.phrase == "link_stays")
+    sent = next(each for each in held.line.heard if each.said.phrase == "paypal_link_sent")
+    assert 45 <= stays.at - sent.at < 52
+
+
+async def test_a_declined_card_on_the_page_is_waited_for_no_less() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, news(AttemptState.DECLINED)), (80.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    assert await held.hold() is CallOutcome.PAID
+
+
+async def test_an_unknown_outcome_is_told_and_the_call_ends() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, news(AttemptState.UNKNOWN))]
+    held = PayPalCall(WITH_PAYPAL, links)
+    assert await held.hold() is CallOutcome.CONFIRMING
+    assert held.line.phrases[-2:] == ["confirming_do_not_pay_again", "goodbye"]
+
+
+async def test_a_database_that_is_away_for_a_while_does_not_end_the_waiting() -> None:
+    links = FakeLinks()
+    links.comes, links.away_until = [(30.0, CAPTURED)], 60.0
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    assert await held.hold() is CallOutcome.PAID
+
+
+async def test_a_customer_without_a_number_is_told_to_choose_otherwise() -> None:
+    held = PayPalCall([*WITH_PAYPAL, ("pay_one_or_leave", "hangs up")])
+    held.company.rows.with_phone.clear()
+    await held.hold()
+    assert "link_not_possible" in held.line.phrases
+    assert held.links.made == []
