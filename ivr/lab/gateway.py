@@ -226,7 +226,9 @@ class StandIn:
             await _hang(request, fault.seconds)
         if fault.mode not in ("hang", "reset-before"):
             answer = work()
-            if fault.mode == "delay":
+            if fault.mode == "twice":
+                answer = work()
+            if fault.mode in ("delay", "twice"):
                 return respond(answer)
         return _fail(request, fault)
 

@@ -12,11 +12,12 @@ MODES = (
     "reset-before",  # cut the connection; nothing was done
     "reset-after",  # do the work, then cut the connection
     "500-after-capture",  # do the work, then answer 500
+    "twice",  # the request arrives twice, as through a proxy that repeats it; the second answer
     "search-lag",  # a search does not see what is younger than `seconds`
     "refuse-keys",  # request keys are not allowed for this merchant (915231)
     "refuse-moto",  # the merchant account takes no telephone orders (91558)
 )
-WIRE_MODES = MODES[:5]
+WIRE_MODES = MODES[:6]
 OPERATIONS = (
     "sale", "find", "search", "void", "settle", "refund", "reverse",
     "customer", "remove", "tokenize", "ping",
