@@ -8,12 +8,12 @@ import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from ivr import online_paying, parts, telling
+from ivr import comparing, online_paying, parts, resolving, telling
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
 from ivr.beating import beating
@@ -23,7 +23,6 @@ from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.child import Child
 from ivr.dialogue.desk import Desk
-from ivr.gateways.books import BraintreeBooks
 from ivr.hearing import (
     Hearing,
     ears,
@@ -34,7 +33,6 @@ from ivr.hearing import (
 from ivr.limiting import Limited, promising
 from ivr.metrics import Metrics
 from ivr.recordings import Recorder
-from ivr.resolving import Resolver
 from ivr.settings import Settings
 from ivr.speech.name_sounds import NameSounds
 from ivr.speech.tts import Tts
@@ -54,7 +52,7 @@ from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
 from ivr.storage.promises import PostgresPromises
 from ivr.storage.reports import PostgresReports
-from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
+from ivr.storage.resolving import ABANDONED_SECONDS
 from ivr.storage.services import PostgresServices
 from ivr.telephony.ami import Ami
 from ivr.telephony.ari import Ari
@@ -96,11 +94,10 @@ async def _serve(
     settings: Settings, config: Path | None, stack: AsyncExitStack, stopping: asyncio.Event
 ) -> None:
     listening = stack.enter_context(listen(settings.web.host, settings.web.port))
-    database, ledger, doubts = await _books(settings, stack)
+    database, daemon = await _database(settings, stack)
     hearing = await _hearing(settings, stack)
     recorder = Recorder(settings)
-    calls = _calls(settings, stack, database, ledger, hearing)
-    resolver = _resolver(settings, stack, doubts, ledger, calls.metrics)
+    calls = _calls(settings, stack, database, daemon, hearing)
     ari = await stack.enter_async_context(_ari(settings))
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
@@ -130,7 +127,6 @@ async def _serve(
                 "events": router.run(),
                 "manager": ami.run(),
                 "sweep": _sweep(database, migrated, settings.calls.max_minutes * 60),
-                "resolving": resolver.run(migrated, settings.calls.max_minutes * 60),
                 "assisted": assisted.resume(migrated, router.stream.connected),
                 "limits": Limited.of(settings, database, calls.metrics).watch(migrated),
                 "messages": telling.deliver(settings, calls.metrics, ari, migrated),
@@ -138,6 +134,8 @@ async def _serve(
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
                 **calls.work(migrated),
+                **resolving.work(settings, stack, database, daemon, calls.metrics, migrated),
+                **comparing.work(settings, stack, database, daemon, calls.metrics, migrated),
             }.items()
         ]
         serving = tasks.create_task(web.serve(), name="web")
@@ -153,16 +151,14 @@ async def _serve(
             task.cancel()
 
 
-async def _books(
-    settings: Settings, stack: AsyncExitStack
-) -> tuple[Database, PostgresLedger, PostgresDoubts]:
-    """The database, and our part of its ledger as long as we are heard of."""
+async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[Database, UUID]:
+    """The database, and who we are in there as long as we are heard of."""
     database = await Database.open(settings.database.url, size=settings.database.pool)
     stack.push_async_callback(database.close)
     daemon = uuid4()
     node, app = socket.gethostname(), settings.asterisk.app
     await stack.enter_async_context(beating(PostgresDaemons(database, daemon, node=node, app=app)))
-    return database, PostgresLedger(database, daemon), PostgresDoubts(database, daemon)
+    return database, daemon
 
 
 async def _hearing(settings: Settings, stack: AsyncExitStack) -> Hearing:
@@ -173,23 +169,11 @@ async def _hearing(settings: Settings, stack: AsyncExitStack) -> Hearing:
     return Hearing(understanding)
 
 
-def _resolver(
-    settings: Settings,
-    stack: AsyncExitStack,
-    doubts: PostgresDoubts,
-    ledger: PostgresLedger,
-    metrics: Metrics,
-) -> Resolver:
-    gateway = parts.gateway(settings)
-    stack.push_async_callback(gateway.aclose)
-    return Resolver(ledger, doubts, BraintreeBooks(gateway), metrics)
-
-
 def _calls(
     settings: Settings,
     stack: AsyncExitStack,
     database: Database,
-    ledger: PostgresLedger,
+    daemon: UUID,
     hearing: Hearing,
 ) -> Calls:
     gateway = parts.gateway(settings)
@@ -206,7 +190,7 @@ def _calls(
         directory=PostgresDirectory(database),
         invoices=PostgresInvoices(database),
         captures=PostgresCaptures(database),
-        paying=Paying(ledger, gateway, charging.spawn, limiting),
+        paying=Paying(PostgresLedger(database, daemon), gateway, charging.spawn, limiting),
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),

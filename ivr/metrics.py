@@ -33,6 +33,10 @@ class Metrics:
             "saldo_cards_stopped", "1 while the breaker takes no cards, 0.5 on trial",
             registry=registry,
         )  # fmt: skip
+        self.differences = Gauge(
+            "saldo_ledger_differences", "What last night's comparison left to a person", ["kind"],
+            registry=registry,
+        )  # fmt: skip
         self.seconds = Histogram(
             "saldo_call_seconds", "Length of calls", registry=registry,
             buckets=(10, 30, 60, 120, 180, 300, 600, 1800),

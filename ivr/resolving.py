@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID
 
 import structlog
 
-from ivr.billing.doubts import Doubt, Stray
+from ivr import parts
+from ivr.billing.doubts import Doubt, Schedule, Stray
 from ivr.billing.errors import BillingError
 from ivr.billing.ports import Books, Ledger
 from ivr.billing.resolving import Resolving
+from ivr.gateways.books import BraintreeBooks
 from ivr.metrics import Metrics
+from ivr.settings import Settings
+from ivr.storage.payments import PostgresLedger
+from ivr.storage.pool import Database
 from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
 
 log = structlog.get_logger(__name__)
@@ -28,11 +37,16 @@ class Resolver:
     """The rounds of one daemon."""
 
     def __init__(
-        self, ledger: Ledger, doubts: PostgresDoubts, books: Books, metrics: Metrics
+        self,
+        ledger: Ledger,
+        doubts: PostgresDoubts,
+        books: Books,
+        metrics: Metrics,
+        schedule: Schedule = Schedule(),  # noqa: B008 - it is frozen
     ) -> None:
         self._doubts = doubts
         self._metrics = metrics
-        self._resolving = Resolving(ledger, doubts, books, told=self._told)
+        self._resolving = Resolving(ledger, doubts, books, schedule=schedule, told=self._told)
 
     async def run(self, migrated: asyncio.Event, longest_call_seconds: float) -> None:
         """Until it is cancelled; attempts older than the longest call and never charged go too."""
@@ -73,3 +87,19 @@ class Resolver:
         order = about.attempt.order_id if isinstance(about, Doubt) else about.order_id
         say = log.error if event in ALARMS else log.info
         say(event, order=order, why=why)
+
+
+def work(
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    daemon: UUID,
+    metrics: Metrics,
+    migrated: asyncio.Event,
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What `saldo serve` does about unknown outcomes, by name."""
+    gateway = parts.gateway(settings)
+    stack.push_async_callback(gateway.aclose)
+    ledger, doubts = PostgresLedger(database, daemon), PostgresDoubts(database, daemon)
+    resolver = Resolver(ledger, doubts, BraintreeBooks(gateway), metrics)
+    return {"resolving": resolver.run(migrated, settings.calls.max_minutes * 60)}

@@ -114,6 +114,8 @@ class Payments(Section):
     """the least that may be paid of what is due: a share or an amount; empty: all or nothing"""
     fees: dict[Method, PaymentFee] = {}
     """by method; one not named costs nothing"""
+    compare_at: int = Field(3, ge=-1, le=23)
+    """the hour of the day, in UTC, at which the ledger is compared with the gateway's; -1: never"""
     for_another: bool = True
     """whether who knows an account number only may pay for it, and hears nothing about it"""
 

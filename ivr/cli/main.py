@@ -16,6 +16,7 @@ from ivr.cli import (
     imports,
     lab,
     leaktest,
+    payments,
     pbx,
     prompts,
     recordings,
@@ -49,6 +50,7 @@ app.command()(leaktest.leaktest)
 app.command("import")(imports.import_files)
 app.add_typer(lab.app, name="lab")
 app.add_typer(db.app, name="db")
+app.add_typer(payments.app, name="payments")
 app.add_typer(pbx.app, name="pbx")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(speech.app, name="speech")

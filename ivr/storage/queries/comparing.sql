@@ -1,0 +1,44 @@
+-- What our ledger says of payments, for comparing it with the gateway's.
+
+-- name: payments_to_compare
+-- Those of the orders $1, taken from $2 and before $3, in one of the states $4; null asks for all.
+SELECT attempts.id, attempts.order_id, attempts.customer_id, attempts.call_id, attempts.amount,
+       attempts.currency, attempts.fee, attempts.method, attempts.state, attempts.transaction_id,
+       parts.invoice_ids, parts.amounts,
+       CASE WHEN doubts.needs_person AND doubts.resolved_at IS NULL
+            THEN coalesce(doubts.last_word, 'unknown') ELSE '' END AS needs_person,
+       EXISTS (SELECT FROM refunds WHERE refunds.attempt_id = attempts.id
+               AND refunds.state IN ('asked', 'unknown')) AS is_being_refunded
+FROM attempts
+JOIN LATERAL (
+    SELECT array_agg(invoice_id ORDER BY invoice_id) AS invoice_ids,
+           array_agg(allocations.amount ORDER BY invoice_id) AS amounts
+    FROM allocations WHERE allocations.attempt_id = attempts.id
+) AS parts ON true
+LEFT JOIN doubts ON doubts.attempt_id = attempts.id
+WHERE ($1::text[] IS NULL OR attempts.order_id = ANY ($1::text[]))
+  AND ($2::timestamptz IS NULL OR attempts.captured_at >= $2::timestamptz)
+  AND ($3::timestamptz IS NULL OR attempts.captured_at < $3::timestamptz)
+  AND ($4::text[] IS NULL OR attempts.state = ANY ($4::text[]))
+
+-- name: strays_given_back
+-- Which of these sales were sent back.
+SELECT transaction_id FROM strays WHERE transaction_id = ANY ($1::text[]) AND undone IS NOT NULL
+
+-- name: claim_comparison
+-- One node a night compares; a node that died or needed more than two hours is followed by another.
+INSERT INTO comparisons (night, claimed_by) VALUES ($1::date, $2::uuid)
+ON CONFLICT (night) DO UPDATE SET claimed_by = $2::uuid, began_at = now()
+WHERE comparisons.ended_at IS NULL
+  AND (comparisons.claimed_by IN (SELECT id FROM daemons_gone)
+       OR comparisons.began_at < now() - interval '2 hours')
+RETURNING night
+
+-- name: give_comparison_back
+-- It came to nothing: whoever is next may do it.
+DELETE FROM comparisons WHERE night = $1::date AND claimed_by = $2::uuid AND ended_at IS NULL
+
+-- name: comparison_ended
+-- What it came to.
+UPDATE comparisons SET ended_at = now(), compared = $3::int, mended = $4::int, left_open = $5::int
+WHERE night = $1::date AND claimed_by = $2::uuid
