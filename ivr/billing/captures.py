@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from ivr.billing.bank_accounts import AccountHolder, BankAccountKeyed
 from ivr.billing.payments import CardOnHand
 
 
@@ -16,6 +17,10 @@ class CaptureField(StrEnum):
     EXPIRATION_DATE = "expiration-date"
     SECURITY_CODE = "security-code"
     POSTAL_CODE = "postal-code"
+    ROUTING_NUMBER = "bank-routing-number"
+    ACCOUNT_NUMBER = "bank-account-number"
+    ACCOUNT_TYPE = "bank-account-type"
+    HOLDER_KIND = "bank-account-holder"
 
 
 class CaptureResult(StrEnum):
@@ -41,6 +46,9 @@ class ErrorType(StrEnum):
     INVALID_DATE = "invalid-date"
     INVALID_SECURITY_CODE = "invalid-security-code"
     INVALID_POSTAL_CODE = "invalid-postal-code"
+    INVALID_ROUTING_NUMBER = "invalid-bank-routing-number"
+    INVALID_ACCOUNT_NUMBER = "invalid-bank-account-number"
+    INVALID_CHOICE = "invalid-choice"
     INTERNAL_ERROR = "internal-error"
 
 
@@ -48,6 +56,12 @@ CARD_FIELDS = (
     CaptureField.CARD_NUMBER,
     CaptureField.EXPIRATION_DATE,
     CaptureField.SECURITY_CODE,
+)
+ACCOUNT_FIELDS = (
+    CaptureField.ROUTING_NUMBER,
+    CaptureField.ACCOUNT_NUMBER,
+    CaptureField.ACCOUNT_TYPE,
+    CaptureField.HOLDER_KIND,
 )
 
 
@@ -63,12 +77,15 @@ class CaptureRequest:
     """accepted card brands"""
     slow: bool = False
     """doubles every timer"""
+    holder: AccountHolder | None = None
+    """whose bank account is asked for; None: a card is"""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureOutcome:
-    """How it ended; `card` is there when and only when the result is SUCCESS."""
+    """How it ended; a card or a bank account is there when and only when the result is SUCCESS."""
 
     result: CaptureResult
     card: CardOnHand | None = None
     error_type: ErrorType | None = None
+    account: BankAccountKeyed | None = None

@@ -97,6 +97,9 @@ class BankAccountOnHand:
     """checking or savings"""
     token: str = field(repr=False)
     """the gateway's vaulted payment method"""
+    mandate: str = field(default="", repr=False)
+    """the words in which its holder agreed to this debit"""
+    agreed_at: datetime | None = None
     method: ClassVar[Method] = Method.BANK_ACCOUNT
 
 

@@ -24,6 +24,7 @@ from ivr.capture.segments import RETURNED, Segments, today
 from ivr.capture.talks import Talks
 from ivr.capture.telling import Tell
 from ivr.capture.tokenising import Connector, Tokenising
+from ivr.gateways.test_accounts import is_test_account
 from ivr.gateways.test_cards import is_test_card
 from ivr.settings import Settings
 from ivr.speech.ears import Ears
@@ -56,9 +57,9 @@ class FixedVoice:
         self.select = voice.catalogue.select
 
 
-def only_test_cards(number: SecretDigits) -> bool:
-    """What every gateway but the production one takes: Braintree's published test cards."""
-    return number.passes(is_test_card)
+def only_test_numbers(number: SecretDigits) -> bool:
+    """What every gateway but the production one takes: Braintree's own test cards and accounts."""
+    return number.passes(is_test_card) or number.passes(is_test_account)
 
 
 async def run(settings: Settings) -> None:
@@ -187,7 +188,7 @@ async def _means(settings: Settings, parts: AsyncExitStack, ari: Ari) -> Means:
         prompts=FixedVoice(parts_of.voice(settings, tts)),
         connector=Tokenising(
             gateway,
-            only_test_cards if gateway.test_mode else anything,
+            only_test_numbers if gateway.test_mode else anything,
             _hash_key(settings),
         ),
         tell=tell,

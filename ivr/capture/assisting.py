@@ -18,7 +18,8 @@ from ivr.capture.entering import Entering
 from ivr.capture.fields import Asking, Card, Spoken
 from ivr.capture.keeping import CANCELED
 from ivr.capture.telling import Progress
-from ivr.capture.tokenising import CardRefused, Connector, GatewayAway
+from ivr.capture.tokenising import Connector
+from ivr.capture.tokens import CardRefused, GatewayAway
 from ivr.dialogue.keypad import EntryRule, KeyEntry, PlainKeys, Step
 from ivr.dialogue.turn import enter_keys
 

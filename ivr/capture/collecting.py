@@ -1,4 +1,4 @@
-"""Collecting a card from the caller's keys or voice, from the first prompt to the token."""
+"""Collecting a card or a bank account from the caller, from the first prompt to the token."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ivr.billing.assisted_captures import FieldState
+from ivr.billing.bank_accounts import BankAccountKeyed
 from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureResult, ErrorType
 from ivr.billing.payments import CardOnHand
 from ivr.capture import fields
 from ivr.capture.entering import Entering
 from ivr.capture.fields import Asking, Card, Spoken
 from ivr.capture.telling import Progress
-from ivr.capture.tokenising import CardRefused, Connector, GatewayAway
+from ivr.capture.tokenising import Connector
+from ivr.capture.tokens import CardRefused, GatewayAway
 from ivr.dialogue.keypad import Step
 
 FILLER_SECONDS = 8.0
@@ -22,7 +24,7 @@ FILLER_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The segment is over without a card."""
+    """The segment is over without a token."""
 
     result: CaptureResult
     error_type: ErrorType | None = None
@@ -45,8 +47,8 @@ class Collecting:
     async def collect(self) -> CaptureOutcome:
         """Ask for the fields, have them made into a token, and say how it ended.
 
-        Whatever the end, no digit is left in memory we can wipe. A card that the gateway does not
-        accept is asked for again from the first field. Raises HungUp, Overheard.
+        Whatever the end, no digit is left in memory we can wipe. What the gateway does not accept
+        is asked for again from the first field. Raises HungUp, Overheard.
         """
         self.entering.line.forget_keys()
         try:
@@ -59,7 +61,7 @@ class Collecting:
         attempts = dict.fromkeys(wanted, 0)
         error: ErrorType | None = None
         by_voice = await self.entering.ready()
-        opening = [Spoken("secure_start_voice" if by_voice else "secure_start")]
+        opening = [self._opening(by_voice=by_voice)]
         while True:
             card = fields.blank(wanted)
             try:
@@ -74,6 +76,8 @@ class Collecting:
             match answer:
                 case CardOnHand():
                     return CaptureOutcome(CaptureResult.SUCCESS, answer)
+                case BankAccountKeyed():
+                    return CaptureOutcome(CaptureResult.SUCCESS, account=answer)
                 case GatewayAway():
                     return CaptureOutcome(CaptureResult.PAYMENT_CONNECTOR_ERROR)
                 case CardRefused(error_type):
@@ -123,11 +127,18 @@ class Collecting:
     async def _say_why(self, ended: GivenUp) -> None:
         """The last words here; what follows is said by `saldo serve`."""
         if ended.result is CaptureResult.CALLER_INTERRUPTED:
-            await self._say("card_left")
+            await self._say("account_left" if self.entering.request.holder else "card_left")
 
-    async def _make_token(self, card: Card) -> CardOnHand | CardRefused | GatewayAway:
+    def _opening(self, *, by_voice: bool) -> Spoken:
+        if self.entering.request.holder:
+            return Spoken("secure_start_account")
+        return Spoken("secure_start_voice" if by_voice else "secure_start")
+
+    async def _make_token(
+        self, card: Card
+    ) -> CardOnHand | BankAccountKeyed | CardRefused | GatewayAway:
         """Ask the gateway for a token while the caller is told to wait."""
-        asking = asyncio.create_task(self.connector.tokenise(card))
+        asking = asyncio.create_task(self._token(card))
         filler = "hold_on"
         try:
             while not asking.done():
@@ -140,6 +151,12 @@ class Collecting:
         finally:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+
+    async def _token(self, card: Card) -> CardOnHand | BankAccountKeyed | CardRefused | GatewayAway:
+        holder = self.entering.request.holder
+        if holder is None:
+            return await self.connector.tokenise(card)
+        return await self.connector.tokenise_account(card, holder)
 
     async def _say(self, phrase: str) -> None:
         playback = await self.entering.line.play(await self.entering.sounds(Spoken(phrase)))

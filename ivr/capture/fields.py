@@ -1,4 +1,4 @@
-"""The fields of a card: timers, checks, prompts and what may be shown of each (capture.md)."""
+"""The fields of a card or bank account: timers, checks, prompts, what may be shown of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from typing import Protocol
 
 from ivr.billing.captures import CaptureField, CaptureRequest, ErrorType
-from ivr.capture import cards
+from ivr.capture import bank_accounts, cards
 from ivr.capture.secret import MASK, SecretDigits
 from ivr.dialogue.keypad import EntryRule
 
@@ -21,6 +21,10 @@ ASK: Mapping[CaptureField, str] = {
     CaptureField.EXPIRATION_DATE: "ask_expiry",
     CaptureField.SECURITY_CODE: "ask_security_code",
     CaptureField.POSTAL_CODE: "ask_card_postal_code",
+    CaptureField.ROUTING_NUMBER: "ask_routing_number",
+    CaptureField.ACCOUNT_NUMBER: "ask_bank_account_number",
+    CaptureField.ACCOUNT_TYPE: "ask_account_type",
+    CaptureField.HOLDER_KIND: "ask_account_holder",
 }
 
 SAY_OR_KEY: Mapping[CaptureField, str] = {
@@ -35,6 +39,10 @@ FIRST_KEY_SECONDS: Mapping[CaptureField, float] = {
     CaptureField.EXPIRATION_DATE: 10.0,
     CaptureField.SECURITY_CODE: 10.0,
     CaptureField.POSTAL_CODE: 10.0,
+    CaptureField.ROUTING_NUMBER: 20.0,  # a check has to be found first
+    CaptureField.ACCOUNT_NUMBER: 15.0,
+    CaptureField.ACCOUNT_TYPE: 10.0,
+    CaptureField.HOLDER_KIND: 10.0,
 }
 BETWEEN_KEYS_SECONDS = 5.0
 
@@ -58,7 +66,7 @@ class Prompts(Protocol):
 
 
 def anything(_number: SecretDigits) -> bool:
-    """A gateway that takes every card number."""
+    """A gateway that takes every number."""
     return True
 
 
@@ -72,7 +80,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What has been keyed or said so far; everything in it is wiped when the segment ends."""
+    """What was keyed or said so far, also of a bank account; all is wiped when the segment ends."""
 
     digits: Mapping[CaptureField, SecretDigits] = field(repr=False)
     said: set[CaptureField] = field(default_factory=set)
@@ -119,7 +127,7 @@ class Asking:
 
 
 def blank(fields: tuple[CaptureField, ...]) -> Card:
-    """A card of which nothing has been keyed yet."""
+    """A card, or a bank account, of which nothing has been keyed yet."""
     return Card({each: SecretDigits() for each in fields})
 
 
@@ -151,6 +159,15 @@ def _lengths(asked: CaptureField, brand: cards.Brand) -> tuple[Check, Check]:
                 cards.has_length(POSTAL_CODE_LENGTHS[-1]),
                 cards.has_length(*POSTAL_CODE_LENGTHS),
             )
+        case CaptureField.ACCOUNT_NUMBER:
+            return (
+                cards.has_length(bank_accounts.ACCOUNT_LENGTHS[-1]),
+                cards.has_length(*bank_accounts.ACCOUNT_LENGTHS),
+            )
+        case CaptureField.ROUTING_NUMBER:
+            at_end = cards.has_length(bank_accounts.ROUTING_LENGTH)
+        case CaptureField.ACCOUNT_TYPE | CaptureField.HOLDER_KIND:
+            at_end = cards.has_length(1)
     return at_end, at_end
 
 
@@ -163,24 +180,36 @@ def problem(
 ) -> ErrorType | None:
     """What is wrong with a field as keyed; None when it is good.
 
-    `takes` tells whether the gateway takes this card number: a test gateway takes test cards only.
+    `takes` tells whether the gateway takes this number of a card or account: a test gateway takes
+    those published for tests only.
     """
-    digits, brand = card.digits[asked], card.brand
+    digits = card.digits[asked]
     match asked:
         case CaptureField.CARD_NUMBER:
-            if not cards.is_card_number(digits):
-                return ErrorType.INVALID_CARD_NUMBER
-            if brand.name not in request.brands:
-                return ErrorType.INVALID_CARD_TYPE
-            return None if takes(digits) else ErrorType.INVALID_CARD_NUMBER
+            return _number_problem(digits, card.brand, request, takes)
         case CaptureField.EXPIRATION_DATE:
             return None if cards.expiry_month(digits, today) else ErrorType.INVALID_DATE
         case CaptureField.SECURITY_CODE:
-            good = _lengths(asked, brand)[1](digits)
+            good = _lengths(asked, card.brand)[1](digits)
             return None if good else ErrorType.INVALID_SECURITY_CODE
         case CaptureField.POSTAL_CODE:
             good = len(digits) in POSTAL_CODE_LENGTHS
             return None if good else ErrorType.INVALID_POSTAL_CODE
+        case _:
+            return bank_accounts.problem(asked, digits, takes)
+
+
+def _number_problem(
+    number: SecretDigits,
+    brand: cards.Brand,
+    request: CaptureRequest,
+    takes: Callable[[SecretDigits], bool],
+) -> ErrorType | None:
+    if not cards.is_card_number(number):
+        return ErrorType.INVALID_CARD_NUMBER
+    if brand.name not in request.brands:
+        return ErrorType.INVALID_CARD_TYPE
+    return None if takes(number) else ErrorType.INVALID_CARD_NUMBER
 
 
 def prompt(prompts: Prompts, asking: Asking, card: Card) -> list[Spoken]:
@@ -211,6 +240,8 @@ def read_back(asked: CaptureField, card: Card, today: date) -> Spoken | None:
             return Spoken("card_number_is", {"brand": card.brand.name, "last4": number.last4()})
         case CaptureField.EXPIRATION_DATE:
             return Spoken("expiry_is", {"date": cards.expiry_month(card.digits[asked], today)})
+        case CaptureField.ACCOUNT_NUMBER:
+            return Spoken("bank_account_number_is", {"last4": card.digits[asked].last4()})
         case _:
             return None
 
@@ -218,5 +249,7 @@ def read_back(asked: CaptureField, card: Card, today: date) -> Spoken | None:
 def masked(asked: CaptureField, card: Card) -> str:
     """What others may see of a field; nothing that tells the length of the security code."""
     if asked is CaptureField.CARD_NUMBER and cards.is_enough(card.digits[asked]):
+        return MASK + card.digits[asked].last4()
+    if asked is CaptureField.ACCOUNT_NUMBER and bank_accounts.is_account_number(card.digits[asked]):
         return MASK + card.digits[asked].last4()
     return MASK

@@ -131,7 +131,7 @@ class Segments:
             self.clock(),
             self.connector.takes,
             partial(look, self.eyes, line.channel_id),
-            self.ears(line.channel_id),
+            None if request.holder else self.ears(line.channel_id),
         )
         return Collecting(entering, self.connector, Telling(self.tell, request.id).progress)
 

@@ -62,6 +62,8 @@ def spoken_field(
             is_long = cards.has_length(POSTAL_CODE_LENGTHS[-1])
             is_good = cards.has_length(*POSTAL_CODE_LENGTHS)
             return SpokenField(expecting, OTHER_PAUSES, is_good, is_long)
+        case _:
+            raise ValueError(f"{asked} is keyed, and never said")
     return SpokenField(expecting, OTHER_PAUSES, is_good, is_good)
 
 

@@ -1,26 +1,25 @@
-"""Card digits into a single-use token: the one place where they become text."""
+"""Card digits into a single-use token: where they become text, and nowhere else."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
 
+from ivr.billing.bank_accounts import AccountHolder, BankAccountKeyed
 from ivr.billing.captures import CaptureField, ErrorType
 from ivr.billing.errors import GatewayError
 from ivr.billing.payments import CardOnHand
 from ivr.capture.fields import Card, anything
 from ivr.capture.secret import SecretDigits
+from ivr.capture.tokenising_accounts import tokenise_account
+from ivr.capture.tokens import TOKEN_SECONDS, CardRefused, GatewayAway, GraphQl
 from ivr.gateways.errors import Fault, ValidationRefused
 
 log = structlog.get_logger(__name__)
-
-TOKEN_SECONDS = 30.0
-"""A token is no charge: giving up early costs nothing but another try."""
 
 DOCUMENT = """
 mutation Tokenise($input: TokenizeCreditCardInput!) {
@@ -39,26 +38,6 @@ WRONG_FIELD: Mapping[str, ErrorType] = {
 """The last part of the path that the gateway names, and what the caller hears."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardRefused:
-    """The gateway does not accept the card as keyed."""
-
-    error_type: ErrorType
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayAway:
-    """No token: the gateway did not answer, or not as it should."""
-
-
-class GraphQl(Protocol):
-    """What is needed of `gateways.braintree.Braintree`."""
-
-    async def graphql(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
-        """The answer's `data`. Raises GatewayError."""
-        ...
-
-
 class Connector(Protocol):
     """Who makes tokens."""
 
@@ -68,6 +47,12 @@ class Connector(Protocol):
 
     async def tokenise(self, card: Card) -> CardOnHand | CardRefused | GatewayAway:
         """A token; the card is wiped before this returns."""
+        ...
+
+    async def tokenise_account(
+        self, keyed: Card, holder: AccountHolder
+    ) -> BankAccountKeyed | CardRefused | GatewayAway:
+        """The same of a bank account."""
         ...
 
 
@@ -105,6 +90,11 @@ class Tokenising:
         if isinstance(answer, str):
             return CardOnHand(brand, last4, expires, answer, card_hash=card_hash)
         return answer
+
+    async def tokenise_account(
+        self, keyed: Card, holder: AccountHolder
+    ) -> BankAccountKeyed | CardRefused | GatewayAway:
+        return await tokenise_account(self._gateway, keyed, holder)
 
     async def _ask(self, card: Card) -> str | CardRefused | GatewayAway:
         """The token. An error is taken apart here, so that nothing keeps its frames and locals."""

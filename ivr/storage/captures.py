@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
+from ivr.billing.bank_accounts import AccountHolder, BankAccountKeyed
 from ivr.billing.captures import (
     CaptureField,
     CaptureOutcome,
@@ -34,33 +36,45 @@ class PostgresCaptures:
             [field.value for field in request.fields],
             list(request.brands),
             request.slow,
+            request.holder.name if request.holder else None,
+            request.holder.mandate if request.holder else None,
         )
 
     async def request(self, capture_id: UUID) -> CaptureRequest | None:
         row = await self._database.row("capture_request", capture_id)
-        return read_request(row, "fields") if row else None
+        if row is None:
+            return None
+        request = read_request(row, "fields")
+        if row["holder"] is None:
+            return request
+        return replace(request, holder=AccountHolder(row["holder"], row["mandate"]))
 
     async def close(self, capture_id: UUID, outcome: CaptureOutcome) -> None:
-        card = outcome.card
+        card, account = outcome.card, outcome.account
+        keyed = card or account
         await self._database.change(
             "close_capture",
             capture_id,
             outcome.result.value,
             outcome.error_type.value if outcome.error_type else None,
             card.brand if card else None,
-            card.last4 if card else None,
+            keyed.last4 if keyed else None,
             card.expires if card else None,
-            card.token if card else None,
+            keyed.token if keyed else None,
             (card.card_hash or None) if card else None,
+            account.account_type if account else None,
         )
 
     async def outcome(self, capture_id: UUID) -> CaptureOutcome | None:
         row = await self._database.row("capture_outcome", capture_id)
-        return read_outcome(row) if row else None
+        if row is None or row["account_type"] is None:
+            return read_outcome(row) if row else None
+        account = BankAccountKeyed(row["last4"], row["account_type"], row["token"] or "")
+        return CaptureOutcome(CaptureResult(row["result"]), account=account)
 
 
 def read_request(row: Record, fields: str) -> CaptureRequest:
-    """A row of a query that selects a capture; its fields are in the column of that name."""
+    """A row of a query that selects a card's capture; `fields` is the column of its fields."""
     return CaptureRequest(
         id=row["id"],
         call_id=row["call_id"],
@@ -72,7 +86,7 @@ def read_request(row: Record, fields: str) -> CaptureRequest:
 
 
 def read_outcome(row: Record) -> CaptureOutcome:
-    """A row of a query that selects a capture that is over."""
+    """A row of a query that selects a capture of a card that is over."""
     card = None
     if row["last4"] is not None:
         card = CardOnHand(

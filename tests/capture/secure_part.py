@@ -83,7 +83,7 @@ class LentLine(FakeLine):
 
 
 class FakeGraphQl:
-    """Braintree's `tokenizeCreditCard`: notes what it was asked, answers what it is told to."""
+    """Braintree's tokens: notes what it was asked, answers what it is told to."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -95,10 +95,11 @@ class FakeGraphQl:
 
     async def graphql(self, document: str, variables: dict[str, Any]) -> dict[str, Any]:
         self.asked += 1
+        ((kind, asked),) = variables["input"].items()
         if self.keeps:
-            self.sent.append(dict(variables["input"]["creditCard"]))
+            self.sent.append(dict(asked))
         await asyncio.sleep(self.seconds)
-        answer = self.answers.pop(0) if self.answers else token("tokencc_1")
+        answer = self.answers.pop(0) if self.answers else TOKENS[kind]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -106,6 +107,12 @@ class FakeGraphQl:
 
 def token(value: str) -> dict[str, Any]:
     return {"tokenizeCreditCard": {"paymentMethod": {"id": value}}}
+
+
+TOKENS = {
+    "creditCard": token("tokencc_1"),
+    "usBankAccount": {"tokenizeUsBankAccount": {"paymentMethod": {"id": "tokenusbankacct_1"}}},
+}
 
 
 class FakeCaptures:

@@ -318,7 +318,7 @@ async def test_a_card_the_gateway_refuses_may_be_said_again() -> None:
     segment = Spoken(pan(), EXPIRY, CODE, pan("mastercard"), EXPIRY, CODE)
     segment.gateway.answers = []
     original = segment.collecting.connector.tokenise
-    from ivr.capture.tokenising import CardRefused  # noqa: PLC0415 - for this one test
+    from ivr.capture.tokens import CardRefused  # noqa: PLC0415 - for this one test
 
     async def refuse(card: object) -> object:
         segment.collecting.connector.tokenise = original  # type: ignore[method-assign]  # once

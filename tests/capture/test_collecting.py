@@ -16,7 +16,7 @@ from ivr.billing.captures import (
 )
 from ivr.billing.errors import GatewayNotReached, GatewayRefused, OutcomeUnknown
 from ivr.billing.payments import CardOnHand
-from ivr.capture.app import only_test_cards
+from ivr.capture.app import only_test_numbers
 from ivr.capture.collecting import Collecting
 from ivr.capture.entering import Entering
 from ivr.capture.telling import Progress
@@ -49,7 +49,7 @@ class Segment:
         self.gateway = FakeGraphQl()
         self.progress: list[Progress] = []
         self.request = CaptureRequest(uuid4(), "call-1", "en", **request)  # type: ignore[arg-type]  # a test's short-hand
-        connector = Tokenising(self.gateway, only_test_cards)
+        connector = Tokenising(self.gateway, only_test_numbers)
         self.looks = 0
         self.entering = Entering(
             self.line, Prompts(), self.request, TODAY, connector.takes, self._look

@@ -15,7 +15,7 @@ import pytest
 
 from ivr.billing.captures import CaptureField, CaptureRequest
 from ivr.capture import cards, fields
-from ivr.capture.app import only_test_cards
+from ivr.capture.app import only_test_numbers
 from ivr.capture.fields import Asking, blank, problem
 from ivr.dialogue.keypad import KeyEntry, Step
 from ivr.gateways.test_cards import APPROVING
@@ -136,4 +136,4 @@ def test_a_test_gateway_is_sent_no_damaged_number_at_all() -> None:
         for keys in damaged:
             taken = enter(keys)
             if taken and taken.number != card.number:
-                assert not only_test_cards(keyed(taken.number))
+                assert not only_test_numbers(keyed(taken.number))

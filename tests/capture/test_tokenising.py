@@ -5,8 +5,9 @@ import pytest
 from ivr.billing.captures import ErrorType
 from ivr.billing.errors import GatewayNotReached
 from ivr.billing.payments import CardOnHand
-from ivr.capture.app import only_test_cards
-from ivr.capture.tokenising import CardRefused, GatewayAway, Tokenising
+from ivr.capture.app import only_test_numbers
+from ivr.capture.tokenising import Tokenising
+from ivr.capture.tokens import CardRefused, GatewayAway
 from ivr.gateways.errors import Fault, ValidationRefused
 from tests.capture.secure_part import FakeGraphQl, not_a_test_card, pan
 from tests.capture.test_fields import card
@@ -28,7 +29,7 @@ async def test_the_card_is_wiped_when_the_answer_is_there(failure: Exception | N
 async def test_a_number_that_is_no_test_card_is_never_sent_to_a_test_gateway() -> None:
     gateway = FakeGraphQl()
     keyed = card(number=not_a_test_card(), expiry="1230", code="123")
-    answer = await Tokenising(gateway, only_test_cards).tokenise(keyed)
+    answer = await Tokenising(gateway, only_test_numbers).tokenise(keyed)
     assert answer == CardRefused(ErrorType.INVALID_CARD_NUMBER)
     assert gateway.asked == 0
     assert all(digits.is_wiped for digits in keyed.digits.values())

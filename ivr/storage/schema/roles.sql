@@ -4,7 +4,8 @@ DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'saldo_capture') THEN
         GRANT SELECT ON captures TO saldo_capture;
-        GRANT UPDATE (result, error_type, brand, last4, expires, token, card_hash, closed_at)
+        GRANT UPDATE (result, error_type, brand, last4, expires, token, card_hash, account_type,
+                      closed_at)
             ON captures TO saldo_capture;
     END IF;
 END
