@@ -14,6 +14,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from ivr import comparing, online_paying, parts, resolving, telling
+from ivr.api_keys import api_keys
 from ivr.answering import Calls, charges
 from ivr.assisting import Assisted, agents
 from ivr.beating import beating
@@ -33,6 +34,7 @@ from ivr.hearing import (
 from ivr.limiting import Limited, promising
 from ivr.metrics import Metrics
 from ivr.recordings import Recorder
+from ivr.refunding import Office
 from ivr.settings import Settings
 from ivr.speech.name_sounds import NameSounds
 from ivr.speech.tts import Tts
@@ -119,6 +121,8 @@ async def _serve(
         await hearing.connect(ari, router.stream)
         migrated = asyncio.Event()
         pages = online_paying.pages(settings, stack, database, calls.paying)
+        office = Office(settings, stack, database)
+        pages = [*pages, office.routes(api_keys(settings))]
         serves = _api(settings, calls.metrics, database, router, ari, assisted, pages)
         web = WebServer(serves, listening, settings.pay_page.proxies)
         background = [
@@ -130,6 +134,7 @@ async def _serve(
                 "assisted": assisted.resume(migrated, router.stream.connected),
                 "limits": Limited.of(settings, database, calls.metrics).watch(migrated),
                 "messages": telling.deliver(settings, calls.metrics, ari, migrated),
+                "refunds": office.resolve(migrated),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
@@ -270,6 +275,7 @@ def _api(
     async def capture() -> bool:
         return router.is_connected and await ari.application(settings.capture.app) is not None
 
+    keys = api_keys(settings)
     sources = api.Sources(
         readers={
             "customers": PostgresDirectory(database).recent,
@@ -281,12 +287,11 @@ def _api(
         },
         checks={"database": postgres, "asterisk": asterisk, "capture": capture},
         metrics=metrics.registry,
-        api_key=settings.web.api_key.get_secret_value(),
+        keys=keys,
         assisting=assisted.assisting,
-        agent_key=settings.web.agent_key.get_secret_value(),
         routers=[
-            telling.routes(settings, database),
-            reports.routes(PostgresReports(database), settings.web.api_key.get_secret_value()),
+            telling.routes(settings, database, keys),
+            reports.routes(PostgresReports(database), keys),
             *pages,
         ],
     )

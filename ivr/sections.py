@@ -11,6 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from ivr.billing.methods import Method
 
 PROJECT = Path(__file__).resolve().parent.parent
+KEY_LENGTH = 32
+"""characters that a key of ours has at least"""
 
 
 class Section(BaseModel):
@@ -148,6 +150,14 @@ class Recordings(Section):
     """after so many days a recording is deleted; 0: never"""
 
 
+class ApiKey(Section):
+    """A key of the API: for a program, or for one member of staff."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$")
+    key: SecretStr = Field(min_length=KEY_LENGTH)
+    scopes: tuple[Literal["read", "captures", "refunds", "reports", "webhooks"], ...]
+
+
 class Web(Section):
     """REST, health checks and the page for agents."""
 
@@ -157,6 +167,8 @@ class Web(Section):
     """opens all of the API"""
     agent_key: SecretStr = SecretStr("")
     """opens captures with an agent only: what agents type into their page"""
+    keys: tuple[ApiKey, ...] = ()
+    """more keys, each for something: {name, key, scopes}; `name` is who acted, in the trail"""
 
 
 class PayPage(Section):

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from ivr.billing.terms import Terms
 from ivr.sections import (
+    KEY_LENGTH,
     PROJECT,
     Agents,
     Asterisk,
@@ -44,7 +45,6 @@ from ivr.sections import (
 
 __all__ = ["PROJECT", "Settings", "SettingsError", "Speech", "load"]
 
-KEY_LENGTH = 32
 
 
 class SettingsError(Exception):

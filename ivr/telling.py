@@ -27,6 +27,7 @@ from ivr.storage.webhook_endpoints import PostgresEndpoints
 from ivr.telephony.ari import Ari
 from ivr.telephony.errors import TelephonyError
 from ivr.web import webhooks
+from ivr.web.keys import Keys
 
 log = structlog.get_logger(__name__)
 
@@ -72,13 +73,13 @@ async def _for_ever(delivering: Delivering) -> None:
             await asyncio.sleep(AGAIN_SECONDS)
 
 
-def routes(settings: Settings, database: Database) -> APIRouter:
+def routes(settings: Settings, database: Database, keys: Keys) -> APIRouter:
     """`/v1/webhooks` for this database."""
     return webhooks.routes(
         PostgresEndpoints(database),
         PostgresDeliveries(database),
         new_secret,
-        settings.web.api_key.get_secret_value(),
+        keys,
         plain_http=settings.webhooks.plain_http,
     )
 

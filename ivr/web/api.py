@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from ivr.web import agent_page, captures
 from ivr.web.errors import add_handlers, problem
-from ivr.web.keys import holders_of
+from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
 
@@ -39,12 +39,9 @@ class Sources:
     checks: Mapping[str, Callable[[], Awaitable[bool]]]
     """name of a back end → whether it answers now"""
     metrics: CollectorRegistry
-    api_key: str
-    """opens everything"""
+    keys: Keys
     assisting: captures.Assisting
     """captures with an agent (billing.assisting.Assisting)"""
-    agent_key: str = ""
-    """opens only these"""
     routers: Sequence[APIRouter] = ()
     """what has a file of its own in web/, with its own keys"""
 
@@ -54,7 +51,7 @@ def build(sources: Sources) -> FastAPI:
     app = FastAPI(title="Saldo", version="1", docs_url=None, redoc_url=None)
     add_handlers(app)
     app.include_router(_health(sources))
-    app.include_router(captures.routes(sources.assisting, sources.agent_key, sources.api_key))
+    app.include_router(captures.routes(sources.assisting, sources.keys))
     app.include_router(agent_page.routes())
     for router in sources.routers:
         app.include_router(router)
@@ -85,7 +82,7 @@ def _health(sources: Sources) -> APIRouter:
 
 
 def _v1(sources: Sources) -> APIRouter:
-    router = APIRouter(prefix="/v1", dependencies=[Depends(holders_of(sources.api_key))])
+    router = APIRouter(prefix="/v1", dependencies=[Depends(sources.keys.for_(Scope.READ))])
 
     @router.get("/{noun}", summary="One page, newest first; `next` is the cursor of the page after")
     async def page(

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal, Protocol, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ivr.billing.assisted_captures import (
     NECESSARY,
@@ -22,28 +22,11 @@ from ivr.billing.assisted_captures import (
 from ivr.billing.captures import CARD_FIELDS, CaptureField
 from ivr.billing.money import Money
 from ivr.billing.payments import CardOnHand
-from ivr.web.keys import holders_of
+from ivr.web.idempotency import IdempotencyKey
+from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
 Text = Annotated[str, Field(min_length=1, max_length=128)]
-
-
-def _no_number(key: str) -> str:
-    """The key itself; digits alone could be a card's number, and keys are kept."""
-    if not any(character.isalpha() for character in key):
-        raise ValueError("a key needs letters too: take a UUID")
-    return key
-
-
-Key = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[A-Za-z0-9._:-]{8,128}$",
-        description="A new one for each capture, such as a UUID; the same one to ask again safely",
-    ),
-    AfterValidator(_no_number),
-]
 
 
 class Assisting(Protocol):
@@ -135,16 +118,16 @@ class Change(BaseModel):
         return self
 
 
-def routes(assisting: Assisting, *keys: str) -> APIRouter:
-    """Everything below `/v1/captures`, for who has one of the keys."""
-    router = APIRouter(prefix="/v1/captures", dependencies=[Depends(holders_of(*keys))])
+def routes(assisting: Assisting, keys: Keys) -> APIRouter:
+    """Everything below `/v1/captures`."""
+    router = APIRouter(prefix="/v1/captures", dependencies=[Depends(keys.for_(Scope.CAPTURES))])
 
     @router.get("/calls", summary="The talks of two that a card could be asked for in")
     async def calls() -> dict[str, Any]:
         return {"data": [_call(talk) for talk in await assisting.calls()]}
 
     @router.post("", status_code=201, summary="Take a talk into the secure part")
-    async def begin(wanted: NewCapture, key: Key, response: Response) -> dict[str, Any]:
+    async def begin(wanted: NewCapture, key: IdempotencyKey, response: Response) -> dict[str, Any]:
         capture = await assisting.begin(wanted.wanted(key))
         response.headers["Location"] = f"/v1/captures/{capture.id}"
         return document(capture)

@@ -10,8 +10,11 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from ivr.billing.errors import (
+    AttemptNotFound,
+    BillingError,
     CaptureError,
     CaptureNotFound,
+    GatewayError,
     KeyUsedBefore,
     LedgerUnavailable,
     NotNow,
@@ -21,6 +24,8 @@ from ivr.billing.errors import (
     TalkUnreachable,
     TriedTooOften,
 )
+
+from ivr.billing.refunding import NotRefundable, RefundKeyUsed
 
 PROBLEM = "application/problem+json"
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
@@ -35,6 +40,13 @@ REFUSALS: dict[type[CaptureError], tuple[int, str]] = {
     NotPayable: (422, "These invoices cannot be paid"),
     TriedTooOften: (429, "Tried too often"),
     TalkUnreachable: (503, "The PBX or the secure process is away"),
+}
+
+
+REFUND_REFUSALS: dict[type[BillingError], tuple[int, str]] = {
+    AttemptNotFound: (404, "No such payment"),
+    RefundKeyUsed: (409, "The Idempotency-Key was used before"),
+    NotRefundable: (409, "It cannot be given back"),
 }
 
 
@@ -80,6 +92,15 @@ async def _capture(_: Request, error: Exception) -> JSONResponse:
     return problem(status, title, str(error))
 
 
+async def _refund(_: Request, error: Exception) -> JSONResponse:
+    status, title = next(what for kind, what in REFUND_REFUSALS.items() if isinstance(error, kind))
+    return problem(status, title, str(error))
+
+
+async def _gateway(_: Request, error: Exception) -> JSONResponse:
+    return problem(503, "The gateway did not answer", f"Nothing was changed: {error}")
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer every error of the API as a problem."""
     handlers: dict[type[Exception], Handler] = {
@@ -87,6 +108,8 @@ def add_handlers(app: FastAPI) -> None:
         RequestValidationError: _validation,
         LedgerUnavailable: _ledger,
         CaptureError: _capture,
+        GatewayError: _gateway,
+        **dict.fromkeys(REFUND_REFUSALS, _refund),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

@@ -1,22 +1,75 @@
-"""Who may use the API."""
+"""Who may use the API, and what for: bearer keys, each with a name and its scopes."""
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 
-def holders_of(*keys: str) -> Callable[..., None]:
-    """A dependency that lets requests with one of these keys pass; an empty one opens nothing."""
-    bearer = HTTPBearer(auto_error=False)
+class Scope(StrEnum):
+    """What a key opens."""
 
-    def allowed(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> None:
-        key = given.credentials.encode() if given else b""
-        if not any(hmac.compare_digest(key, each.encode()) for each in keys if each):
-            raise HTTPException(401, "A valid API key is needed: Authorization: Bearer …")
+    READ = "read"
+    """lists of customers, lines, invoices, payments and calls"""
+    CAPTURES = "captures"
+    """cards taken while an agent talks with the caller"""
+    REFUNDS = "refunds"
+    """money given back"""
+    REPORTS = "reports"
+    """sums for the books"""
+    WEBHOOKS = "webhooks"
+    """where webhooks go, and what became of them"""
 
-    return allowed
+
+ALL = frozenset(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key; an empty secret opens nothing."""
+
+    name: str
+    """who acts with it, in the trail of refunds"""
+    secret: str = field(repr=False)
+    scopes: frozenset[Scope] = ALL
+
+
+Holder = Callable[..., Key]
+"""a dependency: the key that a request came with"""
+
+
+class Keys:
+    """All keys of a company."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        self._keys = tuple(key for key in keys if key.secret)
+
+    def for_(self, scope: Scope) -> Holder:
+        """A dependency that lets requests with a key of this scope pass, and gives the key.
+
+        No key, or one that nobody has: 401. One for something else: 403 (RFC 6750).
+        """
+        bearer = HTTPBearer(auto_error=False)
+
+        def holder(
+            given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+        ) -> Key:
+            key = self._find(given.credentials if given else "")
+            if key is None:
+                raise HTTPException(401, "A valid API key is needed: Authorization: Bearer …")
+            if scope not in key.scopes:
+                raise HTTPException(403, f"This API key is not for {scope}: see [web] keys")
+            return key
+
+        return holder
+
+    def _find(self, secret: str) -> Key | None:
+        # Every key is compared, so that the time tells nothing about any.
+        found = [
+            key for key in self._keys if hmac.compare_digest(secret.encode(), key.secret.encode())
+        ]
+        return found[0] if found else None

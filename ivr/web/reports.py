@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
 
 from ivr.billing.reports import SettlementLine
-from ivr.web.keys import holders_of
+from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
 LONGEST = timedelta(days=366)
@@ -37,9 +37,9 @@ class Reports(Protocol):
     async def settlement(self, since: date, until: date, zone: str) -> Sequence[SettlementLine]: ...
 
 
-def routes(reports: Reports, *keys: str) -> APIRouter:
-    """Everything below `/v1/reports`, for who has one of the keys."""
-    router = APIRouter(prefix="/v1/reports", dependencies=[Depends(holders_of(*keys))])
+def routes(reports: Reports, keys: Keys) -> APIRouter:
+    """Everything below `/v1/reports`."""
+    router = APIRouter(prefix="/v1/reports", dependencies=[Depends(keys.for_(Scope.REPORTS))])
 
     @router.get(
         "/settlement",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field
 
 from ivr.billing.messages import DeliveryState, Endpoint
-from ivr.web.keys import holders_of
+from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
 NOWHERE = "There is no such endpoint: GET /v1/webhooks lists them"
@@ -69,11 +69,12 @@ def routes(
     endpoints: Endpoints,
     deliveries: Deliveries,
     new_secret: Callable[[], str],
-    *keys: str,
+    keys: Keys,
+    *,
     plain_http: bool = False,
 ) -> APIRouter:
     """Everything below `/v1/webhooks`; `plain_http` lets addresses without TLS in."""
-    router = APIRouter(prefix="/v1/webhooks", dependencies=[Depends(holders_of(*keys))])
+    router = APIRouter(prefix="/v1/webhooks", dependencies=[Depends(keys.for_(Scope.WEBHOOKS))])
     _add_endpoints(router, endpoints, new_secret, plain_http=plain_http)
     _add_deliveries(router, deliveries)
     return router

@@ -15,6 +15,7 @@ from ivr.billing.captures import CaptureField, ErrorType
 from ivr.billing.payments import DeclineBucket
 from ivr.web.agent_page import FOLDER
 from ivr.web.api import Sources, build
+from ivr.web.keys import Keys
 from tests.billing.assistance import Assistance
 
 HTML = (FOLDER / "agent.html").read_text(encoding="utf-8")
@@ -45,7 +46,7 @@ class Page(HTMLParser):
 
 
 async def get(path: str) -> httpx.Response:
-    sources = Sources({}, {}, CollectorRegistry(), "k", Assistance().assisting)
+    sources = Sources({}, {}, CollectorRegistry(), Keys([]), Assistance().assisting)
     transport = httpx.ASGITransport(app=build(sources))
     async with httpx.AsyncClient(transport=transport, base_url="http://saldo") as asking:
         return await asking.get(path)

@@ -22,6 +22,7 @@ from ivr.billing.terms import SmallestPart, Terms
 from ivr.web import captures as module
 from ivr.web.api import Sources, build
 from ivr.web.errors import REFUSALS
+from ivr.web.keys import Key, Keys
 from tests.billing.assistance import Assistance
 from tests.fakes.talks import TALK
 
@@ -42,7 +43,7 @@ async def assistance() -> AsyncIterator[Assistance]:
 
 @pytest.fixture
 async def client(assistance: Assistance) -> AsyncIterator[httpx.AsyncClient]:
-    sources = Sources({}, {}, CollectorRegistry(), KEY, assistance.assisting)
+    sources = Sources({}, {}, CollectorRegistry(), Keys([Key("k", KEY)]), assistance.assisting)
     transport = httpx.ASGITransport(app=build(sources))
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(

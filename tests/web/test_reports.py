@@ -15,6 +15,7 @@ from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.reports import SettlementLine
 from ivr.web.errors import add_handlers
+from ivr.web.keys import Key, Keys
 from ivr.web.reports import prefers_csv, routes
 
 HEADERS = {"Authorization": f"Bearer {'k' * 32}"}
@@ -61,7 +62,7 @@ def books() -> Books:
 async def client(books: Books) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     add_handlers(app)
-    app.include_router(routes(books, "k" * 32))
+    app.include_router(routes(books, Keys([Key("k", "k" * 32)])))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://saldo") as asking:
         yield asking
