@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
@@ -77,25 +77,21 @@ async def counting_house(
 ) -> AsyncIterator[CountingHouse]:
     """A node that is heard of as long as the block runs."""
     daemon, told = uuid4(), list[str]()
-    database = await Database.open(database_url, application="saldo-test")
-    charging, looking = to_stand_in(stand_in, **changes), to_stand_in(stand_in, **changes)
-    ledger = PostgresLedger(database, daemon)
 
     def tell(event: str, _about: Doubt | Stray, _why: str) -> None:
         told.append(event)
 
-    resolving = Resolving(
-        ledger,
-        PostgresDoubts(database, daemon),
-        BraintreeBooks(looking),
-        schedule=schedule,
-        told=tell,
-    )
-    paying = Paying(ledger, charging, asyncio.create_task)
-    daemons = PostgresDaemons(database, daemon, node=daemon.hex, app="saldo")
-    async with beating(daemons):
+    async with AsyncExitStack() as stack:
+        database = await Database.open(database_url, application="saldo-test")
+        stack.push_async_callback(database.close)
+        charging, looking = to_stand_in(stand_in, **changes), to_stand_in(stand_in, **changes)
+        stack.push_async_callback(charging.aclose)
+        stack.push_async_callback(looking.aclose)
+        ledger, doubts = PostgresLedger(database, daemon), PostgresDoubts(database, daemon)
+        books = BraintreeBooks(looking)
+        resolving = Resolving(ledger, doubts, books, schedule=schedule, told=tell)
+        stack.callback(resolving.stop)
+        paying = Paying(ledger, charging, asyncio.create_task)
+        daemons = PostgresDaemons(database, daemon, node=daemon.hex, app="saldo")
+        await stack.enter_async_context(beating(daemons))
         yield CountingHouse(database, daemon, charging, paying, resolving, told)
-    resolving.stop()
-    await charging.aclose()
-    await looking.aclose()
-    await database.close()
