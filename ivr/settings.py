@@ -46,7 +46,6 @@ from ivr.sections import (
 __all__ = ["PROJECT", "Settings", "SettingsError", "Speech", "load"]
 
 
-
 class SettingsError(Exception):
     """A setting is missing or wrong; the text says which and what to do."""
 
@@ -105,6 +104,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"[pay_page] has a url, and its key has fewer than {KEY_LENGTH} characters: "
                 "make one with `openssl rand -hex 32`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _paypal_needs_a_page(self) -> Self:
+        if "paypal" in self.payments.methods and not self.pay_page.url:
+            raise ValueError(
+                "[payments] methods has paypal, and there is no page where payers come back to: "
+                "set [pay_page] url and key, or leave paypal out"
             )
         return self
 

@@ -31,7 +31,7 @@ from ivr.lab.scenario_file import ScenarioError
 from ivr.settings import SettingsError
 from ivr.speech.errors import HearingError, SpeechError
 from ivr.telephony.configuration import ConfigurationError
-from ivr.web.errors import CannotListen
+from ivr.web.errors import CannotListen, PayPageError
 
 app = typer.Typer(
     name="saldo",
@@ -58,7 +58,7 @@ app.add_typer(recordings.app, name="recordings")
 
 USER_ERRORS = (
     *(BillingError, LabError, PackagesError, ProcessError, SettingsError),
-    *(SpeechError, HearingError, CannotListen, ConfigurationError),
+    *(SpeechError, HearingError, CannotListen, PayPageError, ConfigurationError),
 )
 """Mistakes and states a user can do something about: one line, no traceback."""
 WRONG_USES = (SettingsError, ScenarioError, ConfigurationError)

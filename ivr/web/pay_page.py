@@ -26,7 +26,6 @@ NOTICES = (
 )  # fmt: skip
 """What the page may have to say beside the bill."""
 FILES = {"pay.css": "text/css", "pay.js": "text/javascript", "lock.svg": "image/svg+xml"}
-LOGOS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 CLOSED: dict[str, str] = {"state": "closed"}
 
 
@@ -310,8 +309,8 @@ def _add_files(router: APIRouter, page: PayPage) -> None:
     text, policy = page.text, headers(page.policy) | {"Cache-Control": "no-cache"}
     files = {name: (text.file(name), kind) for name, kind in FILES.items()}
     files["brand.css"] = (text.brand().encode(), "text/css")
-    if text.look.logo:
-        files["logo"] = (text.look.logo.read_bytes(), LOGOS[text.look.logo.suffix.lower()])
+    if logo := text.logo():
+        files["logo"] = logo
     for name, (content, kind) in files.items():
         router.add_api_route(f"/assets/{name}", _serving(content, kind, policy))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ import jinja2
 from babel.dates import format_date
 from babel.numbers import format_currency
 
+from ivr.billing.errors import MoneyNotUnderstood
 from ivr.billing.money import Money
 from ivr.web.errors import PayPageError
 
 FOLDER = Path(__file__).parent / "pay"
 LANGUAGES = {"en": "es", "es": "en"}
 """each with the other one"""
-LONGEST_AMOUNT_CHARS = 16
+LOGOS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
 DARK, LIGHT = "#111b2b", "#ffffff"
 LINEAR_UP_TO = 0.04045
 
@@ -62,6 +64,16 @@ class PageText:
             if (folder / name).is_file():
                 return _read(folder / name)
         raise PayPageError(f"the pay page has no file {name}")
+
+    def logo(self) -> tuple[bytes, str] | None:
+        """The company's logo and its media type, if it has one. Raises PayPageError."""
+        path = self.look.logo
+        if path is None:
+            return None
+        kind = LOGOS.get(path.suffix.lower())
+        if kind is None:
+            raise PayPageError(f"[pay_page] logo: {path} is no .svg, .png or .webp file")
+        return _read(path), kind
 
     def say(self, language: str, word: str, **values: str) -> str:
         """One of the page's sentences."""
@@ -112,11 +124,11 @@ def day(when: date, language: str) -> str:
 def typed_amount(text: str, currency: str) -> Money | None:
     """What somebody typed as an amount: 12, 12.5, 12,50; None for anything else."""
     plain = text.strip().replace(",", ".")
-    if len(plain) > LONGEST_AMOUNT_CHARS or not plain.replace(".", "", 1).isdecimal():
+    if not AMOUNT.fullmatch(plain):
         return None
     try:
-        return Money(Decimal(plain), currency)
-    except (InvalidOperation, ValueError):
+        return Money.of(plain, currency)
+    except MoneyNotUnderstood:
         return None
 
 

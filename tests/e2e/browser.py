@@ -37,7 +37,10 @@ DECLINING = "4000111111111115"
 async def a_browser(tree: Tree) -> AsyncIterator[Browser]:
     """Chromium from Debian's packages, closed at the end."""
     program = str(tree.program("chromium-headless-shell"))
-    environment = {**os.environ, "LD_LIBRARY_PATH": tree.library_path}
+    environment: dict[str, str | float | bool] = {
+        **os.environ,
+        "LD_LIBRARY_PATH": tree.library_path,
+    }
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=program, args=list(FLAGS), env=environment
