@@ -21,6 +21,7 @@ from ivr.billing.customers import (
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice
 from ivr.billing.keeping import CardsOnFile
+from ivr.billing.limiting import Limiting
 from ivr.billing.money import Money
 from ivr.billing.payments import (
     Attempt,
@@ -31,11 +32,13 @@ from ivr.billing.payments import (
     Refusal,
 )
 from ivr.billing.ports import Captures, Directory, Invoices, Ledger, Names
+from ivr.billing.promising import Promising
 from ivr.billing.terms import Terms
 from ivr.gateways.vault import card_id
 from tests.fakes.cards_on_file import FakeCardsOnFile, left
 from tests.fakes.company import FakeCompany, KeptAttempt
 from tests.fakes.gateway import FakeGateway
+from tests.fakes.links import FakeLinks, FakeOutbox
 from tests.fakes.names import FakeNames
 from tests.fakes.storage import FakeCaptures, FakeDirectory, FakeInvoices, FakeLedger
 
@@ -106,6 +109,14 @@ class Company:
         self.invoices = cast("Invoices", Slow(FakeInvoices(self.rows), self._look_up))
         self.cards = cast("CardsOnFile", Slow(FakeCardsOnFile(self.rows), self._work))
         self.keeps_cards = False
+        self.limiting: Limiting | None = None
+        self.promising: Promising | None = None
+        self.links: FakeLinks | None = None
+        self.outbox: FakeOutbox | None = None
+        self.for_another = ""
+        """the currency in which may be paid for another"""
+        self.hashes: list[str] = []
+        """of the next cards that are keyed; then they cannot be told apart"""
         self.captures = cast("Captures", Slow(FakeCaptures(self.rows), self._work))
         self.ledger = cast("Ledger", Slow(FakeLedger(self.rows), self._work))
 
@@ -145,6 +156,11 @@ class Company:
         self.gateway.vault[token] = card
         return left(self.rows, SMITH.id, card)
 
+    def sends_links(self) -> None:
+        """There is a pay page, and a number on file."""
+        self.links, self.outbox = FakeLinks(), FakeOutbox()
+        self.rows.with_phone.add(SMITH.id)
+
     def suspend_all(self) -> None:
         """Every line is off for non-payment."""
         for key, service in self.rows.services.items():
@@ -173,7 +189,9 @@ class Company:
         await asyncio.sleep(self.secure_seconds)
         result = self.secure_results.pop(0) if self.secure_results else CaptureResult.SUCCESS
         if result is not None:
-            card = CardOnHand("visa", "1111", "1230", self.gateway.token())
+            card_hash = self.hashes.pop(0) if self.hashes else ""
+            token = self.gateway.token()
+            card = CardOnHand("visa", "1111", "1230", token, card_hash=card_hash)
             outcome = CaptureOutcome(result, card if result is CaptureResult.SUCCESS else None)
             self.rows.outcomes[capture_id] = outcome
 

@@ -53,7 +53,7 @@ def a_desk(
         charges.add(task)
         return task
 
-    paying = Paying(company.ledger, company.gateway, spawn)
+    paying = Paying(company.ledger, company.gateway, spawn, company.limiting)
     brands = ("visa", "mastercard")
     return Desk(
         company.directory,
@@ -66,6 +66,11 @@ def a_desk(
         keeping=Keeping(company.cards, company.gateway),
         keep_cards=company.keeps_cards,
         terms=company.terms,
+        limiting=company.limiting,
+        promising=company.promising,
+        links=company.links,
+        outbox=company.outbox,
+        for_another=company.for_another,
     )
 
 
