@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import APIRouter
@@ -14,7 +15,6 @@ from ivr.billing.delivering import Delivering, Sender
 from ivr.billing.errors import BillingError
 from ivr.billing.messages import Channel, Delivery, DeliveryState
 from ivr.messaging.mail import Mail, MailServer
-from ivr.messaging.soap import Operation, Soap, SoapService
 from ivr.messaging.templates import Templates
 from ivr.messaging.texts import SIP, Carrier, NotTaken, ProviderCarrier, SipCarrier, Texts
 from ivr.messaging.webhooks import Webhooks, new_secret
@@ -28,6 +28,9 @@ from ivr.telephony.ari import Ari
 from ivr.telephony.errors import TelephonyError
 from ivr.web import webhooks
 from ivr.web.keys import Keys
+
+if TYPE_CHECKING:
+    from ivr.messaging.soap import Soap
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +98,7 @@ async def senders(settings: Settings, ari: Ari) -> AsyncIterator[dict[Channel, S
             )
         }
         if settings.soap.wsdl:
-            soap = Soap(_soap(settings))
+            soap = _soap(settings)
             stack.callback(soap.close)
             ways[Channel.SOAP] = soap
         if settings.mail.host:
@@ -123,9 +126,12 @@ def _templates(settings: Settings) -> Templates:
     return templates
 
 
-def _soap(settings: Settings) -> SoapService:
+def _soap(settings: Settings) -> Soap:
+    # Here and not above: zeep takes 30 MB, for those who use it.
+    from ivr.messaging.soap import Operation, Soap, SoapService  # noqa: PLC0415
+
     soap = settings.soap
-    return SoapService(
+    service = SoapService(
         wsdl=soap.wsdl,
         operations={
             kind: Operation(each.name, each.fields, each.expects)
@@ -137,6 +143,7 @@ def _soap(settings: Settings) -> SoapService:
         address=soap.address,
         timeout_seconds=soap.timeout_seconds,
     )
+    return Soap(service)
 
 
 def _mail(settings: Settings) -> MailServer:

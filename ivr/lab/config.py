@@ -12,10 +12,24 @@ from pydantic import SecretStr
 from ivr import hearing
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.pbx import PbxInfo
+from ivr.lab.post import PostOffice
 from ivr.settings import Settings
 
 KEYS = {"merchant_id": "lab_merchant", "public_key": "lab_public", "private_key": "lab_private"}
 """What the stand-in gateway expects; no secrets."""
+
+
+REACTIVATE = {
+    "name": "ReactivateLine",
+    "fields": {
+        "RequestId": "message.id",
+        "Line.Id": "service.external_id",
+        "Line.Reason": "=paid by telephone",
+        "Paid": "payment.amount",
+    },
+    "expects": {"Status": "OK"},
+}
+"""what the lab's CRM (crm.wsdl) is told of a line that came back"""
 
 
 def lab_settings(
@@ -26,6 +40,7 @@ def lab_settings(
     gateway: str | None,
     web_port: int,
     api_key: str,
+    post: PostOffice | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Sections of saldo.toml; a part given as None is the user's own and keeps its settings.
 
@@ -57,8 +72,35 @@ def lab_settings(
             "url": gateway,
             "merchant_accounts": accounts,
         }
+    if post:
+        _tell_nobody_else(values, post, sip=pbx is not None)
+    if base.pay_page.url:
+        values["pay_page"]["url"] = f"http://127.0.0.1:{web_port}"
     values["web"] |= {"host": "127.0.0.1", "port": web_port, "api_key": api_key}
     return values
+
+
+def _tell_nobody_else(values: dict[str, dict[str, Any]], post: PostOffice, *, sip: bool) -> None:
+    """Every message ends in the lab; texts as SIP MESSAGE where the PBX is the lab's own."""
+    by_sip = f"pjsip:lab-agent/sip:{{number}}@127.0.0.1:{post.sip}"
+    by_http = f"json://127.0.0.1:{post.http}/texts/{{number}}"
+    values["texts"] |= {"url": by_sip if sip else by_http, "sender": "sip:saldo@127.0.0.1"}
+    values["mail"] |= {
+        "host": "127.0.0.1",
+        "port": post.smtp,
+        "tls": "none",
+        "user": "",
+        "password": "",
+        "sender": "bills@saldo.example",
+    }
+    values["webhooks"] |= {"plain_http": True}
+    values["soap"] |= {
+        "wsdl": f"{post.url}/crm.wsdl",
+        "address": "",
+        "user": "",
+        "password": "",
+        "operations": {"service.reactivated": REACTIVATE},
+    }
 
 
 def to_toml(sections: dict[str, dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 import asyncpg
 
 from ivr.lab.errors import LabError
-from ivr.lab.scenario_file import Expected, ExpectedPayment
+from ivr.lab.scenario_file import TOLD, Expected, ExpectedPayment
 
 PATIENCE_SECONDS = 15.0
 """how long a call's record and its charge may take to be complete after the call"""
@@ -27,8 +27,10 @@ WHERE call_id = $1 AND state NOT IN ('created', 'canceled') ORDER BY seq
 _OPEN = "SELECT count(*) FROM attempts WHERE call_id = $1 AND state IN ('created', 'charging')"
 _INVOICES = "SELECT number, paid >= amount AS settled FROM invoices WHERE number = ANY($1)"
 _EVENTS = """
-SELECT event.topic, event.kind FROM events AS event LEFT JOIN attempts AS attempt
-    ON attempt.id = event.attempt_id
+SELECT event.topic || 's' AS topic, event.kind, EXISTS (
+    SELECT FROM deliveries WHERE event_id = event.id AND state = 'delivered'
+) AS arrived
+FROM events AS event LEFT JOIN attempts AS attempt ON attempt.id = event.attempt_id
 WHERE coalesce(event.call_id, attempt.call_id) = $1
 """
 
@@ -47,6 +49,18 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Something that is told because of the call."""
+
+    kind: str
+    arrived: bool = True
+    """whether at least one who is told of it has taken it"""
+
+    def __str__(self) -> str:
+        return self.kind if self.arrived else f"{self.kind} (not arrived)"
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """What one call left behind."""
 
@@ -57,8 +71,8 @@ class Left:
     ending: str | None
     payments: tuple[Payment, ...]
     invoices: dict[str, str]
-    webhooks: tuple[str, ...]
-    texts: tuple[str, ...]
+    told: dict[str, tuple[Told, ...]]
+    """by webhooks, texts, mails"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +131,12 @@ async def _read(
         ending=call["outcome"] if call else None,
         payments=tuple(Payment(*row) for row in payments),
         invoices={row["number"]: "paid" if row["settled"] else "unpaid" for row in invoices},
-        webhooks=tuple(row["kind"] for row in events if row["topic"] == "webhook"),
-        texts=tuple(row["kind"] for row in events if row["topic"] == "text"),
+        told={
+            topic: tuple(
+                Told(row["kind"], row["arrived"]) for row in events if row["topic"] == topic
+            )
+            for topic in TOLD
+        },
     )
 
 
@@ -138,12 +156,9 @@ def _compared(expected: Expected, left: Left) -> Iterator[Finding]:
     for number, state in expected.invoices:
         there_is = left.invoices.get(number)
         yield _same(f"invoice {number}", state, there_is, "there is no such invoice")
-    for what, wanted, there in (
-        ("webhooks", expected.webhooks, left.webhooks),
-        ("texts", expected.texts, left.texts),
-    ):
+    for what, wanted in zip(TOLD, (expected.webhooks, expected.texts, expected.mails), strict=True):
         if wanted is not None:
-            yield _kinds(what, wanted, there)
+            yield _kinds(what, wanted, left.told[what])
 
 
 def _same(what: str, wanted: str, there: str | None, missing: str) -> Finding:
@@ -168,11 +183,16 @@ def _is(payment: Payment, wanted: ExpectedPayment) -> bool:
     return all(one is None or one == other for one, other in pairs)
 
 
-def _kinds(what: str, wanted: tuple[str, ...], there: tuple[str, ...]) -> Finding:
-    """Each kind named, exactly as often as it is named; others do not matter. None named: none."""
-    counted = Counter(there)
+def _kinds(what: str, wanted: tuple[str, ...], there: tuple[Told, ...]) -> Finding:
+    """Each kind named, exactly as often as it is named, has arrived; others do not matter.
+
+    None named: none is to be told.
+    """
+    counted = Counter(told.kind for told in there)
     as_wanted = bool(wanted or not there) and all(
         counted[kind] == times for kind, times in Counter(wanted).items()
     )
-    why = "" if as_wanted else f"there are: {', '.join(there) or 'none'}"
+    arrived = all(told.arrived for told in there if told.kind in wanted)
+    listed = ", ".join(map(str, there)) or "none"
+    why = "" if as_wanted and arrived else f"there are: {listed}"
     return Finding(f"{what}: {', '.join(wanted) or 'none'}", why)

@@ -24,16 +24,18 @@ from ivr.lab import company, database, pbx, processes
 from ivr.lab.config import KEYS, lab_settings, to_toml
 from ivr.lab.errors import LabError
 from ivr.lab.packages import Tree, ensure_tree
+from ivr.lab.post import PostOffice
 from ivr.lab.processes import LOOPBACK, ProcessError, ProcessId
 from ivr.lab.progress import SetupProgress
 from ivr.settings import PROJECT, Settings
 
 READY_SECONDS = 60.0
 PORT_ATTEMPTS = 5
-GATEWAY_SECONDS = 20.0
+STAND_IN_SECONDS = 20.0
 LOCK = ".lock"
-GATEWAY_FILES = ("gateway.json", "gateway.jsonl")
-"""where the stand-in listened, and its ledger"""
+MESSAGES = "messages.jsonl"
+STAND_IN_FILES = ("gateway.json", "gateway.jsonl", "post.json", MESSAGES)
+"""where the stand-ins listened, the gateway's ledger, and what arrived at the post office"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Lab:
     config: str
     """the lab's saldo.toml, for `--config`"""
     sounds: str
+    messages: str = ""
+    """JSON lines of what was told by webhook, SOAP, mail and text; empty: not to the lab"""
 
 
 def lab_folder() -> Path:
@@ -95,7 +99,7 @@ def down(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         return []
-    stopped = [name for name in ("serve", "gateway") if _stop(folder, name)]
+    stopped = [name for name in ("serve", "gateway", "post") if _stop(folder, name)]
     if pbx.stop(folder):
         stopped.append("asterisk")
     if database.stop(folder):
@@ -116,7 +120,7 @@ def reset(folder: Path, progress: SetupProgress) -> list[str]:
     with _alone(folder, progress):
         stopped = down(folder)
         database.remove(folder)
-        for left in GATEWAY_FILES:
+        for left in STAND_IN_FILES:
             (folder / left).unlink(missing_ok=True)
         shutil.rmtree(folder / "recordings", ignore_errors=True)
         return stopped
@@ -126,10 +130,12 @@ def status(folder: Path) -> dict[str, int | None]:
     """Each part and its pid; None for a part that does not run."""
     asterisk, postgres = pbx.running(folder), database.running(folder)
     serve, gateway = _recorded(folder, "serve"), _recorded(folder, "gateway")
+    post = _recorded(folder, "post")
     return {
         "asterisk": asterisk.process.pid if asterisk else None,
         "postgres": postgres.process.pid if postgres else None,
         "gateway": gateway.pid if gateway else None,
+        "post": post.pid if post else None,
         "serve": serve.pid if serve else None,
         "capture": _child(serve.pid, "capture") if serve else None,
     }
@@ -153,6 +159,9 @@ def _start(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
     api_key = secrets.token_urlsafe(24)
     if private_database:  # nobody's own customers are mixed with the demo company's
         asyncio.run(company.load(private_database.url))
+    post = _start_post(folder) if private_database else None  # real customers' messages go out
+    if private_database and post:
+        asyncio.run(company.tell(private_database.url, f"{post.url}/webhooks"))
     _stop(folder, "serve")  # one left over would still use the settings of before
 
     def write(web_port: int) -> dict[str, dict[str, Any]]:
@@ -163,6 +172,7 @@ def _start(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
             gateway=gateway,
             web_port=web_port,
             api_key=api_key,
+            post=post,
         )
         processes.write_private(config, to_toml(sections))
         return sections
@@ -181,6 +191,7 @@ def _start(folder: Path, settings: Settings, progress: SetupProgress) -> Lab:
         pids={name: pid for name, pid in status(folder).items() if pid},
         config=str(config),
         sounds=str(settings.speech.sounds.absolute()),
+        messages=str(folder / MESSAGES) if post else "",
     )
     processes.write_private(
         folder / "lab.json", json.dumps(dataclasses.asdict(lab), indent=1) + "\n"
@@ -222,9 +233,43 @@ def _start_gateway(folder: Path) -> str:
         process,
         what="the gateway stand-in",
         log=log,
-        limit=GATEWAY_SECONDS,
+        limit=STAND_IN_SECONDS,
     )
     return url
+
+
+def _start_post(folder: Path) -> PostOffice:
+    there = _record(folder, "post")
+    before = PostOffice(there["http"], there["smtp"], there["sip"]) if there else None
+    if before and _recorded(folder, "post"):
+        return before
+    # The same ports again where they are free: webhooks that wait know the address.
+    office = before if before and _is_free(before) else None
+    office = office or PostOffice(
+        processes.free_port(), processes.free_port(), processes.free_port(transport="udp")
+    )
+    ports = {"http": office.http, "smtp": office.smtp, "sip": office.sip}
+    words = [word for name, port in ports.items() for word in (f"--{name}", str(port))]
+    log = folder / "post.log"
+    process = processes.start(
+        [sys.executable, "-m", "ivr.lab.post", "--box", str(folder / MESSAGES), *words],
+        log=log,
+        folder=PROJECT,
+    )
+    _note(folder, "post", process, **ports)
+    processes.wait_until(
+        lambda: _answers(f"{office.url}/healthz"),
+        process,
+        what="the post office",
+        log=log,
+        limit=STAND_IN_SECONDS,
+    )
+    return office
+
+
+def _is_free(office: PostOffice) -> bool:
+    tcp = all(processes.is_free(port) for port in (office.http, office.smtp))
+    return tcp and processes.is_free(office.sip, "udp")
 
 
 def _start_serve(

@@ -27,6 +27,7 @@ from ivr.lab.speaking import (
 
 WITHIN_SECONDS = 10.0
 LONGEST_WAIT_SECONDS = 300.0
+TOLD = ("webhooks", "texts", "mails")
 LONGEST_SAYING = 600
 """signs"""
 NOISE_DB = (-10.0, 60.0)
@@ -112,6 +113,7 @@ class Expected:
     """number, and "paid" or "unpaid" """
     webhooks: tuple[str, ...] | None = None
     texts: tuple[str, ...] | None = None
+    mails: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,7 @@ class _Reader:
         return text
 
     def _expected(self, node: yaml.Node) -> Expected:
-        keys = self._mapping(node, ("ending", "payments", "invoices", "webhooks", "texts"))
+        keys = self._mapping(node, ("ending", "payments", "invoices", *TOLD))
         endings = [outcome.value for outcome in CallOutcome]
         return Expected(
             ending=self._one_of(keys["ending"], endings) if "ending" in keys else None,
@@ -351,6 +353,7 @@ class _Reader:
             invoices=tuple(self._invoices(keys["invoices"])) if "invoices" in keys else (),
             webhooks=self._kinds(keys.get("webhooks")),
             texts=self._kinds(keys.get("texts")),
+            mails=self._kinds(keys.get("mails")),
         )
 
     def _payments(self, node: yaml.Node) -> tuple[ExpectedPayment, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ivr.lab.config import lab_settings, to_toml
 from ivr.lab.pbx import PbxInfo
+from ivr.lab.post import PostOffice
 from ivr.lab.processes import ProcessId
 from ivr.settings import Settings, Speech
 
@@ -47,3 +48,21 @@ def test_models_of_your_own_are_kept() -> None:
 
 def test_people_who_call_a_pbx_of_your_own_are_not_heard_by_a_model_of_synthetic_voices() -> None:
     assert speech(Settings(), None) == {}
+
+
+def test_every_message_ends_in_the_labs_post_office() -> None:
+    mine = Settings(mail={"host": "smtp.example.com", "sender": "me@example.com"})
+    sections = lab_settings(
+        mine,
+        pbx=PRIVATE,
+        database=None,
+        gateway=None,
+        web_port=8080,
+        api_key="key",
+        post=PostOffice(1001, 1002, 1003),
+    )
+    told = Settings(**tomllib.loads(to_toml(sections)))
+    assert (told.mail.host, told.mail.port, told.mail.tls) == ("127.0.0.1", 1002, "none")
+    assert told.texts.url.get_secret_value().endswith("@127.0.0.1:1003")
+    assert told.soap.operations["service.reactivated"].expects == {"Status": "OK"}
+    assert told.webhooks.plain_http

@@ -11,7 +11,7 @@ import pytest
 
 from ivr.lab import expecting
 from ivr.lab.errors import LabError
-from ivr.lab.expecting import Left, Payment, compare
+from ivr.lab.expecting import Left, Payment, Told, compare
 from ivr.lab.scenario_file import (
     Expected,
     ExpectedPayment,
@@ -25,8 +25,11 @@ LEFT = Left(
     ending="paid",
     payments=(Payment(Decimal("42.500"), "EUR", "1111", "captured"),),
     invoices={"A": "paid", "B": "unpaid"},
-    webhooks=("payment.captured", "invoice.paid", "invoice.paid"),
-    texts=("receipt",),
+    told={
+        "webhooks": (Told("payment.captured"), Told("invoice.paid"), Told("invoice.paid")),
+        "texts": (Told("receipt"), Told("promise", arrived=False)),
+        "mails": (),
+    },
 )
 
 
@@ -58,6 +61,8 @@ def test_what_was_not_named_is_not_looked_at() -> None:
         (Expected(webhooks=("service.reactivated",)), "there are: payment.captured"),
         (Expected(texts=()), "there are: receipt"),
         (Expected(texts=("receipt", "receipt")), "there are: receipt"),
+        (Expected(texts=("promise",)), "there are: receipt, promise (not arrived)"),
+        (Expected(mails=("receipt",)), "there are: none"),
     ],
 )
 def test_what_is_not_as_expected_says_what_there_is(expected: Expected, why: str) -> None:
@@ -66,7 +71,7 @@ def test_what_is_not_as_expected_says_what_there_is(expected: Expected, why: str
 
 
 def test_a_call_without_a_record_is_said_once() -> None:
-    unknown = Left(False, False, None, (), {}, (), ())
+    unknown = Left(False, False, None, (), {}, {})
     assert len(whys(Expected(ending="paid", texts=()), unknown)) == 1
 
 
@@ -89,17 +94,31 @@ INSERT INTO invoices (number, service_id, amount, currency, paid, due_date)
 INSERT INTO calls (id, channel_id, sip_call_id, dialled, node, arrived_at)
     VALUES ('call-1', 'channel-1', 'sip-1', 'pay', 'node', now());
 INSERT INTO attempts (id, order_id, customer_id, call_id, amount, currency, state, last4,
-                      transaction_id, confirmation)
+                      transaction_id, confirmation, captured_at)
     SELECT ('00000000-0000-4000-8000-00000000000' || turn)::uuid, 'order-' || turn, customers.id,
-           'call-1', 42.5, 'EUR', state, '1111', 'transaction', '12345678'
+           'call-1', 42.5, 'EUR', state, '1111', 'transaction', '12345678',
+           now()
     FROM customers, (VALUES (1, 'canceled'), (2, 'declined'), (3, 'captured')) AS one (turn, state);
+INSERT INTO allocations (attempt_id, invoice_id, amount)
+    SELECT attempts.id, invoices.id, 42.5 FROM attempts, invoices WHERE number = 'F-1';
 INSERT INTO events (topic, kind, attempt_id, payload)
     VALUES ('webhook', 'invoice.paid', '00000000-0000-4000-8000-000000000003', '{}');
 INSERT INTO events (topic, kind, call_id, payload) VALUES ('text', 'receipt', 'call-1', '{}');
 """
 
 
-async def test_the_database_is_looked_at_until_the_record_is_closed(
+DELIVERED = """
+INSERT INTO webhook_endpoints (id, url, secret)
+    VALUES ('00000000-0000-4000-8000-000000000009', 'http://127.0.0.1/', 'whsec_');
+INSERT INTO deliveries (event_id, channel, endpoint_id, state, ended_at)
+    SELECT id, topic,
+           CASE topic WHEN 'webhook' THEN '00000000-0000-4000-8000-000000000009'::uuid END,
+           'delivered', now()
+    FROM events
+"""
+
+
+async def test_the_database_is_looked_at_until_the_record_is_closed_and_all_has_arrived(
     database_url: str, rows: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     await rows.execute(ROWS)
@@ -111,6 +130,9 @@ async def test_the_database_is_looked_at_until_the_record_is_closed(
     await asyncio.sleep(0.5)
     assert not looking.done()
     await rows.execute("UPDATE calls SET outcome = 'paid', ended_at = now()")
+    await asyncio.sleep(0.5)
+    assert not looking.done()  # told, and not arrived
+    await rows.execute(DELIVERED)
     findings = await asyncio.wait_for(looking, 5)
     assert [finding.why for finding in findings] == [""] * 6
 

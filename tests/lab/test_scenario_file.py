@@ -68,6 +68,7 @@ expect:
   invoices: {"F-2026-0007": paid}
   webhooks: [invoice.paid]
   texts: []
+  mails: [receipt]
 """,
         "call.yaml",
     )
@@ -96,6 +97,7 @@ expect:
             invoices=(("F-2026-0007", "paid"),),
             webhooks=("invoice.paid",),
             texts=(),
+            mails=("receipt",),
         ),
     )
 

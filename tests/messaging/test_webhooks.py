@@ -9,6 +9,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,6 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from ivr.billing.messages import Arrived, Failed
 from ivr.messaging.webhooks import Webhooks, new_secret, signature
+from ivr.settings import PROJECT
 from tests.messaging.deliveries import SECRET, to
 
 OTHER = "whsec_" + base64.b64encode(b"the one before").decode()
@@ -75,6 +77,21 @@ def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
     return any(
         version == "v1" and hmac.compare_digest(expected, value) for version, value in versions
     )
+
+
+async def test_the_ten_lines_of_the_manual_verify_what_arrives(crm: Crm) -> None:
+    page = (PROJECT / "docs/messages.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)  # noqa: S102 - our own page
+    async with Webhooks() as webhooks:
+        await webhooks.send(to(crm.url("200"), previous=OTHER))
+    async with Webhooks(now=lambda: 1700000000) as webhooks:
+        await webhooks.send(to(crm.url("200")))
+    (headers, body), (old_headers, old_body) = crm.got
+    assert names["verified"](SECRET, headers, body)
+    assert names["verified"](OTHER, headers, body)
+    assert not names["verified"](SECRET, headers, body + b" ")
+    assert not names["verified"](SECRET, old_headers, old_body)
 
 
 def test_the_signature_is_that_of_the_specification() -> None:

@@ -1,0 +1,152 @@
+"""`/v1/webhooks` over ASGI, with a real database behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ivr.billing.messages import Channel, DeliveryState, Message
+from ivr.messaging.webhooks import new_secret
+from ivr.storage.deliveries import PostgresDeliveries
+from ivr.storage.events import PostgresEvents
+from ivr.storage.pool import Database
+from ivr.storage.webhook_endpoints import PostgresEndpoints
+from ivr.web import webhooks
+from ivr.web.errors import add_handlers
+from ivr.web.keys import Key, Keys, Scope
+
+KEY = "k" * 32
+OTHER = "o" * 32
+KEYS = Keys([Key("all", KEY), Key("reports", OTHER, frozenset({Scope.REPORTS}))])
+HOOKS = "/v1/webhooks"
+CRM = "https://crm.example/hooks"
+
+
+def app(database: Database, *, plain_http: bool = False) -> FastAPI:
+    made = FastAPI()
+    add_handlers(made)
+    made.include_router(
+        webhooks.routes(
+            PostgresEndpoints(database),
+            PostgresDeliveries(database),
+            new_secret,
+            KEYS,
+            plain_http=plain_http,
+        )
+    )
+    return made
+
+
+def asking(made: FastAPI, key: str = KEY) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(made),
+        base_url="http://saldo",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    async with database.session() as session:
+        await session.script("clean", "DELETE FROM deliveries")
+        await session.script("clean", "DELETE FROM webhook_endpoints")
+        await session.script("clean", "DELETE FROM events")
+    async with asking(app(database)) as client:
+        yield client
+
+
+async def test_a_secret_is_shown_when_it_is_made_and_never_again(client: httpx.AsyncClient) -> None:
+    made = await client.post(HOOKS, json={"url": CRM, "kinds": ["invoice.paid"]})
+    assert made.status_code == 201
+    endpoint = made.json()
+    assert endpoint.pop("secret").startswith("whsec_")
+    assert endpoint["kinds"] == ["invoice.paid"]
+    listed = await client.get(HOOKS)
+    assert listed.json() == {"data": [endpoint]}
+    rotated = await client.post(f"{HOOKS}/{endpoint['id']}/secret")
+    assert rotated.json()["secret"] != made.json()["secret"]
+    assert "whsec" not in (await client.get(HOOKS)).text
+
+
+async def test_an_endpoint_is_deleted_once(client: httpx.AsyncClient) -> None:
+    endpoint = (await client.post(HOOKS, json={"url": CRM})).json()
+    assert (await client.delete(f"{HOOKS}/{endpoint['id']}")).status_code == 204
+    assert (await client.delete(f"{HOOKS}/{endpoint['id']}")).status_code == 404
+    assert (await client.get(HOOKS)).json() == {"data": []}
+    for action in ("secret", "enable"):
+        assert (await client.post(f"{HOOKS}/{uuid4()}/{action}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"url": "http://crm.example/"},
+        {"url": "https://user:secret@crm.example/"},
+        {"url": "ftp://crm.example/"},
+        {"url": "crm"},
+        {"url": CRM, "kinds": ["Invoice Paid!"]},
+        {"url": CRM, "secret": "whsec_mine"},
+        {},
+    ],
+)
+async def test_what_is_no_endpoint_is_refused(
+    client: httpx.AsyncClient, body: dict[str, object]
+) -> None:
+    assert (await client.post(HOOKS, json=body)).status_code == 422
+
+
+async def test_an_endpoint_without_tls_must_be_allowed(database: Database) -> None:
+    async with asking(app(database, plain_http=True)) as client:
+        made = await client.post(HOOKS, json={"url": "http://127.0.0.1:9/"})
+    assert made.status_code == 201
+
+
+async def test_dead_letters_are_listed_and_sent_again(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    endpoint = (await client.post(HOOKS, json={"url": CRM})).json()
+    events, node = PostgresEvents(database), PostgresDeliveries(database)
+    await events.tell(*(Message("webhook", "promise.made", {"promise": n}) for n in range(5)))
+    await node.plan(tuple(Channel), ())
+    taken = await node.claim(tuple(Channel), {}, 10, 60)
+    for delivery in taken[:3]:
+        await node.ended(delivery, DeliveryState.DEAD, "500 for days", "oops")
+    dead = await client.get(f"{HOOKS}/deliveries", params={"state": "dead", "limit": 2})
+    first, second = dead.json()["data"]
+    assert (first["error"], first["answer"], first["kind"]) == (
+        "500 for days",
+        "oops",
+        "promise.made",
+    )
+    rest = await client.get(
+        f"{HOOKS}/deliveries", params={"state": "dead", "before": dead.json()["next"]}
+    )
+    assert len(rest.json()["data"]) == 1
+    assert rest.json()["next"] is None
+    again = await client.post(f"{HOOKS}/deliveries/{second['id']}/redeliver")
+    assert (again.status_code, again.json()) == (202, {"state": "waiting"})
+    waiting = await client.get(f"{HOOKS}/deliveries", params={"state": "waiting"})
+    assert second["id"] in {one["id"] for one in waiting.json()["data"]}
+    assert (await client.post(f"{HOOKS}/deliveries/999999/redeliver")).status_code == 404
+    await client.delete(f"{HOOKS}/{endpoint['id']}")
+    assert (await client.post(f"{HOOKS}/deliveries/{first['id']}/redeliver")).status_code == 409
+    of_it = await client.get(f"{HOOKS}/deliveries", params={"endpoint": endpoint["id"]})
+    assert len(of_it.json()["data"]) == 5
+
+
+@pytest.mark.parametrize(("key", "status"), [("wrong", 401), (OTHER, 403)])
+async def test_without_a_key_for_webhooks_nothing_opens(
+    database: Database, key: str, status: int
+) -> None:
+    async with asking(app(database), key) as client:
+        for method, path in (
+            ("GET", HOOKS),
+            ("POST", HOOKS),
+            ("GET", f"{HOOKS}/deliveries"),
+            ("DELETE", f"{HOOKS}/{uuid4()}"),
+        ):
+            assert (await client.request(method, path)).status_code == status
