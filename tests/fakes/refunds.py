@@ -129,8 +129,9 @@ class FakeRefunds:
         ]
         for part in spread_back(applied, refund.amount):
             invoice = invoices[part.invoice_id]
-            invoices[invoice.id] = replace(invoice, paid=invoice.paid - part.amount)
-            self.company.events.append("invoice.unpaid")
+            paid = invoice.paid - part.amount
+            invoices[invoice.id] = replace(invoice, paid=paid)
+            self.company.events.append("invoice.part-paid" if paid else "invoice.unpaid")
             self.company.reopened.append((refund.attempt_id, part))
 
     def _reopened(self, refund: Refund) -> dict[int, Money]:

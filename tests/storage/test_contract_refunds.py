@@ -132,9 +132,17 @@ async def test_the_invoice_is_owed_again_only_if_staff_says_so(world: World) -> 
     assert not (await world.invoice_now(invoice)).due
     await given_back(world, attempt, "5.00", reopen=True)
     assert (await world.invoice_now(invoice)).due == euros("5.00")
-    assert (await world.events(attempt)).count("invoice.unpaid") == 1
+    assert (await world.events(attempt)).count("invoice.part-paid") == 1
     await given_back(world, attempt, reopen=True)
     assert (await world.invoice_now(invoice)).due == euros("32.50")
+
+
+async def test_an_invoice_of_which_nothing_is_paid_any_more_is_told_to_be_unpaid(
+    world: World,
+) -> None:
+    attempt = await paid(world)
+    await given_back(world, attempt, kind=RefundKind.VOID, reopen=True)
+    assert "invoice.unpaid" in await world.events(attempt)
 
 
 async def test_the_newest_invoice_is_owed_again_first(world: World) -> None:

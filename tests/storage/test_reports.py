@@ -15,12 +15,17 @@ from ivr.billing.invoices import Invoice
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import Allocation, Attempt, AttemptState, Captured
+from ivr.billing.refunds import RefundKind, RefundWish
 from ivr.billing.reports import SettlementLine
 from ivr.storage.errors import QueryRefused
 from ivr.storage.reports import PostgresReports
 from tests.storage.test_contract_ledger import REFUSAL, one_invoice
 from tests.storage.world import CARD, PostgresWorld
 
+ADD_REFUND = """
+INSERT INTO refunds (id, attempt_id, kind, amount, reason, who, request_key, digest, reopen, state,
+                     transaction_id, ended_at)
+VALUES ($1, $2, 'refund', $3, 'a test', 'a test', $4, repeat('0', 64), false, $5, $6, $7)"""
 MONDAYS = (date(2031, 3, 3) + timedelta(days=7 * week) for week in count())
 """each test has one of its own: the ledger keeps what other tests charged"""
 
@@ -66,6 +71,14 @@ class Books:
         await self.world.ledger.begin_charging(attempt.id, CARD)
         await self.world.ledger.captured(attempt.id, Captured(f"tx{attempt.id.hex}", "1000", at))
         return attempt
+
+    async def refund(self, attempt: Attempt, amount: str, at: datetime | None) -> None:
+        """A refund that was done then, or was only asked for."""
+        number = uuid4()
+        await self.world.ask(
+            ADD_REFUND, number, attempt.id, Money.of(amount, "EUR").amount, number.hex,
+            "done" if at else "asked", f"tx{number.hex}" if at else None, at,
+        )  # fmt: skip
 
     async def lines(self, days: int = 2, zone: str = "UTC") -> list[SettlementLine]:
         """The report from Monday on."""
@@ -127,6 +140,30 @@ async def test_what_did_not_fit_on_its_invoice_any_more_is_told_apart(books: Boo
     assert sums(line) == ["44.00", "1.50", "2.50", "40.00", "0.00"]
 
 
+async def test_what_goes_back_is_on_the_day_on_which_it_went(books: Books) -> None:
+    attempt = await books.charge(in_full([await one_invoice(books.world)]), books.at(9), "1.50")
+    await books.refund(attempt, "10.00", books.at(25))
+    await books.refund(attempt, "5.00", None)
+    monday, tuesday = await books.lines()
+    assert sums(monday) == ["44.00", "1.50", "42.50", "0.00", "0.00"]
+    assert (sums(tuesday), tuesday.count) == (["0.00", "0.00", "0.00", "0.00", "10.00"], 0)
+
+
+async def test_what_the_bank_took_back_counts_once_beside_what_was_refunded(books: Books) -> None:
+    attempt = await books.charge(in_full([await one_invoice(books.world)]), books.at(9), "1.50")
+    await books.refund(attempt, "10.00", books.at(10))
+    await books.world.ask(
+        "UPDATE attempts SET state = 'returned', ended_at = $2 WHERE id = $1",
+        attempt.id,
+        books.at(25),
+    )
+    monday, tuesday = await books.lines()
+    assert [sums(monday)[-1], sums(tuesday)[-1]] == ["10.00", "34.00"]
+    await books.refund(attempt, "34.00", books.at(11))
+    (only,) = await books.lines()
+    assert sums(only) == ["44.00", "1.50", "42.50", "0.00", "44.00"]
+
+
 async def test_the_ledger_refuses_an_attempt_that_does_not_add_up(books: Books) -> None:
     invoice = await one_invoice(books.world)
     parts = (Allocation(invoice.id, Money.of("10.00", "EUR")),)
@@ -138,3 +175,25 @@ async def test_the_ledger_refuses_an_attempt_that_does_not_add_up(books: Books) 
             await session.script(
                 "a wrong hand", f"UPDATE attempts SET fee = 1 WHERE id = '{kept.id}'"
             )
+
+
+async def test_what_staff_gave_back_in_parts_is_on_the_day_it_went_back(books: Books) -> None:
+    attempt = await books.charge(in_full([await one_invoice(books.world)]), books.at(9))
+    for amount, hour in (("10.00", 12), ("2.50", 30)):
+        wish = RefundWish(attempt.id, Money.of(amount, "EUR"), "too much", "billing", uuid4().hex)
+        refund, _ = await books.world.refunds.open(wish, RefundKind.REFUND)
+        await books.world.refunds.done(refund.id, f"credit-{refund.id.hex}")
+        moved = "UPDATE refunds SET ended_at = $2 WHERE id = $1"
+        await books.world.ask(moved, refund.id, books.at(hour))
+    monday, tuesday = await books.lines()
+    assert sums(monday) == ["42.50", "0.00", "42.50", "0.00", "10.00"]
+    assert sums(tuesday) == ["0.00", "0.00", "0.00", "0.00", "2.50"]
+
+
+async def test_what_was_given_back_elsewhere_is_counted_once(books: Books) -> None:
+    attempt = await books.charge(in_full([await one_invoice(books.world)]), books.at(9))
+    await books.world.ledger.became(attempt.id, AttemptState.VOIDED)
+    moved = "UPDATE attempts SET ended_at = $2 WHERE id = $1"
+    await books.world.ask(moved, attempt.id, books.at(12))
+    (monday,) = await books.lines()
+    assert sums(monday)[-1] == "42.50"

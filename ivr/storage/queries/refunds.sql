@@ -105,8 +105,9 @@ WITH whole AS (
            CASE WHEN $3::text = 'void' THEN 'payment.voided' ELSE 'payment.refunded' END AS kind,
            NULL::bigint AS id, '{}'::jsonb AS about
     UNION ALL
-    SELECT 2, 'webhook', 'invoice.unpaid', id, jsonb_build_object('invoice', id)
-    FROM unnest($4::bigint[]) AS id
+    SELECT 2, 'webhook', CASE WHEN paid > 0 THEN 'invoice.part-paid' ELSE 'invoice.unpaid' END,
+           id, jsonb_build_object('invoice', id)
+    FROM invoices WHERE id = ANY ($4::bigint[])
     UNION ALL
     SELECT 3, topic, 'refund', NULL, '{}' FROM unnest(ARRAY['text', 'mail']) AS topic
 )
