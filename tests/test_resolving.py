@@ -40,6 +40,7 @@ LOST = [
     {"mode": "reset-after"},
     {"mode": "500-after-capture"},
     {"mode": "hang", "seconds": 30},
+    {"mode": "hang-after", "seconds": 30},
     {"mode": "delay", "seconds": 1.0},
 ]
 

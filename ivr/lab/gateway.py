@@ -230,6 +230,8 @@ class StandIn:
                 answer = work()
             if fault.mode in ("delay", "twice"):
                 return respond(answer)
+        if fault.mode == "hang-after":
+            await _hang(request, fault.seconds)
         return _fail(request, fault)
 
     async def _show_ledger(self, _request: web.Request) -> web.Response:

@@ -12,16 +12,18 @@ MODES = (
     "reset-before",  # cut the connection; nothing was done
     "reset-after",  # do the work, then cut the connection
     "500-after-capture",  # do the work, then answer 500
+    "hang-after",  # do the work and never answer; the connection is cut after `seconds`
     "twice",  # the request arrives twice, as through a proxy that repeats it; the second answer
     "search-lag",  # a search does not see what is younger than `seconds`
     "refuse-keys",  # request keys are not allowed for this merchant (915231)
     "refuse-moto",  # the merchant account takes no telephone orders (91558)
 )
-WIRE_MODES = MODES[:6]
+WIRE_MODES = MODES[:7]
 OPERATIONS = (
     "sale", "find", "search", "void", "settle", "refund", "reverse",
     "customer", "remove", "tokenize", "ping",
 )  # fmt: skip
+HANGING = ("hang", "hang-after")
 HANG_SECONDS = 3600.0
 
 
@@ -57,7 +59,7 @@ class Faults:
         if mode not in MODES:
             raise NoSuchFault(f"mode must be one of {', '.join(MODES)}")
         try:
-            seconds = float(wish.get("seconds", HANG_SECONDS if mode == "hang" else 1))
+            seconds = float(wish.get("seconds", HANG_SECONDS if mode in HANGING else 1))
             count = None if wish.get("count") is None else int(wish["count"])
             on = tuple(wish.get("on", ("sale",)))
         except (TypeError, ValueError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.callers import (
@@ -14,6 +16,7 @@ from tests.e2e.callers import (
     keys_a_card,
     misbehave,
     rows,
+    until,
 )
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -35,7 +38,7 @@ async def test_a_gateway_that_refuses_connections_charges_nothing(house: House) 
 
 
 async def test_an_answer_that_never_comes_is_told_honestly(house: House) -> None:
-    await misbehave(house, mode="reset-after", count=1, on=["sale"])
+    await misbehave(house, mode="reset-after", on=["sale", "search"])
     async with calling(house.lab) as phone:
         await identifies(phone, "1050", "28004")
         await keys_a_card(phone)
@@ -48,6 +51,44 @@ async def test_an_answer_that_never_comes_is_told_honestly(house: House) -> None
         await phone.press("1050#28004")
         await hears(phone, "confirming_do_not_pay_again")
     assert len(await rows(house.lab, "select state from attempts")) == 1
+
+
+async def test_a_charge_cut_off_by_kill_9_is_resolved_when_the_daemon_is_back(
+    house: House,
+) -> None:
+    await misbehave(house, mode="hang-after", count=1, on=["sale"])
+    async with calling(house.lab) as phone:
+        await identifies(phone, "1050", "28004")
+        await keys_a_card(phone)
+        await phone.press("1")
+
+        async def is_taken() -> bool:
+            return len(await charges(house)) == 1
+
+        await until(is_taken)
+        await asyncio.to_thread(house.kill, "serve")
+    assert await states(house) == ["charging"]
+    await asyncio.to_thread(house.mend)
+    await until(lambda: is_told(house, "payment-confirmed"), within=60)
+    assert await states(house) == ["captured"]
+    assert len(await charges(house)) == 1
+
+
+async def states(house: House) -> list[str]:
+    return [row["state"] for row in await rows(house.lab, "select state from attempts")]
+
+
+async def is_told(house: House, kind: str) -> bool:
+    """Whether the outbox holds exactly one message of this kind, to the customer."""
+    query = "select from events where kind = $1 and topic = 'text'"
+    return len(await rows(house.lab, query, kind)) == 1
+
+
+async def charges(house: House) -> list[dict[str, Any]]:
+    """Sales that took money, by the gateway's own ledger."""
+    async with httpx.AsyncClient() as client:
+        book = (await client.get(f"{house.lab.gateway}/ledger")).json()
+    return [sale for sale in book["transactions"] if sale["taken"]]
 
 
 async def test_two_calls_of_one_customer_charge_once(house: House) -> None:
