@@ -14,8 +14,8 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from ivr import comparing, online_paying, parts, resolving, telling
-from ivr.api_keys import api_keys
 from ivr.answering import Calls, charges
+from ivr.api_keys import api_keys
 from ivr.assisting import Assisted, agents
 from ivr.beating import beating
 from ivr.billing.errors import BillingError, LedgerUnavailable
@@ -76,7 +76,8 @@ async def run(settings: Settings, config: Path | None) -> None:
     """Take calls until SIGTERM, then let the running ones end.
 
     Raises:
-        BillingError, SpeechError, CannotListen: a setting is wrong; the text says which.
+        BillingError, SpeechError, CannotListen, PayPageError: a setting is wrong; the text says
+            which.
         SystemExit: 1 when the PBX does not accept us, another program took our name there, or the
             database's tables are not ours.
     """
@@ -101,6 +102,7 @@ async def _serve(
     recorder = Recorder(settings)
     calls = _calls(settings, stack, database, daemon, hearing)
     ari = await stack.enter_async_context(_ari(settings))
+    pages = online_paying.pages(settings, stack, database, calls.paying)
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
         child = Child("capture", config) if settings.capture.spawn else None
@@ -120,7 +122,6 @@ async def _serve(
         assisted = Assisted.of(settings, database, calls.paying, ari, ami, muting, router, secure)
         await hearing.connect(ari, router.stream)
         migrated = asyncio.Event()
-        pages = online_paying.pages(settings, stack, database, calls.paying)
         office = Office(settings, stack, database)
         pages = [*pages, office.routes(api_keys(settings))]
         serves = _api(settings, calls.metrics, database, router, ari, assisted, pages)
