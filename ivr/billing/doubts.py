@@ -111,7 +111,7 @@ def judge(attempt: Attempt, found: Sequence[Transaction]) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When an outcome is looked for. Seconds; see docs/decisions/0010."""
+    """When an outcome is looked for. Seconds; see docs/decisions/0011."""
 
     moments: tuple[float, ...] = (0, 2, 5, 15, 60, 300)
     """since it became unknown"""
