@@ -33,8 +33,8 @@ class Message:
     call_id: str | None = None
     attempt_id: UUID | None = None
     to: str | None = None
-    """another telephone number than the customer's, such as the caller's: used only if it is a
-    number of the same customer on file"""
+    """the telephone number it had better go to, such as the caller's: used only if it is on file
+    for the same customer, as one of their lines"""
     until: datetime | None = None
     """not sent after this: a link that has expired helps nobody"""
 
@@ -164,7 +164,5 @@ def address_on_file(wanted: str | None, on_file: str, *, is_own_line: bool) -> t
     `wanted` is used only if it is on file itself: a number that somebody calls from, or says, is
     nobody's until then.
     """
-    if wanted and wanted != on_file and not is_own_line:
-        return "", "the address asked for is not on file"
-    address = wanted or on_file
+    address = wanted if wanted and is_own_line else on_file
     return address, "" if address else "no address on file"

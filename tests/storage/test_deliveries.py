@@ -186,8 +186,8 @@ async def test_a_line_is_announced_only_if_it_works_when_the_crm_is_told(
         ("", None, "", "no address on file"),
         (PHONE, PHONE, PHONE, ""),
         (PHONE, "+34910000000", "+34910000000", ""),  # the customer's own line
-        (PHONE, "+447700900999", "", "the address asked for is not on file"),
-        ("", "+447700900999", "", "the address asked for is not on file"),
+        (PHONE, "+447700900999", PHONE, ""),
+        ("", "+447700900999", "", "no address on file"),
     ],
 )
 async def test_a_text_goes_to_a_number_on_file_and_to_no_other(
@@ -200,6 +200,15 @@ async def test_a_text_goes_to_a_number_on_file_and_to_no_other(
     (link,) = await office.claim()
     assert (link.address, link.moot) == (address, why)
     assert link.facts["message"] == {"url": "https://pay.example/x"}
+
+
+async def test_who_did_not_pay_after_all_hears_it_by_text_and_by_mail(office: Office) -> None:
+    attempt = await charging(office.real, await one_invoice(office.real))
+    await office.real.ledger.unknown(attempt.id, "no answer")
+    await office.real.ledger.failed(attempt.id, "not in the books")
+    told = await office.drain()
+    assert [one.kind for one in told] == ["payment-failed", "payment-failed"]
+    assert {one.channel for one in told} == {Channel.TEXT, Channel.MAIL}
 
 
 async def test_what_came_too_late_is_not_told(office: Office) -> None:

@@ -2,7 +2,8 @@
 
 -- name: plan_deliveries
 -- Write down to whom the next events go. $1: the channels that are set up here; $2: the kinds that
--- are told by SOAP. A message to a customer that no channel is set up for is kept as skipped.
+-- are told by SOAP. A message to a customer that no channel is set up for is kept as skipped. Who
+-- waits to hear whether they paid, and did not, hears it by text and by mail.
 WITH fresh AS (
     SELECT id, topic, kind, attempt_id FROM events
     WHERE planned_at IS NULL
@@ -19,9 +20,12 @@ WITH fresh AS (
     SELECT id, attempt_id, 'soap', NULL, NULL
     FROM fresh WHERE topic = 'webhook' AND kind = ANY ($2::text[])
     UNION ALL
-    SELECT id, attempt_id, topic, NULL,
-           CASE WHEN topic <> ALL ($1::text[]) THEN 'nothing is set up to send it with' END
-    FROM fresh WHERE topic IN ('text', 'mail')
+    SELECT id, attempt_id, way, NULL,
+           CASE WHEN way <> ALL ($1::text[]) THEN 'nothing is set up to send it with' END
+    FROM fresh, unnest(
+        CASE WHEN kind = 'payment-failed' THEN ARRAY['text', 'mail'] ELSE ARRAY[topic] END
+    ) AS way
+    WHERE topic IN ('text', 'mail')
 ), written AS (
     INSERT INTO deliveries (event_id, attempt_id, channel, endpoint_id, state, error, ended_at)
     SELECT id, attempt_id, channel, endpoint_id,
