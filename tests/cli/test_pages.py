@@ -15,9 +15,8 @@ from tests.cli.terminal import every_command
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 PAGES += [PROJECT / "docker/README.md", PROJECT / "asterisk-config/README.md"]
 SCENARIOS = (PROJECT / "docs/scenarios.md").read_text(encoding="utf-8")
-COMMAND = re.compile(
-    r"^\s*(?:\S+/)?saldo ((?:lab|db|pbx|prompts|recordings|speech) )?([a-z]+)", re.MULTILINE
-)
+GROUPS = "|".join(sorted({words[0] for words in every_command() if len(words) > 1}))
+COMMAND = re.compile(rf"^\s*(?:\S+/)?saldo ((?:{GROUPS}) )?([a-z]+)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
