@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 
 from ivr import comparing, online_paying, parts, resolving, telling
 from ivr.answering import Calls, charges
@@ -102,7 +102,9 @@ async def _serve(
     recorder = Recorder(settings)
     calls = _calls(settings, stack, database, daemon, hearing)
     ari = await stack.enter_async_context(_ari(settings))
-    pages = online_paying.pages(settings, stack, database, calls.paying)
+    office = Office(settings, stack, database)
+    pages = [office.routes(api_keys(settings))]
+    pages += online_paying.pages(settings, stack, database, calls.paying)
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
         child = Child("capture", config) if settings.capture.spawn else None
@@ -122,10 +124,7 @@ async def _serve(
         assisted = Assisted.of(settings, database, calls.paying, ari, ami, muting, router, secure)
         await hearing.connect(ari, router.stream)
         migrated = asyncio.Event()
-        office = Office(settings, stack, database)
-        pages = [*pages, office.routes(api_keys(settings))]
-        serves = _api(settings, calls.metrics, database, router, ari, assisted, pages)
-        web = WebServer(serves, listening, settings.pay_page.proxies)
+        web = _web(settings, calls.metrics, database, router, ari, assisted, pages, listening)
         background = [
             tasks.create_task(work, name=name)
             for name, work in {
@@ -153,8 +152,12 @@ async def _serve(
         await recorder.finish()
         web.stop()
         await serving
-        for task in background:
-            task.cancel()
+        _cancel(background)
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _database(settings: Settings, stack: AsyncExitStack) -> tuple[Database, UUID]:
@@ -254,7 +257,7 @@ def _ami(settings: Settings) -> Ami:
     )
 
 
-def _api(
+def _web(
     settings: Settings,
     metrics: Metrics,
     database: Database,
@@ -262,7 +265,8 @@ def _api(
     ari: Ari,
     assisted: Assisted,
     pages: Sequence[APIRouter],
-) -> FastAPI:
+    listening: socket.socket,
+) -> WebServer:
     async def postgres() -> bool:
         try:
             await database.row("answers")
@@ -296,7 +300,7 @@ def _api(
             *pages,
         ],
     )
-    return api.build(sources)
+    return WebServer(api.build(sources), listening, settings.pay_page.proxies)
 
 
 async def _sweep(database: Database, migrated: asyncio.Event, longest_call_seconds: float) -> None:
