@@ -125,7 +125,7 @@ BEFORE_THE_CHARGE = {
     2: "open the attempt",
     3: "open the capture",
     4: "read the card",
-    5: "begin charging",
+    5: "count the try",
 }
 
 
@@ -143,7 +143,7 @@ async def test_a_ledger_that_goes_away_is_apologised_for(answers: int) -> None:
 
 async def test_a_capture_that_cannot_be_written_down_is_not_called_paid() -> None:
     company = Company(invoice(7, "42.50"))
-    company.answers_left = 6
+    company.answers_left = 7
     call = await converse(company, PAYS_ONE[:4])
     assert call.outcome is CallOutcome.CONFIRMING
     assert call.phrases[-2:] == ["confirming_do_not_pay_again", "goodbye"]
@@ -152,7 +152,7 @@ async def test_a_capture_that_cannot_be_written_down_is_not_called_paid() -> Non
 
 async def test_a_ledger_that_goes_away_after_the_receipt_leaves_the_call_paid() -> None:
     company = Company(invoice(7, "42.50"))
-    company.answers_left = 7
+    company.answers_left = 8
     call = await converse(company, PAYS_ONE)
     assert call.outcome is CallOutcome.PAID
     assert [type(failure) for failure in call.call.failures] == [LedgerUnavailable]
