@@ -90,6 +90,7 @@ class Limiting:
     tries: Tries
     limits: Limits = field(default_factory=Limits)
     notice: Notice = unnoticed
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # --- cards
 
@@ -154,7 +155,7 @@ class Limiting:
         finally:
             tried = await counting  # it has its limit, and leaves no task behind
         is_allowed = await self._is_allowed(tried, caller, customer)
-        await asyncio.sleep(tried.delay_seconds(self.limits))
+        await self.sleep(tried.delay_seconds(self.limits))
         if customer is None or not is_allowed:
             return None
         await self.forgive(tried)
@@ -166,7 +167,7 @@ class Limiting:
         Returns after the delay. Raises LedgerUnavailable.
         """
         tried = await self.tries.count_identification(Subjects.of(caller, claim))
-        await asyncio.sleep(tried.delay_seconds(self.limits))
+        await self.sleep(tried.delay_seconds(self.limits))
         return tried
 
     async def forgive(self, tried: IdentificationTries) -> None:

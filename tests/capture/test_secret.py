@@ -140,3 +140,17 @@ def test_nothing_is_taken_over_by_wiped_digits() -> None:
     with keyed("2") as other, pytest.raises(ValueError, match="wiped"):
         secret.take_over(other)
     assert secret.is_wiped
+
+
+@given(digits, digits)
+def test_a_keyed_hash_is_the_same_for_the_same_digits_and_key_only(one: str, other: str) -> None:
+    found = keyed(one).keyed_hash(b"key")
+    assert (found == keyed(other).keyed_hash(b"key")) == (one == other)
+    assert found != keyed(one).keyed_hash(b"another key")
+
+
+@given(digits)
+def test_a_keyed_hash_holds_no_digit(text: str) -> None:
+    found = keyed(text).keyed_hash(b"key")
+    assert len(found) == 64
+    assert set(found) <= set("abcdefghijklmnop")

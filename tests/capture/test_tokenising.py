@@ -52,3 +52,16 @@ async def test_the_field_the_gateway_names_is_the_one_the_caller_hears_of(
     gateway.answers = [fault(field)]
     keyed = card(number=pan(), expiry="1230", code="123")
     assert await Tokenising(gateway).tokenise(keyed) == CardRefused(error)
+
+
+async def test_a_token_comes_with_a_hash_that_tells_the_same_card_again() -> None:
+    async def card_hash(key: bytes, expiry: str) -> str:
+        keyed = card(number=pan(), expiry=expiry, code="123")
+        answer = await Tokenising(FakeGraphQl(), hash_key=key).tokenise(keyed)
+        assert isinstance(answer, CardOnHand)
+        assert pan()[:12] not in repr(answer)
+        return answer.card_hash
+
+    assert await card_hash(b"company", "1230") == await card_hash(b"company", "0131")
+    assert await card_hash(b"company", "1230") != await card_hash(b"other", "1230")
+    assert await card_hash(b"", "1230") != await card_hash(b"", "1230")  # each program its own

@@ -17,12 +17,12 @@ from tests.fakes.line import FakeLine, Script
 from tests.fakes.tries import FakeTries
 
 ACCOUNT: Script = [("ask_account_number", "1042#"), ("ask_postal_code", "1#")]
-GOES_ON: Script = [("confirm_for_another", "1")]
+GOES_ON = [("confirm_for_another", "1")]
 PAYS: Script = [("confirm_charge", "1"), ("repeat_or_end", "2")]
 PRIVATE = {"owes_one", "owes_many", "invoice_line", "service_back", "nothing_owed", "already_paid"}
 
 
-def amount(keys: str) -> Script:
+def amount(keys: str) -> list[tuple[str, str]]:
     return [("ask_amount_for_another", keys), *GOES_ON]
 
 
@@ -83,7 +83,7 @@ async def test_a_card_that_pays_for_another_is_never_kept() -> None:
 async def test_too_much_and_no_such_account_sound_the_same(account: str, keys: str) -> None:
     company = a_company()
     company.answers_left = 100
-    tries: Script = [("ask_amount_for_another", keys), *GOES_ON] * 3
+    tries = amount(keys) * 3
     script: Script = [("ask_account_number", f"{account}#"), ("ask_postal_code", "1#"), *tries]
     ended = await converse(company, script)
     assert ended.phrases.count("amount_not_taken") == 3

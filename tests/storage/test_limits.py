@@ -10,7 +10,7 @@ import pytest
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import CardVerdict, Limits, Phase, Subjects
-from ivr.billing.payments import CardOnFile, CardOnHand, PayPalOnHand
+from ivr.billing.payments import CardOnFile, CardOnHand, MeansOnHand, PayPalOnHand
 from ivr.storage.limits import PostgresTries
 from ivr.storage.pool import Database
 from tests.storage.trying import CAPTURED, EXPIRED, HARD, SOFT, Trying
@@ -125,7 +125,8 @@ async def test_what_has_no_cards_number_is_counted_by_call_and_invoice(trying: T
 async def test_what_was_not_keyed_by_telephone_is_not_counted_here(trying: Trying) -> None:
     typed = CardOnHand("visa", "1111", "1230", "token", by_telephone=False)
     call = await trying.call()
-    for means in [typed, PayPalOnHand("j***@example.com", "token")] * 3:
+    others: list[MeansOnHand] = [typed, PayPalOnHand("j***@example.com", "token")]
+    for means in others * 3:
         attempt = await opened(trying.world, await trying.invoice(), call_id=call.id)
         assert await trying.limiting.count(attempt.id, means) is ALLOWED
     assert await trying.tries(call, await trying.invoice()) is ALLOWED
