@@ -84,6 +84,8 @@ def _ledgers(console: Console, shown: Shown) -> None:
     colour = "green" if shown.passed else "red"
     found = shown.at_gateway.transaction_id if shown.at_gateway else "not found"
     console.print(f"  gateway's ledger: order {payment.order_id}: [{colour}]{found}[/{colour}]")
+    for receipt in shown.receipts:
+        console.print(f"  {escape(receipt)}", soft_wrap=True)
 
 
 def _invite(console: Console, running: Lab) -> None:

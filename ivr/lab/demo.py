@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ivr import parts, settings
 from ivr.billing.payments import AttemptState, Captured
-from ivr.lab import company
+from ivr.lab import company, post
 from ivr.lab.errors import LabError
 from ivr.lab.lab import Lab
 from ivr.lab.scenario import Watch, play
@@ -26,6 +29,9 @@ SCRIPT = Path(__file__).parent / "demo.yaml"
 ACCOUNT = "1087"
 SERVICE = "C1087-1"
 AMOUNT = "42.50"
+RECEIPT_SECONDS = 5.0
+"""how long we wait for the receipts; they come within a second"""
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Shown:
     """in our ledger"""
     at_gateway: Captured | None
     """in the gateway's ledger, by our order id"""
+    receipts: tuple[str, ...] = ()
+    """what arrived at the customer: the text, the subject of the mail"""
 
     @property
     def passed(self) -> bool:
@@ -61,7 +69,8 @@ async def show(lab: Lab, watch: Watch | None = None) -> Shown:
     finally:
         await database.close()
     at_gateway = await found_at_gateway(lab, payment.order_id) if payment else None
-    return Shown(number, report, payment, at_gateway)
+    receipts = await receipts_of(lab, payment.confirmation or "") if payment else ()
+    return Shown(number, report, payment, at_gateway, receipts)
 
 
 def script(number: str) -> Scenario:
@@ -113,6 +122,26 @@ async def last_payment(database: Database, sip_call_id: str | None) -> PaymentRe
             if payment.state is AttemptState.CAPTURED:
                 return payment
     return None
+
+
+async def receipts_of(lab: Lab, confirmation: str) -> tuple[str, ...]:
+    """The text and the mail with this confirmation number, as soon as both are there."""
+    if not lab.messages:
+        return ()
+    until = asyncio.get_running_loop().time() + RECEIPT_SECONDS
+    while True:
+        there = tuple(_receipts(post.arrived(Path(lab.messages)), confirmation))
+        if len(there) > 1 or asyncio.get_running_loop().time() > until:
+            return there
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _receipts(messages: list[dict[str, Any]], confirmation: str) -> Iterator[str]:
+    for message in messages:
+        if message["topic"] == "text" and confirmation in message["body"]:
+            yield f"text to {message['to']}: {message['body']}"
+        elif message["topic"] == "mail" and confirmation in message["text"]:
+            yield f"mail to {', '.join(message['to'])}: {message['subject']}"
 
 
 async def found_at_gateway(lab: Lab, order_id: str) -> Captured | None:

@@ -59,6 +59,15 @@ class Box:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
+def arrived(file: Path) -> list[dict[str, Any]]:
+    """Every message so far, oldest first; one that is just being written is left out."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 # ------------------------------------------------------------------------------ webhooks and SOAP
 
 

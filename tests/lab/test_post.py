@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from ivr.lab import company, pbx
 from ivr.lab import lab as laboratory
 from ivr.lab.config import REACTIVATE
 from ivr.lab.packages import Tree
-from ivr.lab.post import Box, SipTexts, over_http, take_mail
+from ivr.lab.post import Box, SipTexts, arrived, over_http, take_mail
 from ivr.messaging.mail import Mail, MailServer
 from ivr.messaging.soap import Operation, Soap, SoapService
 from ivr.messaging.templates import Templates
@@ -45,8 +44,7 @@ class Post:
     sip: int
 
     def arrived(self) -> list[dict[str, Any]]:
-        text = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
-        return [json.loads(line) for line in text.splitlines()]
+        return arrived(self.file)
 
     async def first(self) -> dict[str, Any]:
         async with asyncio.timeout(5):
