@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Coroutine
@@ -37,7 +38,7 @@ LIMIT_SECONDS = 2 * 3600.0
 
 
 class Nightly:
-    """Compares once a night, at an hour of UTC."""
+    """Compares once a day, at an hour of UTC, or later if nobody ran at that hour."""
 
     def __init__(
         self, comparing: Comparing, nights: PostgresComparisons, metrics: Metrics, hour: int
@@ -51,16 +52,17 @@ class Nightly:
     async def run(self, migrated: asyncio.Event) -> None:
         """Until it is cancelled."""
         await migrated.wait()
+        pause = LOOK_SECONDS
         while True:
+            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads nodes
             pause = LOOK_SECONDS
             now = datetime.now(UTC)
-            if self._hour >= 0 and now.hour == self._hour:
+            if 0 <= self._hour <= now.hour:
                 try:
                     await self.compare(now)
                 except (BillingError, TimeoutError) as error:
                     log.warning("ledgers_not_compared", why=str(error) or "it took too long")
                     pause = AGAIN_SECONDS
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads nodes
 
     async def compare(self, now: datetime) -> None:
         """Compare if nobody has tonight. Raises LedgerUnavailable, GatewayError, TimeoutError."""
@@ -71,7 +73,8 @@ class Nightly:
             async with asyncio.timeout(LIMIT_SECONDS):
                 await self._compare(night, now)
         except BaseException:
-            await asyncio.shield(self._nights.give_back(night))
+            with contextlib.suppress(BillingError):  # then it is free in two hours
+                await self._nights.give_back(night)
             raise
 
     async def _compare(self, night: date, now: datetime) -> None:

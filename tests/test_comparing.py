@@ -30,7 +30,6 @@ from tests.gateways.charging import taken
 from tests.gateways.clients import card, card_token
 
 HOUR = timedelta(hours=1)
-NIGHT = datetime(2026, 4, 2, 3, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -197,6 +196,24 @@ async def test_a_night_that_came_to_nothing_is_tried_again(
     assert await comparisons(house) == []
     await nightly(house, metrics).compare(now)
     assert await comparisons(house) == [(now.date(), 0, 0)]
+
+
+@pytest.mark.parametrize(("hour", "is_time"), [(0, True), (23, None), (-1, False)])
+async def test_the_hour_is_a_setting_and_a_missed_one_is_made_up_for(
+    house: CountingHouse,
+    monkeypatch: pytest.MonkeyPatch,
+    hour: int,
+    is_time: bool | None,  # noqa: FBT001 - a parameter of the case
+) -> None:
+    monkeypatch.setattr("ivr.comparing.LOOK_SECONDS", 0.01)
+    nights = PostgresComparisons(house.database, house.daemon)
+    migrated = asyncio.Event()
+    migrated.set()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1):
+            await Nightly(comparing(house), nights, Metrics(), hour).run(migrated)
+    expected = datetime.now(UTC).hour == hour if is_time is None else is_time
+    assert bool(await comparisons(house)) == expected
 
 
 async def test_a_night_whose_node_died_is_taken_over(
