@@ -21,6 +21,7 @@ from ivr.billing.differences import Difference
 from ivr.billing.errors import BillingError
 from ivr.billing.resolving import Resolving
 from ivr.cli.options import PLAIN, Config
+from ivr.cli.refund import refund
 from ivr.gateways.books import BraintreeBooks
 from ivr.settings import Settings
 from ivr.storage.comparing import PostgresCompared
@@ -38,6 +39,9 @@ app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=PLAIN, help="Payments, and what is to be done for them."
 )
 DAY = ["%Y-%m-%d"]
+
+
+app.command()(refund)
 
 
 @app.callback()

@@ -1,0 +1,99 @@
+"""`saldo payments refund`: money given back by staff who have a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import sys
+from contextlib import AsyncExitStack
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from ivr import parts, settings
+from ivr.billing.errors import AttemptNotFound
+from ivr.billing.money import Money
+from ivr.billing.refunding import Refunding
+from ivr.billing.refunds import Refund, RefundKind, RefundState, RefundWish
+from ivr.cli.options import Config
+from ivr.gateways.giving_back import BraintreeRefunds
+from ivr.settings import Settings
+from ivr.storage.migrate import check
+from ivr.storage.payments import PostgresLedger
+from ivr.storage.pool import Database
+from ivr.storage.refunds import PostgresRefunds
+
+NOT_DONE = 1
+
+
+def refund(
+    payment: Annotated[UUID, typer.Argument(metavar="ID", help="The payment's id.")],
+    reason: Annotated[str, typer.Option(help="Why; kept for ever.")],
+    amount: Annotated[
+        str, typer.Option(metavar="10.00", help="How much; default: all that is left.")
+    ] = "",
+    reopen: Annotated[  # noqa: FBT002 - typer knows no keyword-only options
+        bool, typer.Option("--reopen", help="The invoices are owed again.")
+    ] = False,
+    key: Annotated[
+        str, typer.Option(help="Of an earlier try, to ask again safely.", show_default=False)
+    ] = "",
+    config: Config = None,
+) -> None:
+    """Give a payment back: as a whole before it is settled, all or a part of it after.
+
+    Your login is written beside the reason. Exit status 0 when it was given back, 1 when it was not
+    or is not known yet: `saldo serve` finds that out by itself.
+
+    Example: saldo payments refund 6b0f5a9e-… --amount 10.00 --reason "charged twice by us"
+    """
+    key = key or f"cli-{uuid4()}"
+    done = asyncio.run(
+        _give_back(settings.load(config), payment, _decimal(amount), reason, key, reopen=reopen)
+    )
+    if done.state is not RefundState.DONE:
+        print(f"saldo: {_not_done(done, key)}", file=sys.stderr)
+        raise typer.Exit(NOT_DONE)
+    how = "voided" if done.kind is RefundKind.VOID else "refunded"
+    print(f"{how} {done.amount} of payment {payment}: transaction {done.transaction_id}")
+
+
+def _decimal(amount: str) -> Decimal | None:
+    try:
+        return Decimal(amount) if amount else None
+    except InvalidOperation:
+        raise typer.BadParameter(f"--amount {amount} is no amount such as 10.00") from None
+
+
+def _not_done(refund: Refund, key: str) -> str:
+    if refund.state is RefundState.REFUSED:
+        return f"nothing was given back: {refund.why}"
+    return f"it is not known yet whether it was given back: ask again with --key {key}"
+
+
+async def _give_back(
+    conf: Settings, payment: UUID, amount: Decimal | None, reason: str, key: str, *, reopen: bool
+) -> Refund:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(conf.database.url, size=2, application="saldo-payments")
+        stack.push_async_callback(database.close)
+        await check(database)
+        gateway = parts.gateway(conf)
+        stack.push_async_callback(gateway.aclose)
+        attempt = await PostgresLedger(database).attempt(payment)
+        if attempt is None:
+            raise AttemptNotFound(f"no payment {payment}")
+        wish = RefundWish(
+            attempt_id=payment,
+            amount=None if amount is None else Money(amount, attempt.amount.currency),
+            reason=reason,
+            who=f"cli:{getpass.getuser()}",
+            key=key,
+            reopen=reopen,
+        )
+        refunding = Refunding(
+            PostgresRefunds(database), BraintreeRefunds(gateway), asyncio.create_task
+        )
+        return await refunding.give_back(wish)
