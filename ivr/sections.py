@@ -85,14 +85,13 @@ class Braintree(Section):
     threads: int = Field(8, ge=1, le=64)
 
 
-def _in_quotes(amount: object) -> object:
-    if isinstance(amount, int | float):
-        example = f'write the amount in quotes, such as "{amount:.2f}"'
-        raise ValueError(example)  # noqa: TRY004 - pydantic tells a ValueError in one sentence
-    return amount
+def _as_text(amount: object) -> object:
+    """A number as it was written, whose shortest text is exact: nobody calculates with a float."""
+    return str(amount) if isinstance(amount, int | float) else amount
 
 
-Amounts = Annotated[str | dict[str, str], BeforeValidator(_in_quotes)]
+Amount = Annotated[str, BeforeValidator(_as_text)]
+Amounts = Amount | dict[str, Amount]
 """one in the company's currency, such as "1.50", or one of each: {EUR = "1.50", USD = "1.75"}"""
 
 

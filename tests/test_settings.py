@@ -44,10 +44,14 @@ def test_the_environment_wins_over_the_file(
         ("[payments]\nminimum_part = '0%'\n", r"\[payments\] minimum_part: the smallest part is"),
         ("[payments]\nminimum_part = 'nan%'\n", "'nan%' is no share"),
         ("[payments]\nminimum_part = 'x'\n", "'x' is not an amount such as 42.50"),
-        ("[payments]\nminimum_part = 5.0\n", 'in quotes, such as "5.00"'),
+        ("[payments]\nminimum_part = 5.005\n", "5.005 has more decimals than EUR has"),
+        ("[payments]\nminimum_part = true\n", "'True' is not an amount"),
         ("[payments]\nminimum_part = {EUR = '0.001'}\n", "more decimals than EUR has"),
         ("[payments.fees.cash]\nflat = '1'\n", "payments.fees.cash"),
-        ("[payments.fees.card]\nflat = 1.5\n", r'fees\.card\.flat: .*in quotes, such as "1.50"'),
+        (
+            "[payments.fees.card]\nflat = 1e300\n",
+            r"\[payments.fees.card\] '1e\+300' is not an amount",
+        ),
         ("[payments.fees.card]\nflat = '1.50'\ncap = '5'\n", r"\[payments.fees.card\] a flat fee"),
         ("[payments.fees.card]\npercent = '101'\n", "percent is 101: it is from 0 to 100"),
         ("[payments.fees.card]\nflat = {EUR = 'x'}\n", "'x' is not an amount"),
@@ -78,6 +82,21 @@ def test_terms_of_payment_are_in_the_companys_currency_or_in_each_that_is_named(
     assert [str(terms.least(each)) for each in due.values()] == ["5.00 USD", "4.00 EUR", "None"]
     fees = [terms.fees.of(method, due["USD"]) for method in Method]
     assert [str(fee.amount) for fee in fees] == ["10.00", "1.00", "0.00", "0.00"]
+
+
+def test_an_amount_may_be_a_number_and_come_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALDO_PAYMENTS__MINIMUM_PART", "5.00")
+    monkeypatch.setenv("SALDO_PAYMENTS__FEES__CARD__FLAT", "1.10")
+    text = "[payments.fees.paypal]\nflat = {EUR = 0.35, USD = 1}\n"
+    terms = load(written(tmp_path, text)).terms()
+    due = Money.of("42.50", "EUR")
+    assert str(terms.least(due)) == "5.00 EUR"
+    assert str(terms.fees.of(Method.CARD, due)) == "1.10 EUR"
+    assert str(terms.fees.of(Method.PAYPAL, due)) == "0.35 EUR"
+    monkeypatch.setenv("SALDO_PAYMENTS__MINIMUM_PART", "20%")
+    assert str(load(written(tmp_path, text)).terms().least(due)) == "8.50 EUR"
 
 
 def test_a_tenth_may_be_paid_and_nothing_costs_anything_unless_that_is_set(tmp_path: Path) -> None:
