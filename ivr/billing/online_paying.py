@@ -26,6 +26,8 @@ from ivr.billing.terms import Terms
 
 ANSWER_SECONDS = 15.0
 """How long a request waits for a charge; then the page asks again, and no proxy gives up first."""
+LATE_SECONDS = 3 * 3600.0
+"""How long after a link expired what was begun by it is ended: PayPal waits so long for a payer."""
 LOST_SECONDS = 200.0
 """An attempt that was taken in hand so long ago, and was not begun, never will be."""
 
@@ -33,15 +35,18 @@ LOST_SECONDS = 200.0
 class LinkBook(Protocol):
     """Links and the attempts made by them. Every method raises LedgerUnavailable."""
 
-    async def bill(self, link_id: int) -> Bill | None:
-        """What the link shows; None when it is used up, expired, revoked, or was never made."""
+    async def bill(self, link_id: int, late_seconds: float = 0) -> Bill | None:
+        """What the link shows; None when it is used up, revoked, or was never made.
+
+        The same when it expired more than `late_seconds` ago.
+        """
         ...
 
     async def claim(self, link_id: int, key: UUID, attempt_id: UUID, *, taken: bool) -> bool:
         """Let one press of the button be this attempt; False if it is another one already."""
         ...
 
-    async def approved_by(self, key: UUID, payment_id: str) -> None:
+    async def begun_at_paypal(self, link_id: int, key: UUID, payment_id: str) -> None:
         """Remember which PayPal payment belongs to this press."""
         ...
 
@@ -142,10 +147,15 @@ class OnlinePaying:
         self._gateway = gateway
         self._brands = tuple(brands)
 
-    async def bill(self, code: str) -> Bill | None:
-        """What the link of this code shows; a forged code costs no question of the database."""
+    async def bill(self, code: str, *, begun: bool = False) -> Bill | None:
+        """What the link of this code shows; a forged code costs no question of the database.
+
+        `begun`: the payer began before it expired, and comes back from PayPal or asks again.
+        """
         link_id = self.key.read(code)
-        return None if link_id is None else await self._book.bill(link_id)
+        if link_id is None:
+            return None
+        return await self._book.bill(link_id, LATE_SECONDS if begun else 0)
 
     async def client_token(self, bill: Bill) -> str | None:
         """For the gateway's fields; None when the gateway is away."""
@@ -197,7 +207,7 @@ class OnlinePaying:
         except GatewayError:
             await self._paying.cancel(attempt)
             return PayPalAway()
-        await self._book.approved_by(order.key, payment.id)
+        await self._book.begun_at_paypal(bill.link.id, order.key, payment.id)
         return payment
 
     async def finish_paypal(

@@ -71,8 +71,8 @@ class PostgresLinks:
         row = await self._database.row("link_news", link_id)
         return await self.attempt(link_id, row["key"]) if row else None
 
-    async def bill(self, link_id: int) -> Bill | None:
-        row = await self._database.row("link_by_id", link_id)
+    async def bill(self, link_id: int, late_seconds: float = 0) -> Bill | None:
+        row = await self._database.row("link_by_id", link_id, late_seconds)
         if row is None:
             return None
         found = await self._database.rows("link_invoices", link_id)
@@ -96,8 +96,8 @@ class PostgresLinks:
         row = await self._database.change("claim_link_attempt", link_id, key, attempt_id, taken)
         return row is not None
 
-    async def approved_by(self, key: UUID, payment_id: str) -> None:
-        await self._database.change("keep_link_payment", key, storable(payment_id))
+    async def begun_at_paypal(self, link_id: int, key: UUID, payment_id: str) -> None:
+        await self._database.change("keep_link_payment", link_id, key, storable(payment_id))
 
     async def take(self, link_id: int, key: UUID, payment_id: str) -> Attempt | None:
         row = await self._database.change("take_link_payment", link_id, key, storable(payment_id))

@@ -96,7 +96,7 @@ class _Pages:
         if not self._page.visitors.may_look(request):
             return self._closed(request, None, 429)
         try:
-            bill = await self._online.bill(code)
+            bill = await self._online.bill(code, begun=key is not None)
         except LedgerUnavailable:
             return self._closed(request, None, 503)
         if bill is None:
@@ -148,13 +148,15 @@ class _Pages:
         fees = {each: self._online.terms.fees.of(each, amount) for each in self._online.methods}
         return {each.value: {"fee": fee, "total": amount + fee} for each, fee in fees.items()}
 
-    async def asked(self, request: Request, code: str, form: str, work: Asked) -> Response:
+    async def asked(
+        self, request: Request, code: str, form: str, work: Asked, *, begun: bool = False
+    ) -> Response:
         """What a script of ours asks about a link that may be used."""
         visitors = self._page.visitors
         if not visitors.may_look(request) or not visitors.same_site(request):
             return self._json(CLOSED, 429)
         try:
-            bill = await self._online.bill(code)
+            bill = await self._online.bill(code, begun=begun)
             if bill is None:
                 visitors.missed(request)
                 return self._json(CLOSED, 404)
@@ -294,14 +296,14 @@ def _add_orders(router: APIRouter, pages: _Pages) -> None:
         async def work(bill: Bill) -> dict[str, Any]:
             return await pages.approved(bill, wanted, _language(request, bill.language))
 
-        return await pages.asked(request, code, form, work)
+        return await pages.asked(request, code, form, work, begun=True)
 
     @router.get("/{code}/result/{key}")
     async def result(request: Request, code: str, key: UUID, form: Form) -> Response:
         async def work(bill: Bill) -> dict[str, Any]:
             return await pages.result(bill, key, _language(request, bill.language))
 
-        return await pages.asked(request, code, form, work)
+        return await pages.asked(request, code, form, work, begun=True)
 
 
 def _add_files(router: APIRouter, page: PayPage) -> None:

@@ -81,6 +81,8 @@ async def test_an_expired_a_revoked_and_an_unknown_link_show_nothing(shop: Shop)
     await shop.links.revoke(shop.link.id)
     for link_id in (late.id, shop.link.id, 12345):
         assert await shop.links.bill(link_id) is None
+    assert await shop.links.bill(late.id, late_seconds=120)
+    assert await shop.links.bill(shop.link.id, late_seconds=120) is None
 
 
 async def test_a_link_is_used_up_when_all_is_paid_and_shows_the_receipt_for_a_while(
@@ -129,7 +131,7 @@ async def test_one_press_is_one_attempt_however_many_ask(shop: Shop) -> None:
 async def test_an_approved_paypal_payment_is_taken_once(shop: Shop) -> None:
     key, attempt = uuid4(), await opened(shop.world, *shop.invoices)
     await shop.links.claim(shop.link.id, key, attempt.id, taken=False)
-    await shop.links.approved_by(key, "PAYID-1")
+    await shop.links.begun_at_paypal(shop.link.id, key, "PAYID-1")
     assert await shop.links.take(shop.link.id, key, "PAYID-2") is None
     taken = await asyncio.gather(*(shop.links.take(shop.link.id, key, "PAYID-1") for _ in range(4)))
     assert [each for each in taken if each] == [attempt]

@@ -256,6 +256,28 @@ async def test_paypal_payments_are_charged_once_however_often_they_come_back(
     assert await house.world.ask(kept, script.link.customer_id) == "b…@example.com"
 
 
+async def test_a_payer_who_comes_back_from_paypal_after_the_link_expired_has_paid(
+    http: httpx.AsyncClient, house: PayHouse
+) -> None:
+    script = Script(http, house, await house.link(AMOUNT))
+    await script.load()
+    key = str(uuid4())
+    order = {"key": key, "amount": AMOUNT, "fee": "0.00", "language": "en"}
+    began = await script.post("/paypal", **order)
+    late = "UPDATE links SET expires_at = now() - interval '1 hour' WHERE id = $1"
+    await house.world.ask(late, script.link.id)
+    assert (await http.get(script.link.url)).status_code == 404
+    token = httpx.URL(began["approval_url"]).params["token"]
+    form = {"token": token, "email": "buyer@example.com", "decision": "approve"}
+    back = (await http.post(began["approval_url"], data=form)).headers["location"]
+    assert (await http.get(back)).status_code == 200
+    said = {
+        "payment_id": httpx.URL(back).params["paymentId"],
+        "payer_id": httpx.URL(back).params["PayerID"],
+    }
+    assert (await script.post("/paypal/approved", key=key, **said))["state"] == "paid"
+
+
 async def test_a_paypal_payment_that_nobody_approved_is_not_charged(
     http: httpx.AsyncClient, house: PayHouse
 ) -> None:

@@ -20,13 +20,14 @@ SELECT expires_at FROM kept
 UPDATE links SET revoked_at = now() WHERE id = $1::bigint AND revoked_at IS NULL
 
 -- name: link_by_id
--- A link that was made, neither revoked nor expired, and how often its cards were refused.
+-- A link that was made, neither revoked nor expired more than $2 seconds ago, and how often its
+-- cards were refused.
 SELECT links.id, links.customer_id, links.purpose, links.call_id, links.expires_at,
        customers.language,
        (SELECT count(*) FROM link_attempts JOIN attempts ON attempts.id = link_attempts.attempt_id
         WHERE link_attempts.link_id = links.id AND attempts.state = 'declined') AS declines
 FROM links JOIN customers ON customers.id = links.customer_id
-WHERE links.id = $1::bigint AND links.revoked_at IS NULL AND links.expires_at > now()
+WHERE links.id = $1::bigint AND links.revoked_at IS NULL AND links.expires_at > now() - make_interval(secs => $2::double precision)
 
 -- name: link_invoices
 -- The invoices of a link, paid or not, and whether a charge of one is still unknown.
@@ -53,7 +54,7 @@ RETURNING attempt_id
 
 -- name: keep_link_payment
 -- Which PayPal payment belongs to a press.
-UPDATE link_attempts SET payment_id = $2::text WHERE key = $1::uuid
+UPDATE link_attempts SET payment_id = $3::text WHERE link_id = $1::bigint AND key = $2::uuid
 
 -- name: take_link_payment
 -- The attempt of an approved PayPal payment, to whoever asks first.
