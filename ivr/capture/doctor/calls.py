@@ -88,6 +88,11 @@ TRANSFERS = Check(
     "a caller who can transfer makes calls at your cost",
     "set allow_transfer = no for the trunk in pjsip.conf",
 )
+TEXTS_IN = Check(
+    "texts-in",
+    "with res_pjsip_messaging a text (SIP MESSAGE) from outside runs the endpoint's dial plan",
+    "set message_context = no-texts, a context without extensions, for each endpoint in pjsip.conf",
+)
 KEY_FEATURES = Check(
     "features",
     "keys that start a recording, a transfer or an end are pressed while a card is keyed",
@@ -193,6 +198,18 @@ def transfers(pjsip: Configuration) -> list[Finding]:
             slight(f"{one.name} may transfer ({one.where})")
             for one in pjsip.of_type("endpoint")
             if one.says_yes("allow_transfer", default=True)
+        ),
+    )
+
+
+def texts_in(pjsip: Configuration) -> list[Finding]:
+    """Texts that reach the dial plan."""
+    return TEXTS_IN.judge(
+        "texts from outside reach nothing",
+        (
+            slight(f"{one.name} has no message_context of its own ({one.where})")
+            for one in pjsip.of_type("endpoint")
+            if one.text("message_context") in {"", one.text("context")}
         ),
     )
 

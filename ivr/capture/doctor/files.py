@@ -60,7 +60,7 @@ def rules(folder: Path, ours: Collection[str], now: datetime) -> Mapping[str, tu
         "pjsip.conf": (
             *(written_down.sip_log, calls.keys_in_signalling, calls.direct_media),
             *(calls.strangers, calls.trunk_encryption, calls.registrations),
-            *(calls.transfers, ending),
+            *(calls.transfers, calls.texts_in, ending),
         ),
         "features.conf": (calls.key_features,),
         "extensions.conf": (

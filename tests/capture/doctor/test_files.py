@@ -78,6 +78,8 @@ SEEDED: list[tuple[str, str, str, str, Grade]] = [
     ("pjsip.conf", "dtmf_mode = auto", "dtmf_mode = inband", "dtmf-mode", W),
     ("pjsip.conf", "direct_media = no", "", "direct-media", W),
     ("pjsip.conf", "allow_transfer = no", "", "allow-transfer", W),
+    ("pjsip.conf", "message_context = no-texts", "", "texts-in", W),
+    ("pjsip.conf", "message_context = no-texts", "message_context = from-trunk", "texts-in", W),
     ("pjsip.conf", "[trunk](calls-in)", "[anonymous](calls-in)", "strangers", F),
     (
         *("pjsip.conf", "[trunk]\ntype = aor", "[x]\ntype=registration\n[trunk]\ntype = aor"),
