@@ -25,6 +25,8 @@ UPDATE attempts SET captured_at = ended_at WHERE confirmation IS NOT NULL;
 ALTER TABLE attempts ADD CONSTRAINT money_taken_has_a_day
     CHECK (confirmation IS NULL OR captured_at IS NOT NULL);
 CREATE INDEX attempts_by_capture ON attempts (captured_at) WHERE captured_at IS NOT NULL;
+CREATE INDEX attempts_gone_back ON attempts (ended_at)
+    WHERE state IN ('voided', 'refunded', 'returned');
 
 -- Captures with an agent show the fee apart.
 CREATE OR REPLACE VIEW assisted_captures_now AS
