@@ -150,11 +150,17 @@ def _delivery(row: Record) -> Delivery:
         happened_at=row["happened_at"],
         attempts=row["attempts"],
         age_seconds=row["age"],
-        facts=_facts(row, {key: payload[key] for key in payload.keys() - IDS}),
+        facts=_facts(row, _own(payload, row["told_of_call"])),
         address=address,
         endpoint=_endpoint(row) if row["endpoint_id"] else None,
         moot=useless or nowhere,
     )
+
+
+def _own(payload: dict[str, Any], call_id: str | None) -> dict[str, Any]:
+    """What a message brings itself, and the call that it is of."""
+    own = {key: payload[key] for key in payload if key not in IDS}
+    return own | ({"call_id": call_id} if call_id else {})
 
 
 def _address(row: Record) -> tuple[str, str]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
+from ivr.billing.captures import CaptureRequest
 from ivr.billing.customers import SuspensionReason
 from ivr.billing.messages import Channel, Delivery, DeliveryState, Endpoint, Message
 from ivr.billing.payments import Attempt
 from ivr.storage.bell import Bell
+from ivr.storage.captures import PostgresCaptures
 from ivr.storage.deliveries import PostgresDeliveries
 from ivr.storage.events import PostgresEvents
 from ivr.storage.pool import Database
 from ivr.storage.webhook_endpoints import PostgresEndpoints
+from tests.storage.test_assisted_captures import SUCCESS, kept
 from tests.storage.test_contract_ledger import CAPTURED, charging, one_invoice
 from tests.storage.world import PostgresWorld
 
@@ -306,3 +310,24 @@ async def test_a_bell_whose_connection_was_cut_listens_again(
     assert asyncio.get_running_loop().time() - started < 10
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_card_taken_with_an_agent_is_told_though_who_closes_it_may_tell_nothing(
+    office: Office, database_url: str
+) -> None:
+    await office.endpoints.add("https://crm.example/", (), SECRET)
+    capture = await kept(office.real)
+    alone = CaptureRequest(uuid4(), uuid4().hex, "en")
+    await office.real.captures.open(alone)
+    secure = await Database.open(database_url.replace("saldo@", "saldo_capture@"), size=1)
+    for request in (capture.request, alone):
+        await PostgresCaptures(secure).close(request.id, SUCCESS)
+        await PostgresCaptures(secure).close(request.id, SUCCESS)
+    await secure.close()
+    (told,) = await office.claim()
+    assert told.kind == "capture.ended"
+    assert told.facts["message"] == {
+        "capture": str(capture.request.id),
+        "result": "success",
+        "call_id": capture.request.call_id,
+    }

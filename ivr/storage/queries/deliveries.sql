@@ -81,7 +81,7 @@ WITH places AS (
 )
 SELECT taken.id, taken.event_id, taken.channel, taken.target, taken.attempts,
        extract(epoch FROM now() - taken.waiting_since)::double precision AS age,
-       events.kind, events.payload, events.address, events.created_at AS happened_at,
+       events.kind, events.payload, events.call_id AS told_of_call, events.address, events.created_at AS happened_at,
        events.until < now() AS too_late,
        endpoint.id AS endpoint_id, endpoint.url, endpoint.secret,
        CASE WHEN endpoint.previous_until > now() THEN endpoint.previous_secret END

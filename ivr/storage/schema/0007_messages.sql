@@ -26,6 +26,22 @@ $$;
 CREATE TRIGGER events_wake_messages AFTER INSERT ON events
     FOR EACH STATEMENT EXECUTE FUNCTION wake_messages();
 
+-- A card taken with an agent is news for the company's programs. A trigger with our rights, since
+-- the secure process, which closes captures, may not write events.
+CREATE FUNCTION tell_of_capture() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO events (topic, kind, call_id, payload)
+    SELECT 'webhook', 'capture.ended', NEW.call_id,
+           jsonb_build_object('capture', NEW.id, 'result', NEW.result)
+    WHERE EXISTS (SELECT FROM assisted_captures WHERE capture_id = NEW.id);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER captures_tell AFTER UPDATE OF closed_at ON captures
+    FOR EACH ROW WHEN (OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL)
+    EXECUTE FUNCTION tell_of_capture();
+
 -- Where webhooks go.
 CREATE TABLE webhook_endpoints (
     id              uuid PRIMARY KEY,
