@@ -242,9 +242,8 @@ def _play(lanes: _Lanes, trials: Sequence[Trial], result: Result, say: Say) -> N
             say(f"WRONG: {what}\n  {again(played.trial, result.asked.seed)}")
         if number % 100 == 0:
             pace = (time.monotonic() - began) / number
-            say(
-                f"{number} of {len(trials)} trials, {pace:.2f} s each, {len(result.violations)} wrong"
-            )
+            wrong = len(result.violations)
+            say(f"{number} of {len(trials)} trials, {pace:.2f} s each, {wrong} wrong")
 
 
 def again(trial: Trial, seed: int) -> str:
