@@ -124,6 +124,26 @@ async def test_a_decline_is_read_with_what_may_follow(world: World) -> None:
     assert payment == CardPayment(PaymentStatus.DECLINED, attempt.amount, attempt.fee, bucket=soft)
 
 
+async def test_an_unknown_outcome_is_shown_as_it_was_resolved(world: World) -> None:
+    node = await world.node()
+    capture = await kept(world, pays=True)
+    assert capture.attempt
+    await world.ledger.begin_charging(capture.attempt.id, CARD)
+    await world.ledger.unknown(capture.attempt.id, "no answer")
+    doubted = (await state_of(world, capture)).payment
+    assert doubted
+    assert doubted.status is PaymentStatus.UNKNOWN
+    claimed = [doubt.attempt.id for doubt in await node.doubts.claim(1000, 60, ())]
+    assert capture.attempt.id in claimed
+    await node.ledger.captured(capture.attempt.id, CAPTURED)
+    paid = (await state_of(world, capture)).payment
+    assert paid
+    assert (paid.status, paid.confirmation) == (
+        PaymentStatus.PAID,
+        confirmation_code(capture.attempt.id),
+    )
+
+
 async def test_a_token_that_no_charge_takes_can_be_forgotten(world: World) -> None:
     capture = await kept(world)
     await world.assisted.forget_token(capture.id)

@@ -8,7 +8,7 @@ import pytest
 
 from ivr.billing.captures import CaptureOutcome, CaptureResult
 from ivr.billing.customers import SuspensionReason
-from ivr.billing.errors import InvoiceBeingPaid, LedgerUnavailable
+from ivr.billing.errors import InvoiceBeingPaid, LedgerNotReached, LedgerUnavailable
 from ivr.billing.invoices import Invoice
 from ivr.billing.payments import Attempt, AttemptState, DeclineBucket, Refusal
 from ivr.storage.payment_records import PostgresPayments
@@ -136,7 +136,7 @@ async def test_a_lost_commit_of_a_capture_is_safe_to_repeat(
     paid = await far.ledger.captured(attempt.id, CAPTURED)
     assert len(paid.reactivated) == 1
     assert (await far.invoice_now(invoice)).paid == invoice.amount
-    assert len(await far.events(attempt)) == 4
+    assert len(await far.events(attempt)) == 5
 
 
 @pytest.mark.parametrize("arrives", [False, True])
@@ -148,8 +148,9 @@ async def test_a_lost_answer_to_the_start_can_be_taken_back(
     invoice = await one_invoice(far)
     attempt = await opened(far, invoice)
     wire.lose_statement(arrives=arrives)
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(LedgerUnavailable) as lost:
         await far.ledger.begin_charging(attempt.id, CARD)
+    assert not isinstance(lost.value, LedgerNotReached)  # the statement was on its way
     assert await far.state(attempt) is (AttemptState.CHARGING if arrives else AttemptState.CREATED)
     if arrives:
         await far.ledger.failed(attempt.id, "nothing was sent")

@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.errors import LedgerNotReached, LedgerUnavailable
 from ivr.lab import database as lab_database
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.packages import Tree
@@ -45,6 +45,8 @@ async def test_a_stopped_server_is_told_quickly_and_used_again_when_it_is_back(
     for _ in range(3):
         with pytest.raises(LedgerUnavailable, match="check that PostgreSQL is up"):
             await database.row("answers")
+    with pytest.raises(LedgerNotReached):  # certainly nothing was changed
+        await database.change("answers")
     with pytest.raises(LedgerUnavailable):
         await database.wait_until_ready(0.5)
     assert time.monotonic() - began < 3
