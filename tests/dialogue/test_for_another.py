@@ -182,3 +182,13 @@ async def test_where_it_is_not_offered_the_key_means_nothing() -> None:
     assert "or_pay_for_another" not in ended.phrases
     assert "not_understood" in ended.phrases
     assert ended.call.customer == SMITH
+
+
+async def test_who_pays_for_another_is_offered_no_card_on_file_and_leaves_none() -> None:
+    company = a_company()
+    company.keeps_cards = True
+    company.left()
+    ended = await converse(company, [*ACCOUNT, *amount("4500#"), *PAYS])
+    assert ended.outcome is CallOutcome.PAID
+    assert not {"choose_method", "keep_card"} & set(ended.phrases)
+    assert len(company.rows.cards) == 1
