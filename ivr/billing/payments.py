@@ -205,6 +205,10 @@ class Paid:
     confirmation: str
     """short code for the caller, digits and letters without look-alikes"""
     reactivated: tuple[Reactivated, ...] = ()
+    settles_later: bool = False
+    """accepted, and settled by a bank days later, or returned"""
+    lines_wait: bool = False
+    """lines come back only when it is settled"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from itertools import chain, cycle
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from ivr.billing.bank_accounts import AccountHolder
 from ivr.billing.calls import CallOutcome
-from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
+from ivr.billing.captures import ACCOUNT_FIELDS, CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.collecting import NO_ANSWER, collect
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.methods import Method
 from ivr.billing.payments import Paid
 from ivr.billing.ports import Captures
 from ivr.dialogue.answering import answer
@@ -81,6 +83,8 @@ class Call:
         """for each declined charge the hash of its card, empty when it has none"""
         self.cards_tried: set[UUID] = set()
         """cards on file that were declined in this call"""
+        self.methods_failed: set[Method] = set()
+        """ways to pay that came to nothing in this call, and are not offered again"""
         self.asked_to_keep = False
         """whether the caller was asked to leave a card"""
         self.failures: list[Exception] = []
@@ -133,9 +137,14 @@ class Call:
         """Make the sounds of a question that is to be asked soon: names take time to be made."""
         await self._sounds(question.phrases, by_voice=self.hears)
 
+    @property
+    def seconds(self) -> float:
+        """Since the call arrived."""
+        return self._clock() - self._began
+
     def note(self, step: str) -> None:
         """Add a step to the trail."""
-        self.trail.append(f"{self._clock() - self._began:.1f} {step}")
+        self.trail.append(f"{self.seconds:.1f} {step}")
 
     async def say(self, phrase_id: PhraseId, **values: object) -> None:
         """Say it to its end. Raises HungUp."""
@@ -193,12 +202,20 @@ class Call:
             await asyncio.wait((filler,))
 
     async def collect_card(self, captures: Captures, brands: Sequence[str]) -> CaptureOutcome:
-        """Lend the caller to the secure part; a secure part that is away is an internal error.
+        """A card, keyed or said in the secure part. Raises as `collect_account`."""
+        request = CaptureRequest(uuid4(), self.id, self.language, brands=tuple(brands))
+        return await self._collect(captures, request)
+
+    async def collect_account(self, captures: Captures, holder: AccountHolder) -> CaptureOutcome:
+        """A bank account, keyed in the secure part; one that is away is an internal error.
 
         What was typed ahead crosses its border in neither direction. Raises HungUp,
         LedgerUnavailable.
         """
-        request = CaptureRequest(uuid4(), self.id, self.language, brands=tuple(brands))
+        request = CaptureRequest(uuid4(), self.id, self.language, ACCOUNT_FIELDS, holder=holder)
+        return await self._collect(captures, request)
+
+    async def _collect(self, captures: Captures, request: CaptureRequest) -> CaptureOutcome:
         self.line.forget_keys()
         await self.rest()
         self.note("secure part")
@@ -213,7 +230,7 @@ class Call:
             await captures.close(request.id, NO_ANSWER)
             outcome = NO_ANSWER
         self.line.forget_keys()
-        self.note(f"card {outcome.result}")
+        self.note(f"{'account' if request.holder else 'card'} {outcome.result}")
         return outcome
 
     async def _sounds(self, phrases: Sequence[Phrase], *, by_voice: bool) -> list[str]:

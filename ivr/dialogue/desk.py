@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ivr.billing.keeping import Keeping
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import Limits
+from ivr.billing.mandating import Mandating
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.billing.ports import Captures, Directory, Invoices, Links, Names, Outbox
@@ -48,6 +49,8 @@ class Desk:
     """links to the pay page; None: there is no page, and no link is offered"""
     link_minutes: float = 1440
     """how long a link may be used"""
+    mandating: Mandating | None = None
+    """debits of bank accounts; None: there are none"""
     link_wait_seconds: float = 300
     """how long a call waits for a payment by its link"""
 

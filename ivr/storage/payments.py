@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from ivr.billing.card_numbers import without_card_numbers
@@ -49,10 +50,19 @@ class PostgresLedger:
     step that was done is left as it is, and only `begin_charging` refuses to be done twice.
     """
 
-    def __init__(self, database: Database, daemon: UUID | None = None) -> None:
-        """`daemon` is who charges, if it has a heartbeat: see PostgresDaemons."""
+    def __init__(
+        self,
+        database: Database,
+        daemon: UUID | None = None,
+        settle_first: Collection[Method] = (),
+    ) -> None:
+        """`daemon` is who charges, if it has a heartbeat: see PostgresDaemons.
+
+        Paid with one of `settle_first`, lines come back at settlement, and not when it is captured.
+        """
         self._database = database
         self._daemon = daemon
+        self._settle_first = settle_first
 
     async def open_attempt(self, attempt: Attempt) -> None:
         await self._database.change(
@@ -83,6 +93,7 @@ class PostgresLedger:
                 keep.customer_ref if keep else None,
                 self._daemon,
                 not isinstance(means, CardOnHand) or means.by_telephone,
+                means.method in self._settle_first,
             )
         except AlreadyThere as error:
             if error.constraint != ONE_CHARGE_AN_INVOICE:
@@ -279,6 +290,8 @@ def _means(row: Record) -> MeansOnHand:
             number = row["card_on_file_id"]
             return CardOnFile(number, row["brand"], row["last4"], row["expires"], token)
         case Method.BANK_ACCOUNT:
-            return BankAccountOnHand(row["last4"], row["account_type"], token)
+            mandate, agreed_at = row["mandate"] or "", row["agreed_at"]
+            last4, account_type = row["last4"], row["account_type"]
+            return BankAccountOnHand(last4, account_type, token, mandate, agreed_at)
         case Method.PAYPAL:
             return PayPalOnHand(row["payer"], token)

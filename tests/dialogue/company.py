@@ -10,6 +10,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from ivr.billing.allocating import in_full
+from ivr.billing.bank_accounts import BankAccountKeyed
 from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.customers import (
     Customer,
@@ -22,6 +23,8 @@ from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.invoices import Invoice
 from ivr.billing.keeping import CardsOnFile
 from ivr.billing.limiting import Limiting
+from ivr.billing.mandating import Mandates, Mandating
+from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import (
     Attempt,
@@ -35,6 +38,7 @@ from ivr.billing.ports import Captures, Directory, Invoices, Ledger, Names
 from ivr.billing.promising import Promising
 from ivr.billing.terms import Terms
 from ivr.gateways.vault import card_id
+from tests.fakes.bank_accounts import FakeClips, FakeMandates, FakeVault
 from tests.fakes.cards_on_file import FakeCardsOnFile, left
 from tests.fakes.company import FakeCompany, KeptAttempt
 from tests.fakes.gateway import FakeGateway
@@ -113,6 +117,9 @@ class Company:
         self.promising: Promising | None = None
         self.links: FakeLinks | None = None
         self.outbox: FakeOutbox | None = None
+        self.methods: tuple[Method, ...] = (Method.CARD,)
+        self.mandating: Mandating | None = None
+        self.vault = FakeVault(self.gateway.token)
         self.for_another = ""
         """the currency in which may be paid for another"""
         self.hashes: list[str] = []
@@ -156,6 +163,25 @@ class Company:
         self.gateway.vault[token] = card
         return left(self.rows, SMITH.id, card)
 
+    def takes_bank_accounts(
+        self, *methods: Method, recorded: bool = False, settled_first: bool = False
+    ) -> None:
+        """These are the ways to pay, or the bank account alone."""
+        self.methods = methods or (Method.BANK_ACCOUNT,)
+        self.rows.with_phone |= set() if recorded else {SMITH.id}
+        self.mandating = Mandating(
+            cast("Mandates", Slow(FakeMandates(self.rows), self._work)),
+            self.vault,
+            company="Saldo Telecom",
+            phone="1-800-555-0100",
+            clips=FakeClips() if recorded else None,
+            ways=("text",),
+            reactivates_when_settled=settled_first,
+            clock=lambda: date(2026, 11, 23),
+        )
+        settle_first = self.methods if settled_first else ()
+        self.ledger = cast("Ledger", Slow(FakeLedger(self.rows, "", settle_first), self._work))
+
     def sends_links(self) -> None:
         """There is a pay page, and a number on file."""
         self.links, self.outbox = FakeLinks(), FakeOutbox()
@@ -188,7 +214,10 @@ class Company:
         """The caller keys a card, for as long as that takes."""
         await asyncio.sleep(self.secure_seconds)
         result = self.secure_results.pop(0) if self.secure_results else CaptureResult.SUCCESS
-        if result is not None:
+        if result is CaptureResult.SUCCESS and self.rows.captures[capture_id].holder:
+            account = BankAccountKeyed("0000", "checking", "tokenusbankacct_1")
+            self.rows.outcomes[capture_id] = CaptureOutcome(result, account=account)
+        elif result is not None:
             card_hash = self.hashes.pop(0) if self.hashes else ""
             token = self.gateway.token()
             card = CardOnHand("visa", "1111", "1230", token, card_hash=card_hash)

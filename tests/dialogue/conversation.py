@@ -71,6 +71,8 @@ def a_desk(
         links=company.links,
         outbox=company.outbox,
         for_another=company.for_another,
+        mandating=company.mandating,
+        methods=company.methods,
     )
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from ivr.billing.assisted_captures import AssistedCapture
+from ivr.billing.bank_accounts import Mandate
 from ivr.billing.calls import CallArrived, CallEnded
 from ivr.billing.captures import CaptureOutcome, CaptureRequest
 from ivr.billing.cards_on_file import Consent, RemovedFor
@@ -33,6 +34,7 @@ from ivr.billing.payments import (
     Refusal,
 )
 from ivr.billing.refunds import Refund, RefundWish
+from ivr.billing.settling import Became
 
 
 @dataclass
@@ -48,6 +50,7 @@ class KeptAttempt:
     capture: Captured | None = None
     charging_at: float = 0.0
     daemon: str = ""
+    waits_for_settlement: bool = False
     doubt: KeptDoubt | None = None
 
 
@@ -109,6 +112,10 @@ class FakeCompany:
     """kinds, in order"""
     with_phone: set[int] = field(default_factory=set)
     """customers whom a text message reaches"""
+    mandates: dict[UUID, Mandate] = field(default_factory=dict)
+    """by attempt"""
+    notifications: dict[str, tuple[UUID | None, Became]] = field(default_factory=dict)
+    """of the gateway, by digest"""
     captures: dict[UUID, CaptureRequest] = field(default_factory=dict)
     outcomes: dict[UUID, CaptureOutcome] = field(default_factory=dict)
     assisted: dict[UUID, AssistedCapture] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """`billing.ports.Ledger` in memory; the same cases hold for it and for Postgres."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from ivr.billing.errors import (
     InvoiceBeingPaid,
     TransitionRefused,
 )
+from ivr.billing.methods import Method
 from ivr.billing.payments import (
     TRANSITIONS,
     Allocation,
@@ -35,9 +37,12 @@ HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
 class FakeLedger:
     """Keeps attempts in `company.attempts`."""
 
-    def __init__(self, company: FakeCompany, daemon: str = "") -> None:
+    def __init__(
+        self, company: FakeCompany, daemon: str = "", settle_first: Collection[Method] = ()
+    ) -> None:
         self.company = company
         self.daemon = daemon
+        self.settle_first = settle_first
 
     async def open_attempt(self, attempt: Attempt) -> None:
         self.company.check()
@@ -60,6 +65,7 @@ class FakeLedger:
         kept.means, kept.keep = means, keep
         kept.charging_at, kept.daemon = now(), self.daemon
         kept.attempt = replace(kept.attempt, method=means.method)
+        kept.waits_for_settlement = means.method in self.settle_first
         self._move(kept, AttemptState.CHARGING, None)
 
     async def captured(self, attempt_id: UUID, capture: Captured) -> Paid:
@@ -69,7 +75,8 @@ class FakeLedger:
             self._change(kept, AttemptState.CAPTURED, None)
             kept.capture = capture
             told = "payment-confirmed" if state is AttemptState.UNKNOWN else "receipt"
-            kept.paid = self._pay(kept.attempt, told)
+            kept.paid = self._pay(kept, told)
+            self._notify(kept.attempt)
             self._keep_card(kept, capture)
         elif kept.capture is None or kept.capture.transaction_id != capture.transaction_id:
             self._stray(kept.attempt, capture, state)
@@ -98,6 +105,8 @@ class FakeLedger:
         self._move(kept, state, None)
         self.company.events.append(f"payment.{state}")
         if state is AttemptState.SETTLED:
+            if kept.paid and kept.waits_for_settlement:
+                kept.paid = replace(kept.paid, reactivated=self._back(kept.attempt))
             return
         for part in kept.attempt.allocations:
             invoice = self.company.invoices[part.invoice_id]
@@ -107,6 +116,8 @@ class FakeLedger:
         if state is AttemptState.RETURNED and kept.paid:
             for line in kept.paid.reactivated:
                 self._suspend(line.service_id)
+        if state is AttemptState.RETURNED:
+            self.company.events += ["bank-return", "bank-return"]  # by mail and by text
 
     def _suspend(self, service_id: int) -> None:
         service = self.company.services[service_id]
@@ -174,8 +185,13 @@ class FakeLedger:
         stray = Stray(capture.transaction_id, attempt.id, attempt.order_id, why)
         self.company.strays.setdefault(stray.transaction_id, KeptStray(stray, now()))
 
-    def _pay(self, attempt: Attempt, told: str) -> Paid:
-        events = self.company.events
+    def _notify(self, attempt: Attempt) -> None:
+        mandate = self.company.mandates.get(attempt.id)
+        if mandate and mandate.how == "notice":
+            self.company.events += ["mandate", "mandate"]  # by mail and by text
+
+    def _pay(self, kept: KeptAttempt, told: str) -> Paid:
+        attempt, events = kept.attempt, self.company.events
         events.append("payment.captured")
         for part in attempt.allocations:
             invoice = self.company.invoices[part.invoice_id]
@@ -183,12 +199,16 @@ class FakeLedger:
             paid = replace(invoice, paid=invoice.paid + fits)
             self.company.invoices[paid.id] = paid
             events.append("invoice.part-paid" if paid.due else "invoice.paid")
-        lines = {self.company.invoices[part.invoice_id].service_id for part in attempt.allocations}
-        back = tuple(self._reactivated(line) for line in sorted(lines) if self._comes_back(line))
-        events.extend("service.reactivated" for _ in back)
+        back = () if kept.waits_for_settlement else self._back(attempt)
         events.append("receipt")  # by mail
         events.append(told)
         return Paid(attempt.amount, confirmation_code(attempt.id), back)
+
+    def _back(self, attempt: Attempt) -> tuple[Reactivated, ...]:
+        lines = {self.company.invoices[part.invoice_id].service_id for part in attempt.allocations}
+        back = tuple(self._reactivated(line) for line in sorted(lines) if self._comes_back(line))
+        self.company.events.extend("service.reactivated" for _ in back)
+        return back
 
     def _keep_card(self, kept: KeptAttempt, capture: Captured) -> None:
         if capture.kept is not None and kept.keep is not None:

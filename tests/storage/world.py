@@ -13,6 +13,8 @@ from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.keeping import CardsOnFile
+from ivr.billing.mandating import Mandates
+from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState, CardOnHand
 from ivr.billing.ports import (
@@ -25,7 +27,9 @@ from ivr.billing.ports import (
     Ledger,
 )
 from ivr.billing.refunding import Refunds
+from ivr.billing.settling import Notifications
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
+from ivr.storage.bank_accounts import PostgresMandates, PostgresNotifications
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.cards_on_file import PostgresCardsOnFile
@@ -38,6 +42,7 @@ from ivr.storage.pool import Database
 from ivr.storage.refunds import PostgresRefunds
 from ivr.storage.resolving import PostgresDoubts
 from ivr.storage.services import PostgresServices
+from tests.fakes.bank_accounts import FakeMandates, FakeNotifications
 from tests.fakes.cards_on_file import FakeCardsOnFile
 from tests.fakes.doubts import FakeDoubts
 from tests.fakes.refunds import FakeRefunds
@@ -103,6 +108,16 @@ class World(Protocol):
     @property
     def calls(self) -> Calls: ...
 
+    @property
+    def mandates(self) -> Mandates: ...
+
+    @property
+    def notifications(self) -> Notifications: ...
+
+    def settling_first(self, *methods: Method) -> Ledger:
+        """The ledger of a company whose lines come back at settlement, paid by these methods."""
+        ...
+
     async def node(self) -> Node:
         """A daemon that runs."""
         ...
@@ -164,6 +179,11 @@ class FakeWorld:
         self.cards = FakeCardsOnFile(self.company)
         self.refunds = FakeRefunds(self.company)
         self.calls = FakeCalls(self.company)
+        self.mandates = FakeMandates(self.company)
+        self.notifications = FakeNotifications(self.company)
+
+    def settling_first(self, *methods: Method) -> Ledger:
+        return FakeLedger(self.company, settle_first=methods)
 
     async def node(self) -> Node:
         name = f"node{next(NUMBERS)}"
@@ -219,6 +239,11 @@ class PostgresWorld:
         self.cards = PostgresCardsOnFile(database)
         self.refunds = PostgresRefunds(database)
         self.calls = PostgresCalls(database)
+        self.mandates = PostgresMandates(database)
+        self.notifications = PostgresNotifications(database)
+
+    def settling_first(self, *methods: Method) -> Ledger:
+        return PostgresLedger(self.database, settle_first=methods)
 
     async def ask(self, question: str, *values: object) -> object:
         async with self.database.session() as session:

@@ -15,7 +15,7 @@ from ivr.billing.payments import Attempt, CardOnFile, CardOnHand, MeansOnHand
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import CardNotTaken, HungUp, TooManyTries, WantsAgent, WentBack
-from ivr.dialogue.flows import card_on_file
+from ivr.dialogue.flows import bank_account, card_on_file
 from ivr.dialogue.phrases import Phrase, PhraseId, phrase
 from ivr.dialogue.questions import Question, Spoken, choice
 
@@ -46,20 +46,34 @@ MEANINGS: Mapping[str, Method] = {
 """of the grammar payment_method"""
 
 
-async def choose_way(call: Call, desk: Desk, customer: Customer) -> Way:
+async def choose_way(call: Call, desk: Desk, customer: Customer, currency: str) -> Way:
     """What the caller wants to pay with; not asked where there is one way only.
 
-    Raises as Call.ask, and WentBack.
+    Raises as Call.ask, WentBack, and WantsAgent when there is no way.
     """
+    methods = await methods_for(call, desk, customer, currency)
     while True:
         cards = await card_on_file.at_hand(call, desk, customer)
-        if not cards and len(desk.methods) == 1:
-            return desk.methods[0]
-        wanted = await call.ask(which_way(cards, desk.methods), may_go_back=True)
+        if not cards and not methods:
+            raise WantsAgent("no way to pay is left")
+        if not cards and len(methods) == 1:
+            return methods[0]
+        wanted = await call.ask(which_way(cards, methods), may_go_back=True)
         if not isinstance(wanted, Wish):
             return wanted
         with suppress(WentBack):
             await card_on_file.remove_one(call, desk, cards)
+
+
+async def methods_for(
+    call: Call, desk: Desk, customer: Customer, currency: str
+) -> Sequence[Method]:
+    """Those of the company that this caller may use for this currency. Raises LedgerUnavailable."""
+    if Method.BANK_ACCOUNT not in desk.methods:
+        return desk.methods
+    if await bank_account.is_possible(call, desk, customer, currency):
+        return desk.methods
+    return [method for method in desk.methods if method is not Method.BANK_ACCOUNT]
 
 
 def which_way(cards: Sequence[CardOnFile], methods: Sequence[Method]) -> Question[Way | Wish]:
@@ -136,4 +150,7 @@ async def card_of(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | None
 
 
 Get = Callable[[Call, Desk, Attempt, Customer], Awaitable[MeansOnHand | None]]
-GET: Mapping[Method, Get] = {Method.CARD: card}
+GET: Mapping[Method, Get] = {
+    Method.CARD: card,
+    Method.BANK_ACCOUNT: bank_account.bank_account,
+}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from ivr.billing.allocating import Chosen
 from ivr.billing.calls import CallOutcome
 from ivr.billing.cards_on_file import RemovedFor
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.methods import Method
 from ivr.billing.payments import (
     Attempt,
     BankAccountOnHand,
@@ -33,6 +35,7 @@ from ivr.dialogue.endings import CannotGoOn, CardNotTaken, Over
 from ivr.dialogue.flows import card_on_file
 from ivr.dialogue.flows.declined import after_decline, instead_of_a_card
 from ivr.dialogue.flows.methods import Way, choose_way, means_for
+from ivr.dialogue.flows.paypal import pay_by_link
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import Question, yes_no
 
@@ -65,7 +68,9 @@ async def pay_invoices(call: Call, desk: Desk, customer: Customer, chosen: Chose
 
 async def try_to_pay(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> Settled | None:
     """How one attempt went; None when the caller did not want to go through with it."""
-    way = await choose_way(call, desk, customer)
+    way = await choose_way(call, desk, customer, chosen.amount.currency)
+    if way is Method.PAYPAL:
+        return await paid_by_link(call, desk, customer, chosen)
     method = way.method if isinstance(way, CardOnFile) else way
     fee = desk.terms.fees.of(method, chosen.amount)
     async with call.filling():
@@ -110,7 +115,12 @@ async def agreed_means(
 
 
 async def agrees(call: Call, attempt: Attempt, means: MeansOnHand) -> bool:
-    """Whether the caller wants it charged; no key can hush the fee before that. Raises as ask."""
+    """Whether the caller wants it charged; no key can hush the fee before that. Raises as ask.
+
+    Who gave a mandate for a debit is not asked once more.
+    """
+    if isinstance(means, BankAccountOnHand):
+        return True
     if attempt.fee:
         await call.say("fee_added", fee=attempt.fee, amount=attempt.amount - attempt.fee)
         call.line.forget_keys()
@@ -123,9 +133,7 @@ def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
     match means:
         case CardOnHand(brand, last4) | CardOnFile(brand=brand, last4=last4):
             return yes_no(phrase("confirm_charge", amount=amount, brand=brand, last4=last4))
-        case BankAccountOnHand(last4):
-            return yes_no(phrase("confirm_debit", amount=amount, last4=last4))
-        case PayPalOnHand():
+        case BankAccountOnHand() | PayPalOnHand():
             return yes_no(phrase("confirm_paypal", amount=amount))
 
 
@@ -140,6 +148,9 @@ async def charge(
     async with call.filling("charging", after_seconds=0):
         await call.rest()  # for as long as it takes there is nothing to be answered
         result = await desk.paying.pay(attempt, means, keep=keep)
+        if isinstance(result, Paid) and isinstance(means, BankAccountOnHand):
+            lines_wait = desk.mandating is not None and desk.mandating.reactivates_when_settled
+            result = replace(result, settles_later=True, lines_wait=lines_wait)
         note_result(call, result)
     if isinstance(result, Paid):
         await leave_receipts(call)
@@ -148,6 +159,18 @@ async def charge(
         raise CardNotTaken("limit")
     if isinstance(result, Declined):
         call.declined.append(means.card_hash if isinstance(means, CardOnHand) else "")
+    return result
+
+
+async def paid_by_link(
+    call: Call, desk: Desk, customer: Customer, chosen: Chosen
+) -> Paid | Unknown | None:
+    """What was paid by a link while the caller waited; None when they did not wait for it."""
+    result = await pay_by_link(call, desk, customer, chosen)
+    if result is not None:
+        note_result(call, result)
+    if isinstance(result, Paid):
+        await leave_receipts(call)
     return result
 
 
@@ -197,9 +220,9 @@ async def say_receipt(call: Call, paid: Paid) -> None:
     back = [phrase("service_back", service=line.label) for line in paid.reactivated]
     number = phrase("confirmation_number", code=paid.confirmation)
     again = yes_no(phrase("repeat_or_end"), "repeat_or_end")
-    more = await call.offer(
-        again.after(phrase("paid", amount=paid.amount), *back, number), otherwise=False
-    )
+    done = phrase("debit_accepted" if paid.settles_later else "paid", amount=paid.amount)
+    later = [phrase("back_when_settled")] if paid.lines_wait else []
+    more = await call.offer(again.after(done, *back, *later, number), otherwise=False)
     for _ in range(REPEATS):
         if not more:
             return

@@ -51,7 +51,7 @@ WITH attempt AS (
         token = $2::text, method = $3::text, brand = $4::text, last4 = $5::text,
         expires = $6::text, account_type = $7::text, payer = $8::text,
         card_on_file_id = $9::uuid, keep_ref = $10::text, daemon = $11::uuid,
-        by_telephone = $12::boolean
+        by_telephone = $12::boolean, waits_for_settlement = $13::boolean
     FROM verdict
     WHERE attempts.id = verdict.id AND verdict.decision = 'charging'
 ), holding AS (
@@ -101,14 +101,15 @@ FROM attempt
 -- All that a capture changes: the attempt, its invoices, the lines that come back, the outbox.
 -- An invoice that was paid elsewhere meanwhile takes what fits; the rest stays visible as
 -- allocations.applied < amount and as an event, since the money has been taken. Who was told that
--- we are confirming ($6) is told that it is confirmed.
+-- we are confirming ($6) is told that it is confirmed. Whoever agreed to a debit gets the notice of
+-- it, unless the recording of their call is the proof.
 WITH captured AS (
     UPDATE attempts
     SET state = 'captured', token = NULL, reason = NULL, ended_at = $4::timestamptz,
         captured_at = $4::timestamptz, transaction_id = $2::text, processor_code = $3::text,
         confirmation = $5::text
     WHERE id = $1::uuid
-    RETURNING id, call_id
+    RETURNING id, call_id, waits_for_settlement
 ), applied AS (
     UPDATE allocations
     SET holds = false, applied = LEAST(allocations.amount, invoices.amount - invoices.paid)
@@ -123,6 +124,7 @@ WITH captured AS (
 ), reactivated AS (
     UPDATE services SET status = 'active', suspended_for = NULL
     WHERE services.id IN (SELECT service_id FROM paid WHERE in_full)
+      AND NOT (SELECT waits_for_settlement FROM captured)
       AND services.status = 'suspended' AND services.suspended_for = 'non-payment'
       AND NOT EXISTS (
           SELECT FROM invoices AS other
@@ -148,6 +150,10 @@ WITH captured AS (
     SELECT 5, 'mail', 'receipt', NULL, '{}'
     UNION ALL
     SELECT 6, 'text', CASE WHEN $6::boolean THEN 'payment-confirmed' ELSE 'receipt' END, NULL, '{}'
+    UNION ALL
+    SELECT 7, topic, 'mandate', NULL, jsonb_build_object('mandate', wording)
+    FROM mandates, unnest(ARRAY['mail', 'text']) AS topic
+    WHERE attempt_id = $1::uuid AND how = 'notice'
 ), told AS (
     INSERT INTO events (topic, kind, attempt_id, call_id, payload)
     SELECT news.topic, news.kind, captured.id, captured.call_id,
@@ -163,12 +169,14 @@ SELECT id, label FROM reactivated ORDER BY id
 
 -- name: payment_became
 -- A payment is settled, or its money went back ($3) by whatever way, and its invoices are owed
--- again. A line that it brought back is suspended again if the bank returned the money.
+-- again. A line that it brought back is suspended again if the bank returned the money; one that
+-- waited for its settlement comes back with that.
 WITH payment AS (
     UPDATE attempts
-    SET state = $2::text, ended_at = CASE WHEN $3::boolean THEN now() ELSE ended_at END
+    SET state = $2::text, ended_at = CASE WHEN $3::boolean THEN now() ELSE ended_at END,
+        settled_at = CASE WHEN $2::text = 'settled' THEN now() ELSE settled_at END
     WHERE id = $1::uuid
-    RETURNING id, call_id
+    RETURNING id, call_id, waits_for_settlement
 ), parts AS (
     SELECT invoice_id, applied - reopened AS still
     FROM allocations
@@ -181,26 +189,49 @@ WITH payment AS (
     UPDATE invoices SET paid = invoices.paid - parts.still
     FROM parts
     WHERE invoices.id = parts.invoice_id
-    RETURNING invoices.id, invoices.paid
+    RETURNING invoices.id, invoices.paid, invoices.service_id
 ), lines AS (
     UPDATE services SET status = 'suspended', suspended_for = 'non-payment'
     FROM events
     WHERE events.attempt_id = $1::uuid AND events.kind = 'service.reactivated'
       AND services.id = (events.payload ->> 'service')::bigint
       AND services.status = 'active' AND $2::text = 'returned'
+      AND services.id IN (SELECT service_id FROM owed)
+    RETURNING services.id
+), back AS (
+    UPDATE services SET status = 'active', suspended_for = NULL
+    FROM payment
+    WHERE payment.waits_for_settlement AND $2::text = 'settled'
+      AND services.status = 'suspended' AND services.suspended_for = 'non-payment'
+      AND services.id IN (
+          SELECT invoices.service_id
+          FROM allocations JOIN invoices ON invoices.id = allocations.invoice_id
+          WHERE allocations.attempt_id = payment.id
+      )
+      AND NOT EXISTS (
+          SELECT FROM invoices AS other
+          WHERE other.service_id = services.id AND other.paid < other.amount
+      )
     RETURNING services.id
 ), news AS (
-    SELECT 1 AS turn, 'payment.' || $2::text AS kind, NULL::bigint AS id, '{}'::jsonb AS about
+    SELECT 1 AS turn, 'webhook' AS topic, 'payment.' || $2::text AS kind, NULL::bigint AS id,
+           '{}'::jsonb AS about
     UNION ALL
-    SELECT 2, CASE WHEN paid > 0 THEN 'invoice.part-paid' ELSE 'invoice.unpaid' END, id,
+    SELECT 2, 'webhook', CASE WHEN paid > 0 THEN 'invoice.part-paid' ELSE 'invoice.unpaid' END, id,
            jsonb_build_object('invoice', id)
     FROM owed
     UNION ALL
-    SELECT 3, 'service.reactivation-reversed', id, jsonb_build_object('service', id)
+    SELECT 3, 'webhook', 'service.reactivation-reversed', id, jsonb_build_object('service', id)
     FROM lines
+    UNION ALL
+    SELECT 3, 'webhook', 'service.reactivated', id, jsonb_build_object('service', id)
+    FROM back
+    UNION ALL
+    SELECT 4, topic, 'bank-return', NULL, '{}'
+    FROM unnest(ARRAY['mail', 'text']) AS topic WHERE $2::text = 'returned'
 )
 INSERT INTO events (topic, kind, attempt_id, call_id, payload)
-SELECT 'webhook', news.kind, payment.id, payment.call_id,
+SELECT news.topic, news.kind, payment.id, payment.call_id,
        jsonb_build_object('payment', payment.id) || news.about
 FROM news, payment
 ORDER BY news.turn, news.id
@@ -261,8 +292,8 @@ GROUP BY attempts.id
 -- name: means_of_attempt
 -- What was or may have been sent to the gateway, as long as it may have to be sent again.
 SELECT token, method, brand, last4, expires, account_type, payer, card_on_file_id, keep_ref,
-       by_telephone
-FROM attempts
+       by_telephone, mandates.wording AS mandate, mandates.accepted_at AS agreed_at
+FROM attempts LEFT JOIN mandates ON mandates.attempt_id = attempts.id
 WHERE id = $1::uuid AND token IS NOT NULL
 
 -- name: recent_payments

@@ -1,0 +1,125 @@
+"""Debiting a bank account: the mandate that its holder gives in the call, kept, and the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+from ivr.billing.bank_accounts import (
+    AccountHolder,
+    BankAccountKeyed,
+    Mandate,
+    NotVerified,
+    Way,
+    wording,
+)
+from ivr.billing.money import Money
+from ivr.billing.payments import Attempt, BankAccountOnHand
+
+
+class Mandates(Protocol):
+    """What callers agreed to have debited. Every method raises LedgerUnavailable."""
+
+    async def can_notify(self, customer_id: int, ways: Sequence[Way]) -> bool:
+        """Whether the customer has an address on file for one of these ways."""
+        ...
+
+    async def keep(self, mandate: Mandate) -> None:
+        """Write it down; what proves it as a notice is sent when the debit is accepted."""
+        ...
+
+
+class AccountVault(Protocol):
+    """Where the gateway keeps bank accounts, once their bank knows them."""
+
+    async def vault_account(
+        self, account: BankAccountKeyed, mandate: Mandate, currency: str
+    ) -> BankAccountOnHand | NotVerified:
+        """What can be charged now.
+
+        Raises:
+            GatewayNotReached, GatewayRefused, OutcomeUnknown: it cannot; nothing is charged.
+        """
+        ...
+
+
+class Clips(Protocol):
+    """Recordings of calls that are the proof of a mandate."""
+
+    async def spare(self, call_id: str) -> None:
+        """Keep the recording of this call as long as a mandate must be kept. Raises OSError."""
+        ...
+
+
+def today() -> date:
+    """By the clock and time zone of this machine."""
+    return datetime.now(UTC).astimezone().date()
+
+
+@dataclass(frozen=True, slots=True)
+class Mandating:
+    """Everything about a debit but charging it."""
+
+    mandates: Mandates
+    vault: AccountVault
+    company: str
+    phone: str
+    """where callers ask about a debit, or revoke it"""
+    currencies: Collection[str] = ("USD",)
+    clips: Clips | None = None
+    """None: calls are not recorded, and a notice is sent in writing"""
+    ways: Sequence[Way] = ()
+    """by which a notice can be sent"""
+    reactivates_when_settled: bool = False
+    """whether lines come back at settlement only, days later"""
+    clock: Callable[[], date] = today
+
+    async def can_be_proved(self, customer_id: int) -> bool:
+        """Whether a mandate of this customer could be kept as the rules want. LedgerUnavailable."""
+        return self.clips is not None or await self.mandates.can_notify(customer_id, self.ways)
+
+    def holder(self, name: str, amount: Money, language: str) -> AccountHolder:
+        """What the secure part tells the gateway of the account that is to be keyed."""
+        return AccountHolder(name, self._wording(name, amount, language, ""))
+
+    async def authorised(
+        self,
+        attempt: Attempt,
+        account: BankAccountKeyed,
+        *,
+        call_id: str,
+        name: str,
+        language: str,
+        heard: tuple[float, float],
+    ) -> BankAccountOnHand | NotVerified:
+        """The caller has just agreed, between two seconds of the call: what can be charged.
+
+        Raises LedgerUnavailable: then nothing may be charged; and as AccountVault.
+        """
+        begin, end = heard
+        mandate = Mandate(
+            attempt_id=attempt.id,
+            call_id=call_id,
+            wording=self._wording(name, attempt.amount, language, account.last4),
+            language=language,
+            accepted_at=datetime.now(UTC),
+            how="notice" if self.clips is None else "clip",
+            reference=", ".join(self.ways) if self.clips is None else f"{begin:.1f}-{end:.1f} s",
+        )
+        if self.clips is not None:
+            await self.clips.spare(call_id)
+        await self.mandates.keep(mandate)
+        return await self.vault.vault_account(account, mandate, attempt.amount.currency)
+
+    def _wording(self, name: str, amount: Money, language: str, last4: str) -> str:
+        return wording(
+            language,
+            company=self.company,
+            name=name,
+            amount=amount,
+            last4=last4,
+            day=self.clock(),
+            phone=self.phone,
+        )

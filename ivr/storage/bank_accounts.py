@@ -1,0 +1,62 @@
+"""Mandates to debit bank accounts, and the gateway's notifications that were taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from ivr.billing.bank_accounts import Mandate, Way
+from ivr.billing.payments import AttemptState
+from ivr.billing.settling import Became, Notification
+from ivr.storage.pool import Database
+from ivr.storage.rows import storable
+
+
+class PostgresMandates:
+    """`billing.mandating.Mandates`. Every method raises LedgerUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def can_notify(self, customer_id: int, ways: Sequence[Way]) -> bool:
+        row = await self._database.row("can_notify", customer_id, list(ways))
+        return bool(row and row["can_notify"])
+
+    async def keep(self, mandate: Mandate) -> None:
+        await self._database.change(
+            "keep_mandate",
+            mandate.attempt_id,
+            mandate.call_id,
+            mandate.wording,
+            mandate.language,
+            mandate.accepted_at,
+            mandate.how,
+            mandate.reference,
+        )
+
+
+class PostgresNotifications:
+    """`billing.settling.Notifications`. Every method raises LedgerUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def known(self, digest: str) -> bool:
+        return await self._database.row("notification_known", digest) is not None
+
+    async def payment_of(
+        self, transaction_id: str, order_id: str
+    ) -> tuple[UUID, AttemptState] | None:
+        row = await self._database.row("payment_of_transaction", transaction_id, order_id)
+        return (row["id"], AttemptState(row["state"])) if row else None
+
+    async def keep(self, told: Notification, attempt_id: UUID | None, became: Became) -> None:
+        await self._database.change(
+            "keep_notification",
+            told.digest,
+            storable(told.kind),
+            storable(told.transaction_id) or None,
+            attempt_id,
+            told.happened_at,
+            became.value,
+        )
