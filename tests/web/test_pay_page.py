@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from ivr.billing import online_paying
 from ivr.billing.links import DECLINES, Link, LinkPurpose
 from ivr.billing.money import Money
 from ivr.web.pay_security import MISSES_A_MINUTE
@@ -169,6 +170,28 @@ async def test_a_gateway_that_is_away_charges_nothing_and_says_so(script: Script
     script.house.stand_in.faults.ask({"mode": "reset-before", "on": ["find"], "count": 3})
     assert (await script.pay(nonce=nonce))["state"] == "not_charged"
     assert await script.house.taken(script.link) == []
+
+
+async def test_a_slow_charge_goes_on_and_is_asked_for(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(online_paying, "ANSWER_SECONDS", 0.1)
+    key, nonce = str(uuid4()), await script.nonce()
+    script.house.stand_in.faults.ask({"mode": "delay", "on": ["sale"], "seconds": 0.6})
+    assert await script.pay(key=key, nonce=nonce) == {"state": "working"}
+    await asyncio.sleep(1)
+    assert (await script.get(f"/result/{key}"))["state"] == "paid"
+    assert await script.house.taken(script.link) == [AMOUNT]
+
+
+async def test_an_unknown_outcome_holds_the_bill_until_it_is_known(script: Script) -> None:
+    key, nonce = str(uuid4()), await script.nonce()
+    script.house.stand_in.faults.ask({"mode": "500-after-capture", "on": ["sale"]})
+    assert await script.pay(key=key, nonce=nonce) == {"state": "confirming"}
+    assert await script.get("/state") == {"state": "confirming"}
+    assert (await script.pay())["state"] == "changed"
+    assert "We are confirming your payment." in await script.load()
+    assert await script.house.taken(script.link) == [AMOUNT]
 
 
 async def test_a_forged_payment_method_is_not_charged(script: Script) -> None:

@@ -1,0 +1,93 @@
+"""Who may ask the pay page how often, and what a browser may load on it."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.requests import Request
+
+from ivr.web import pay_security
+from ivr.web.pay_security import LOOKS_A_MINUTE, MINUTE, MISSES_A_MINUTE, Visitors, policy
+
+ORIGIN = "https://pay.example.com"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def asking(address: str = "192.0.2.1", **headers: str) -> Request:
+    sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "client": (address, 1), "headers": sent})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def visitors(clock: Clock) -> Visitors:
+    return Visitors(ORIGIN, clock)
+
+
+def test_so_many_requests_a_minute_and_no_more(visitors: Visitors, clock: Clock) -> None:
+    assert all(visitors.may_look(asking()) for _ in range(LOOKS_A_MINUTE))
+    assert not visitors.may_look(asking())
+    assert visitors.may_look(asking("192.0.2.2"))
+    clock.now += MINUTE
+    assert visitors.may_look(asking())
+
+
+def test_who_misses_too_often_waits_a_minute(visitors: Visitors, clock: Clock) -> None:
+    for _ in range(MISSES_A_MINUTE):
+        assert visitors.may_look(asking())
+        visitors.missed(asking())
+    assert not visitors.may_look(asking())
+    clock.now += MINUTE
+    assert visitors.may_look(asking())
+
+
+def test_a_flood_of_addresses_takes_no_more_room_than_is_given(
+    visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pay_security, "REMEMBERED", 10)
+    for number in range(100):
+        visitors.may_look(asking(f"192.0.2.{number}"))
+    assert len(visitors._visits) == 10
+
+
+@pytest.mark.parametrize(
+    ("headers", "same"),
+    [
+        ({}, True),  # an old browser, which says nothing
+        ({"origin": ORIGIN, "sec_fetch_site": "same-origin"}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({"sec_fetch_site": "cross-site"}, False),
+        ({"sec_fetch_site": "same-site"}, False),
+    ],
+)
+def test_only_a_page_of_ours_may_ask(
+    visitors: Visitors, headers: dict[str, str], *, same: bool
+) -> None:
+    assert visitors.same_site(asking(**headers)) is same
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "production", "stand-in"])
+def test_a_browser_loads_from_us_and_the_gateway_and_nobody_else(environment: str) -> None:
+    allowed = policy(environment, "http://127.0.0.1:4711/")
+    assert "unsafe" not in allowed
+    assert "*" not in allowed.replace("https://*.", "")
+    hosts = {word for word in allowed.split() if word.startswith("http")}
+    if environment == "stand-in":
+        assert {host.rstrip(";") for host in hosts} == {"http://127.0.0.1:4711"}
+    else:
+        assert all(
+            host.rstrip(";").endswith((".braintreegateway.com", ".braintree-api.com", "paypal.com"))
+            for host in hosts
+        )
+        assert ("sandbox" in allowed) is (environment == "sandbox")
