@@ -14,7 +14,7 @@ from ivr.billing.fees import Fee, Fees
 from ivr.billing.invoices import Invoice
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
-from ivr.billing.payments import AttemptState, DeclineBucket
+from ivr.billing.payments import AttemptState, DeclineBucket, Refusal
 from ivr.billing.terms import SmallestPart, Terms
 from ivr.dialogue.flows.amount import keyed, spoken
 from tests.dialogue.company import Company, and_then, invoice
@@ -266,3 +266,33 @@ async def test_the_fee_is_told_anew_with_another_card_and_charged_only_once() ->
     assert ended.phrases.count("fee_added") == 2
     assert company.states == [AttemptState.DECLINED, AttemptState.CAPTURED]
     assert due(ended) == ["0.00"]
+
+
+async def test_another_method_after_a_decline_has_a_fee_of_its_own() -> None:
+    on_file = Fee(flat={"EUR": euros("0.50")})
+    company = a_company(fees=Fees({**FEE.by_method, Method.CARD_ON_FILE: on_file}))
+    company.left()
+    company.declines(DeclineBucket.SOFT)
+    script: Script = [
+        *KNOWN, ("pay_one_or_leave", "1"), ("choose_method", "1"), ("confirm_charge", "1"),
+        ("declined", "1"), *PAY,
+    ]  # fmt: skip
+    ended = await converse(company, script)
+    told = [each.said.values for each in ended.line.heard if each.said.phrase == "fee_added"]
+    assert told == ["amount=42.50 EUR fee=0.50 EUR", "amount=42.50 EUR fee=1.50 EUR"]
+    assert [str(each.amount.amount) for each in company.attempts] == ["43.00", "44.00"]
+    assert [each.method for each in company.attempts] == [Method.CARD_ON_FILE, Method.CARD]
+
+
+async def test_a_part_after_a_decline_has_the_fee_of_the_part() -> None:
+    company = a_company(fees=Fees({Method.CARD: Fee(percent=Decimal(2))}))
+    company.gateway.will(
+        Refusal("2001", "Insufficient Funds", DeclineBucket.SOFT, about_funds=True)
+    )
+    script: Script = [
+        *KNOWN, ("pay_one_or_leave", "1"), ("confirm_charge", "1"), ("declined", "1"),
+        ("ask_amount", "2500#"), *PAY,
+    ]  # fmt: skip
+    ended = await converse(company, script)
+    assert [str(each.fee.amount) for each in company.attempts] == ["0.85", "0.50"]
+    assert due(ended) == ["17.50"]
