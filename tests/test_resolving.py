@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from structlog.testing import capture_logs
 
+from ivr import resolving
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.payments import AttemptState, Declined, Unknown
 from ivr.lab.gateway import StandIn
 from ivr.metrics import Metrics
 from ivr.resolving import Resolver
+from ivr.settings import Settings
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.resolving import PostgresDoubts
 from tests.counting_house import CountingHouse, counting_house
@@ -166,6 +170,50 @@ async def test_the_daemon_counts_what_is_open_and_logs_what_became_of_it(
     count = metrics.registry.get_sample_value
     assert count("saldo_payments_unresolved", {"state": "unknown"}) == 1
     assert count("saldo_payments_resolved_total", {"event": "charged_after_all"}) == 1
+
+
+async def test_what_serve_builds_from_its_settings_takes_up_what_a_dead_daemon_left(
+    house: CountingHouse, stand_in: StandIn, tmp_path: Path
+) -> None:
+    """Without a telephone: settings, database and gateway, as in `saldo serve`."""
+    attempt = await house.attempt()
+    stand_in.faults.ask({"mode": "hang-after", "seconds": 30, "count": 1})
+    charge = asyncio.create_task(house.pay(attempt))
+    for _ in range(200):
+        if taken(tmp_path):
+            break
+        await asyncio.sleep(0.01)
+    assert await house.world.state(attempt) is AttemptState.CHARGING
+    dead = uuid4()
+    await house.world.ask("INSERT INTO daemons VALUES ($1, 'n', 'a', now(), now(), now())", dead)
+    await house.world.ask("UPDATE attempts SET daemon = $1 WHERE id = $2", dead, attempt.id)
+    account = stand_in.account
+    settings = Settings.model_validate(
+        {
+            "braintree": {
+                "url": stand_in.url,
+                "merchant_id": account.merchant_id,
+                "public_key": account.public_key,
+                "private_key": account.private_key,
+                "merchant_accounts": dict(account.merchant_accounts),
+            }
+        }
+    )
+    migrated = asyncio.Event()
+    migrated.set()
+    async with AsyncExitStack() as stack:
+        works = resolving.work(settings, stack, house.database, uuid4(), Metrics(), migrated)
+        running = [asyncio.create_task(work) for work in works.values()]
+        for _ in range(200):
+            if await house.world.state(attempt) is AttemptState.CAPTURED:
+                break
+            await asyncio.sleep(0.05)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    assert await house.world.state(attempt) is AttemptState.CAPTURED
+    assert await charge == Unknown()  # its own task, which did not die, was answered no more
+    assert len(taken(tmp_path)) == 1
 
 
 async def test_a_database_that_is_away_is_said_once_and_waited_for(
