@@ -30,7 +30,7 @@ class PostgresCardsOnFile:
         )
         if row is None:
             raise QueryRefused(f"no customer {consent.customer_id}")
-        return KeepCard(f"saldo-{row['gateway_ref'].hex}")
+        return KeepCard(str(row["gateway_ref"]))
 
     async def remove(self, card_id: UUID, why: RemovedFor, call_id: str | None) -> None:
         await self._database.change("remove_card", card_id, why.value, call_id)

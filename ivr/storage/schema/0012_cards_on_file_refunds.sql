@@ -33,6 +33,7 @@ CREATE TABLE card_consents (
     language    text NOT NULL CHECK (language IN ('en', 'es')),
     agreed_at   timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON COLUMN customers.gateway_ref IS 'of 36 characters: the gateway takes no more';
 COMMENT ON TABLE card_consents IS 'who agreed when, in which words, to have the card of a payment kept';
 COMMENT ON COLUMN card_consents.wording IS 'id and version of the phrase that was asked with';
 
