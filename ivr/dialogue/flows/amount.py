@@ -1,4 +1,4 @@
-"""How much of what is due the caller wants to pay now."""
+"""How much of what is due the caller wants to pay now, and what that costs on top."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ivr.billing.allocating import Chosen
 from ivr.billing.errors import AmountTooLarge, AmountTooSmall, MoneyNotUnderstood
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.money import Money
+from ivr.billing.payments import Attempt
 from ivr.billing.terms import Terms
 from ivr.dialogue.call import TRIES, Call
 from ivr.dialogue.endings import TooManyTries
@@ -48,6 +49,13 @@ async def part_of(call: Call, terms: Terms, invoices: Sequence[Invoice]) -> Chos
         except AmountTooLarge:
             question = asking.after(phrase("amount_too_large", amount=due))
     raise TooManyTries
+
+
+async def tell_fee(call: Call, attempt: Attempt) -> None:
+    """Say the fee, if there is one, to its end: what is agreed to next was heard. Raises HungUp."""
+    if attempt.fee:
+        await call.say("fee_added", fee=attempt.fee, amount=attempt.amount - attempt.fee)
+        call.line.forget_keys()
 
 
 def ask_amount(least: Money, due: Money) -> Question[Money]:

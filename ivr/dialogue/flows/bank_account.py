@@ -12,6 +12,7 @@ from ivr.billing.payments import Attempt, BankAccountOnHand
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import HungUp, TooManyTries, WantsAgent
+from ivr.dialogue.flows.amount import tell_fee
 from ivr.dialogue.flows.card_on_file import is_identified
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import Question, yes_no
@@ -44,8 +45,7 @@ async def bank_account(
     account = await keyed_account(call, desk, desk.mandating, attempt, customer)
     if account is None:
         return None
-    if attempt.fee:
-        await call.say("fee_added", fee=attempt.fee, amount=attempt.amount - attempt.fee)
+    await tell_fee(call, attempt)
     begin = call.seconds
     await read_mandate(call, desk.mandating, attempt, customer, account.last4)
     if not await call.ask(agree_to_debit(), may_go_back=True):

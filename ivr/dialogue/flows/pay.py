@@ -33,6 +33,7 @@ from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import CannotGoOn, CardNotTaken, Over
 from ivr.dialogue.flows import card_on_file
+from ivr.dialogue.flows.amount import tell_fee
 from ivr.dialogue.flows.declined import after_decline, instead_of_a_card
 from ivr.dialogue.flows.methods import Way, choose_way, means_for
 from ivr.dialogue.flows.paypal import pay_by_link
@@ -115,15 +116,13 @@ async def agreed_means(
 
 
 async def agrees(call: Call, attempt: Attempt, means: MeansOnHand) -> bool:
-    """Whether the caller wants it charged; no key can hush the fee before that. Raises as ask.
+    """Whether the caller wants it charged. Raises as ask.
 
     Who gave a mandate for a debit is not asked once more.
     """
     if isinstance(means, BankAccountOnHand):
         return True
-    if attempt.fee:
-        await call.say("fee_added", fee=attempt.fee, amount=attempt.amount - attempt.fee)
-        call.line.forget_keys()
+    await tell_fee(call, attempt)
     return await call.ask(confirm_charge(attempt, means), may_go_back=True)
 
 
