@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 
 from ivr.billing.methods import Method
 
@@ -168,6 +175,18 @@ class Web(Section):
     """opens captures with an agent only: what agents type into their page"""
     keys: tuple[ApiKey, ...] = ()
     """more keys, each for something: {name, key, scopes}; `name` is who acted, in the trail"""
+
+    @model_validator(mode="after")
+    def _everybody_is_told_apart(self) -> Self:
+        names = ["api_key", "agent_key", *(each.name for each in self.keys)]
+        secrets = [
+            key.get_secret_value()
+            for key in (self.api_key, self.agent_key, *(each.key for each in self.keys))
+            if key.get_secret_value()
+        ]
+        if len(set(names)) < len(names) or len(set(secrets)) < len(secrets):
+            raise ValueError("two keys have the same name or the same secret: tell them apart")
+        return self
 
 
 class PayPage(Section):

@@ -24,7 +24,6 @@ from ivr.billing.errors import (
     TalkUnreachable,
     TriedTooOften,
 )
-
 from ivr.billing.refunding import NotRefundable, RefundKeyUsed
 
 PROBLEM = "application/problem+json"

@@ -82,9 +82,7 @@ async def client(back_end: BackEnd) -> AsyncIterator[httpx.AsyncClient]:
             },
             checks={"database": back_end.check},
             metrics=metrics,
-            keys=Keys(
-                [Key("all", KEY), Key("agents", AGENT_KEY, frozenset({Scope.CAPTURES}))]
-            ),
+            keys=Keys([Key("all", KEY), Key("agents", AGENT_KEY, frozenset({Scope.CAPTURES}))]),
             assisting=Assistance().assisting,
         )
     )

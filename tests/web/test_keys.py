@@ -91,3 +91,25 @@ async def test_the_settings_name_keys_beside_the_one_for_all_and_the_one_for_age
     assert opened == {
         "a": set(Scope), "g": {Scope.CAPTURES}, "b": {Scope.REFUNDS, Scope.READ},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [("billing", "a"), ("billing", "b")],
+        [("billing", "a"), ("dashboard", "a")],
+        [("api_key", "a")],
+        [("billing", "m")],
+    ],
+)
+def test_no_two_keys_have_one_name_or_one_secret(keys: list[tuple[str, str]]) -> None:
+    named = [{"name": name, "key": key * 32, "scopes": ["read"]} for name, key in keys]
+    with pytest.raises(ValueError, match="tell them apart"):
+        Settings(web={"api_key": "m" * 32, "keys": named})
+
+
+def test_a_key_that_is_short_or_for_something_unknown_is_refused() -> None:
+    for wrong in ({"key": "short"}, {"scopes": ["everything"]}, {"name": ""}):
+        named = {"name": "billing", "key": "b" * 32, "scopes": ["read"], **wrong}
+        with pytest.raises(ValueError, match="web"):
+            Settings(web={"keys": [named]})
