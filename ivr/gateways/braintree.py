@@ -14,6 +14,7 @@ from ivr.gateways.outcomes import (
     KEY_UNSURE,
     TOKEN_USED,
     best_of,
+    codes_of,
     from_exception,
     graphql_data,
     is_duplicate,
@@ -210,7 +211,7 @@ class Braintree:
     def _sale(self, sale: dict[str, Any], request_key: str) -> Captured | Refusal:
         keyed = self.request_keys
         result = self._send(sale, request_key if keyed else None)
-        if keyed and KEY_NOT_ALLOWED in _codes(result):
+        if keyed and KEY_NOT_ALLOWED in codes_of(result):
             # A validation error: nothing was charged, so that once again is safe.
             self.request_keys = False
             result = self._send(sale, None)
@@ -218,7 +219,7 @@ class Braintree:
 
     def _sale_again(self, sale: dict[str, Any], request_key: str) -> Captured | Refusal:
         result = self._send(sale, request_key)
-        codes = _codes(result)
+        codes = codes_of(result)
         if KEY_NOT_ALLOWED in codes:
             self.request_keys = False
         transaction = getattr(result, "transaction", None)
@@ -243,7 +244,7 @@ class Braintree:
             ):
                 raise OutcomeUnknown("the gateway answered with a sale of another order or amount")
             return outcome_of(transaction)
-        codes = _codes(result)
+        codes = codes_of(result)
         if TOKEN_UNKNOWN in codes:
             text = "the gateway does not have this card any more"
             return Refusal(TOKEN_UNKNOWN, text, DeclineBucket.HARD)
@@ -264,11 +265,6 @@ class Braintree:
     def _search(self, order_id: str) -> Captured | Refusal | None:
         wanted = TransactionSearch.order_id == order_id
         return best_of(self._sdk.transaction.search([wanted]).items)
-
-
-def _codes(result: Any) -> frozenset[str]:
-    errors = getattr(result, "errors", None)
-    return frozenset(str(error.code) for error in errors.deep_errors) if errors else frozenset()
 
 
 def _guarded(work: Callable[[], T]) -> Callable[[], T | GatewayError]:

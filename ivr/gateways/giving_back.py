@@ -10,7 +10,7 @@ from ivr.billing.money import Money
 from ivr.billing.refunds import GivenBack, NotGivenBack
 from ivr.gateways.books import BraintreeBooks
 from ivr.gateways.braintree import Braintree
-from ivr.gateways.outcomes import KEY_NOT_ALLOWED, KEY_UNSURE
+from ivr.gateways.outcomes import KEY_NOT_ALLOWED, KEY_UNSURE, codes_of
 from ivr.gateways.sdk import exceptions
 
 DECLINED = {"processor_declined", "failed", "gateway_rejected"}
@@ -47,7 +47,7 @@ class BraintreeRefunds(BraintreeBooks):
         keyed = self._gateway.request_keys
         try:
             result = send(sdk, {"api_request_key": request_key} if keyed else {})
-            if keyed and KEY_NOT_ALLOWED in _codes(result):
+            if keyed and KEY_NOT_ALLOWED in codes_of(result):
                 # A validation error: nothing was given back, so that once again is safe.
                 self._gateway.request_keys = False
                 result = send(sdk, {})
@@ -60,7 +60,7 @@ def _judge(result: Any) -> GivenBack | NotGivenBack:
     transaction = getattr(result, "transaction", None)
     if result.is_success and transaction is not None:
         return GivenBack(str(transaction.id))
-    codes = _codes(result)
+    codes = codes_of(result)
     if codes & KEY_UNSURE:
         raise OutcomeUnknown(f"the gateway does not say what became of it {sorted(codes)}")
     if transaction is not None and str(transaction.status) in DECLINED:
@@ -69,8 +69,3 @@ def _judge(result: Any) -> GivenBack | NotGivenBack:
         raise OutcomeUnknown("the gateway does not say what became of it")
     words = "; ".join(f"{error.code} {error.message}" for error in result.errors.deep_errors)
     return NotGivenBack(words)
-
-
-def _codes(result: Any) -> frozenset[str]:
-    errors = getattr(result, "errors", None)
-    return frozenset(str(error.code) for error in errors.deep_errors) if errors else frozenset()

@@ -137,6 +137,12 @@ def is_duplicate(transaction: Any) -> bool:
     return _text(transaction, "gateway_rejection_reason") == "duplicate"
 
 
+def codes_of(result: Any) -> frozenset[str]:
+    """The codes of an XML answer's validation errors; none if it has none."""
+    errors = getattr(result, "errors", None)
+    return frozenset(str(error.code) for error in errors.deep_errors) if errors else frozenset()
+
+
 def validation_refused(errors: Iterable[Any]) -> ValidationRefused:
     """The error for an XML answer's validation errors."""
     faults = tuple(
