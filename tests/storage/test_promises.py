@@ -155,7 +155,8 @@ async def test_who_broke_two_may_promise_no_more_for_half_a_year(world: World) -
 async def test_a_day_too_far_away_is_refused(world: World) -> None:
     customer, invoice = await an_invoice(world)
     promising = Promising(promises_of(world), PromiseRules(days_ahead=7))
+    due = {invoice.id: invoice.due}
     with pytest.raises(PromiseRefused):
-        await promising.promise(customer, {invoice.id: invoice.due}, TODAY + timedelta(days=8), "call-1")
-    made = await promising.promise(customer, {invoice.id: invoice.due}, TODAY + timedelta(days=7), "call-1")
+        await promising.promise(customer, due, TODAY + timedelta(days=8), "call-1")
+    made = await promising.promise(customer, due, TODAY + timedelta(days=7), "call-1")
     assert (made.amount, made.customer_id) == (invoice.due, customer.id)
