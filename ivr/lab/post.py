@@ -78,7 +78,8 @@ def over_http(box: Box) -> web.Application:
         signed = {
             name: value for name, value in request.headers.items() if "webhook" in name.lower()
         }
-        box.put("webhook", headers=signed, body=await request.json())
+        raw = await request.text()
+        box.put("webhook", headers=signed, body=json.loads(raw), raw=raw)
         return web.Response(text="taken")
 
     async def text(request: web.Request) -> web.Response:

@@ -118,6 +118,10 @@ async def test_of_one_payment_the_next_goes_when_the_one_before_has_arrived(
     assert [first.kind, other.kind] == ["payment.captured"] * 2
     assert await office.claim(1, channels=web) == []
     await node.failed(first, "500", "", 3600)
+    waiting = [one for one in (await node.recent(state="waiting")).items if one.next_at]
+    paid = first.facts["payment"]["id"]
+    behind = [one for one in waiting if one.attempt_id == paid and one.endpoint_id]
+    assert len({one.next_at for one in behind}) == 1  # what waits behind it waits as long
     await node.ended(other, DeliveryState.DELIVERED, None, "")
     (second,) = await office.claim(1, channels=web)
     assert second.kind == "invoice.paid"

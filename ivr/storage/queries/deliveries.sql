@@ -27,10 +27,16 @@ WITH fresh AS (
     ) AS way
     WHERE topic IN ('text', 'mail')
 ), written AS (
-    INSERT INTO deliveries (event_id, attempt_id, channel, endpoint_id, state, error, ended_at)
+    INSERT INTO deliveries (
+        event_id, attempt_id, channel, endpoint_id, state, error, ended_at, next_at)
     SELECT id, attempt_id, channel, endpoint_id,
            CASE WHEN why IS NULL THEN 'waiting' ELSE 'skipped' END, why,
-           CASE WHEN why IS NOT NULL THEN now() END
+           CASE WHEN why IS NOT NULL THEN now() END,
+           greatest(now(), (
+               SELECT max(before.next_at) FROM deliveries AS before
+               WHERE before.attempt_id = wanted.attempt_id AND before.state = 'waiting'
+                 AND before.target = coalesce(endpoint_id::text, channel) AND before.claim IS NULL
+           ))
     FROM wanted
     ORDER BY id
     ON CONFLICT (event_id, target) DO NOTHING
@@ -60,7 +66,7 @@ WITH places AS (
                 AND earlier.target = deliveries.target
                 AND earlier.id < deliveries.id AND earlier.state = 'waiting'
           )
-        ORDER BY next_at
+        ORDER BY next_at, id
         LIMIT greatest($2::int - coalesce(busy.taken, 0), 0)
         FOR UPDATE SKIP LOCKED
     ) AS mine
@@ -127,12 +133,22 @@ LEFT JOIN services ON services.id = coalesce(about.service, invoices.service_id)
 ORDER BY taken.id
 
 -- name: end_delivery
--- Write down how a try ended, unless somebody else has it by now. $6: seconds to the next one.
-UPDATE deliveries
-SET state = $3::text, error = $4::text, answer = coalesce($5::text, answer), claim = NULL,
-    next_at = now() + make_interval(secs => coalesce($6::double precision, 0)),
-    ended_at = CASE WHEN $3::text <> 'waiting' THEN now() END
-WHERE id = $1::bigint AND claim = $2::uuid AND state = 'waiting'
+-- Write down how a try ended, unless somebody else has it by now. $6: seconds to the next one. What
+-- must wait behind it gets the same time: else, after days of failures, all of it would be looked
+-- at again and again.
+WITH ended AS (
+    UPDATE deliveries
+    SET state = $3::text, error = $4::text, answer = coalesce($5::text, answer), claim = NULL,
+        next_at = now() + make_interval(secs => coalesce($6::double precision, 0)),
+        ended_at = CASE WHEN $3::text <> 'waiting' THEN now() END
+    WHERE id = $1::bigint AND claim = $2::uuid AND state = 'waiting'
+    RETURNING id, attempt_id, target, state, next_at
+)
+UPDATE deliveries AS behind SET next_at = ended.next_at
+FROM ended
+WHERE ended.state = 'waiting' AND behind.state = 'waiting' AND behind.id > ended.id
+  AND behind.attempt_id = ended.attempt_id AND behind.target = ended.target
+  AND behind.next_at < ended.next_at
 
 -- name: release_deliveries
 -- Leave them to the next one: a try that was broken off counts as none.

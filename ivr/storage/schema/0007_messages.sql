@@ -83,6 +83,6 @@ COMMENT ON COLUMN deliveries.attempt_id IS 'the event''s: what is told of one pa
 COMMENT ON COLUMN deliveries.next_at IS 'while it is being tried: when whoever tries has lost it';
 COMMENT ON COLUMN deliveries.claim IS 'of who tries it now';
 COMMENT ON COLUMN deliveries.answer IS 'what the other side said last';
-CREATE INDEX deliveries_due ON deliveries (target, next_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_due ON deliveries (target, next_at, id) WHERE state = 'waiting';
 CREATE INDEX deliveries_in_order ON deliveries (attempt_id, target, id) WHERE state = 'waiting';
 CREATE INDEX deliveries_of_state ON deliveries (state, id);
