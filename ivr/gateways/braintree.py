@@ -127,15 +127,6 @@ class Braintree:
         """
         await self._run(lambda: forget_card(self._sdk, token))
 
-    async def find(self, order_id: str) -> Captured | Refusal | None:
-        """What became of this order; None means "not in the index", which lags: ask again.
-
-        Raises:
-            GatewayNotReached, GatewayRefused, OutcomeUnknown: the question was not answered, or
-                the sale is neither taken nor refused yet.
-        """
-        return await self._run(lambda: self._search(order_id))
-
     async def graphql(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The `data` of one GraphQL operation.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ivr import parts, settings
 from ivr.billing.payments import AttemptState, Captured
+from ivr.gateways.books import BraintreeBooks
 from ivr.lab import company, post
 from ivr.lab.errors import LabError
 from ivr.lab.lab import Lab
@@ -148,7 +149,8 @@ async def found_at_gateway(lab: Lab, order_id: str) -> Captured | None:
     """The gateway's word on an order, asked as any merchant would."""
     gateway = parts.gateway(settings.load(Path(lab.config)))
     try:
-        found = await gateway.find(order_id)
+        sales = await BraintreeBooks(gateway).of_order(order_id)
     finally:
         await gateway.aclose()
-    return found if isinstance(found, Captured) else None
+    taken = (sale.outcome for sale in sales if sale.is_taken)
+    return next((outcome for outcome in taken if isinstance(outcome, Captured)), None)

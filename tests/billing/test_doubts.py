@@ -75,8 +75,8 @@ def test_another_amount_is_for_a_person(amount: str) -> None:
     assert isinstance(judge(ATTEMPT, [replace(SALE, amount=Money.of("42.50", "USD"))]), Odd)
 
 
-def doubt(at: float, **counts: int) -> Doubt:
-    return Doubt(ATTEMPT, charged_seconds=at, doubted_seconds=at, **counts)
+def doubt(at: float, *, looks: int = 0, misses: int = 0, empty: int = 0) -> Doubt:
+    return Doubt(ATTEMPT, at, at, looks=looks, misses=misses, empty=empty)
 
 
 def test_the_books_are_looked_at_at_0_2_5_15_60_and_300_seconds_and_then_every_10_minutes() -> None:

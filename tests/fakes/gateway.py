@@ -109,10 +109,6 @@ class FakeGateway:
         await asyncio.sleep(0)
         self.vault.pop(token, None)
 
-    async def find(self, order_id: str) -> Captured | Refusal | None:
-        await asyncio.sleep(0)
-        return self.outcomes.get(order_id)
-
     def _scripted(self, charge: Charge, outcome: Scripted) -> Captured | Refusal:
         if isinstance(outcome, GatewayError):
             raise outcome

@@ -15,7 +15,7 @@ from ivr.gateways.errors import ValidationRefused
 from ivr.gateways.test_cards import ALL, APPROVING, DECLINING
 from ivr.lab.gateway import StandIn
 from ivr.lab.gateway_desk import Account
-from tests.gateways.charging import charge, ledger, taken
+from tests.gateways.charging import charge, found, ledger, taken
 from tests.gateways.clients import card_token, to_stand_in
 
 
@@ -158,7 +158,7 @@ async def test_a_duplicate_whose_search_is_not_sent_is_not_called_not_charged(
 
 async def test_wrong_keys_are_refused_with_the_settings_to_check(stand_in: StandIn) -> None:
     gateway = to_stand_in(stand_in, private_key="wrong")
-    for question in (charge(gateway, token="any"), gateway.ping(), gateway.find("saldo-1")):
+    for question in (charge(gateway, token="any"), gateway.ping(), found(gateway, "saldo-1")):
         with pytest.raises(GatewayRefused, match="private_key"):
             await question
     await gateway.aclose()

@@ -14,7 +14,7 @@ from ivr.billing.payments import Captured
 from ivr.gateways.braintree import Braintree
 from ivr.gateways.errors import ValidationRefused
 from ivr.lab.gateway import StandIn
-from tests.gateways.charging import charge, ledger, taken
+from tests.gateways.charging import charge, found, ledger, taken
 from tests.gateways.clients import GOOD_CARD, TOKENIZE, card_token, to_stand_in
 
 
@@ -39,8 +39,8 @@ async def test_a_lost_answer_is_unknown_whether_or_not_the_money_was_taken(
         await charge(gateway, token=token, order_id="saldo-1", key="k")
     await asyncio.sleep(1.2 if fault["mode"] == "delay" else 0.1)
     assert len(taken(tmp_path)) == captures
-    found = await gateway.find("saldo-1")
-    assert isinstance(found, Captured) if captures else found is None
+    outcome = await found(gateway, "saldo-1")
+    assert isinstance(outcome, Captured) if captures else outcome is None
     replay = await charge(gateway, token=token, order_id="saldo-1", key="k")
     assert isinstance(replay, Captured)
     assert len(taken(tmp_path)) == 1
@@ -58,8 +58,8 @@ async def test_a_lagging_search_finds_nothing_at_first(
 ) -> None:
     outcome = await charge(gateway, order_id="saldo-1")
     stand_in.faults.ask({"mode": "search-lag", "seconds": 60, "count": 1})
-    assert await gateway.find("saldo-1") is None
-    assert await gateway.find("saldo-1") == outcome
+    assert await found(gateway, "saldo-1") is None
+    assert await found(gateway, "saldo-1") == outcome
 
 
 async def test_nobody_listening_means_nothing_was_sent(stand_in: StandIn, tmp_path: Path) -> None:
@@ -121,10 +121,10 @@ async def test_a_cancelled_charge_still_holds_its_thread_until_it_is_answered(
     with pytest.raises(asyncio.CancelledError):
         await hung_up
     with pytest.raises(GatewayNotReached):
-        await gateway.find("saldo-1")
+        await found(gateway, "saldo-1")
     await asyncio.sleep(0.5)
     assert len(taken(tmp_path)) == 1
-    assert await gateway.find("saldo-1") is None
+    assert await found(gateway, "saldo-1") is None
     await gateway.aclose()
 
 
@@ -171,7 +171,7 @@ async def test_an_answer_that_cannot_be_read_is_unknown() -> None:
     with pytest.raises(OutcomeUnknown):
         await charge(gateway, token="any")
     with pytest.raises(OutcomeUnknown):
-        await gateway.find("saldo-1")
+        await found(gateway, "saldo-1")
     await gateway.aclose()
     server.close()
     await server.wait_closed()

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +26,7 @@ from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
 from ivr.settings import load
 from tests.fakes.gateway import FakeGateway
+from tests.gateways.charging import found
 from tests.gateways.clients import card, card_token, to_stand_in
 
 INDEX_SECONDS = 60
@@ -34,6 +36,7 @@ INDEX_SECONDS = 60
 class Leg:
     gateway: FakeGateway | Braintree
     token: Callable[[], Awaitable[str]]
+    look: Callable[[str], Awaitable[Captured | Refusal | None]]
     currency: str = "EUR"
     is_sandbox: bool = False
 
@@ -59,9 +62,9 @@ class Leg:
         """With the patience that the sandbox's index needs."""
         until = time.monotonic() + (INDEX_SECONDS if self.is_sandbox else 0)
         while True:
-            found = await self.gateway.find(order_id)
-            if found is not None or time.monotonic() > until:
-                return found
+            outcome = await self.look(order_id)
+            if outcome is not None or time.monotonic() > until:
+                return outcome
             await asyncio.sleep(2)
 
 
@@ -73,13 +76,17 @@ def new_order() -> str:
 async def leg(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Leg]:
     if request.param == "fake":
         fake = FakeGateway()
-        yield Leg(fake, lambda: asyncio.sleep(0, fake.token()))
+        yield Leg(
+            fake,
+            lambda: asyncio.sleep(0, fake.token()),
+            lambda order_id: asyncio.sleep(0, fake.outcomes.get(order_id)),
+        )
         return
     if request.param == "stand-in":
         stand_in = StandIn(tmp_path / "gateway.jsonl")
         await stand_in.start()
         client = to_stand_in(stand_in)
-        yield Leg(client, lambda: card_token(client))
+        yield Leg(client, lambda: card_token(client), partial(found, client))
         await client.aclose()
         await stand_in.stop()
         return
@@ -93,7 +100,8 @@ async def leg(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[L
         private_key=settings.private_key.get_secret_value(),
         merchant_accounts=settings.merchant_accounts,
     )
-    yield Leg(client, lambda: card_token(client), next(iter(settings.merchant_accounts)), True)
+    currency = next(iter(settings.merchant_accounts))
+    yield Leg(client, lambda: card_token(client), partial(found, client), currency, True)
     await client.aclose()
 
 
@@ -165,7 +173,7 @@ async def test_an_order_is_found_as_it_ended(leg: Leg) -> None:
 
 
 async def test_an_order_that_was_never_sent_is_not_found(leg: Leg) -> None:
-    assert await leg.gateway.find(new_order()) is None
+    assert await leg.look(new_order()) is None
 
 
 async def kept_card(leg: Leg) -> CardOnFile:

@@ -12,7 +12,7 @@ from ivr.billing.money import Money
 from ivr.billing.payments import Captured, CardOnFile, KeepCard, MeansOnHand, Refusal
 from ivr.gateways.braintree import Braintree
 from ivr.lab.gateway import StandIn
-from tests.gateways.charging import ledger, taken
+from tests.gateways.charging import found, ledger, taken
 from tests.gateways.clients import GOOD_CARD, card, card_token, to_stand_in
 
 KEEP = KeepCard("saldo-customer")
@@ -58,7 +58,7 @@ async def test_the_same_sale_sent_again_keeps_the_card_once(
         await charge(gateway, means, keep=KEEP)
     again = await charge(gateway, means, keep=KEEP)
     assert isinstance(again, Captured)
-    assert again == await gateway.find("o")
+    assert again == await found(gateway, "o")
     assert len(taken(tmp_path)) == 1
     assert (tmp_path / "gateway.jsonl").read_text().count('"kind":"vaulted"') == 1
 

@@ -24,6 +24,7 @@ from ivr.gateways.test_cards import ALL
 from ivr.lab.gateway import StandIn
 from ivr.lab.gateway_desk import Account
 from ivr.lab.gateway_ledger import LedgerError, transactions
+from tests.gateways.charging import found
 from tests.gateways.clients import GOOD_CARD, card, card_token, to_stand_in
 
 
@@ -96,7 +97,7 @@ async def test_killed_in_the_middle_it_comes_back_with_its_ledger_and_its_keys(
     async with process(ledger) as (ready, _):
         stand_in.url = ready["url"]
         gateway = to_stand_in(stand_in)
-        assert await gateway.find("saldo-1") == outcome
+        assert await found(gateway, "saldo-1") == outcome
         assert await gateway.charge(means=card(token), **sale) == outcome
         other = {**sale, "order_id": "saldo-2", "request_key": "key-2"}
         assert isinstance(await gateway.charge(means=card(spare), **other), Captured)
@@ -207,9 +208,9 @@ async def test_a_sale_can_be_voided_once(ledger: Path) -> None:
         again = await asyncio.to_thread(sdk.transaction.void, outcome.transaction_id)
         assert [error.code for error in again.errors.deep_errors] == ["91504"]
         gateway = to_stand_in(stand_in)
-        found = await gateway.find("o")
-        assert isinstance(found, Refusal)
-        assert found.code == "voided"
+        refusal = await found(gateway, "o")
+        assert isinstance(refusal, Refusal)
+        assert refusal.code == "voided"
         await gateway.aclose()
     assert not any(each.taken for each in transactions(ledger))
 
@@ -235,7 +236,7 @@ async def test_only_what_is_settled_is_refunded_and_never_more_than_was_paid(led
         assert str((await refund()).transaction.amount) == "6.00"
         assert codes(await refund()) == ["91512"]
         gateway = to_stand_in(stand_in)
-        assert isinstance(await gateway.find("o"), Captured), "a refund is not the sale"
+        assert isinstance(await found(gateway, "o"), Captured), "a refund is not the sale"
         await gateway.aclose()
 
 
