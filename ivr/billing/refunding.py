@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -109,6 +109,10 @@ class Giver(Protocol):
         """Whether the same key may be sent again, as far as we know."""
         ...
 
+    async def standing(self, sale_id: str) -> Standing | None:
+        """How a sale stands now; SETTLED: it is too late to void it. None: there is no such."""
+        ...
+
     async def void(self, sale_id: str, request_key: str) -> GivenBack | NotGivenBack: ...
 
     async def refund(
@@ -116,8 +120,6 @@ class Giver(Protocol):
     ) -> GivenBack | NotGivenBack: ...
 
     async def of_order(self, order_id: str) -> list[Transaction]: ...
-
-    async def of_ids(self, ids: Sequence[str]) -> list[Transaction]: ...
 
 
 class Refunding:
@@ -157,8 +159,7 @@ class Refunding:
     async def _kind(self, wish: RefundWish) -> RefundKind:
         """By how the payment stands at the gateway now."""
         payment = await self._refunds.payment(wish.attempt_id)
-        found = await self._giver.of_ids([payment.sale_id])
-        standing = found[0].standing if found else None
+        standing = await self._giver.standing(payment.sale_id)
         if standing is Standing.SETTLED:
             if wish.only_void:
                 raise NotRefundable("it is settled already: refund it")
@@ -209,7 +210,7 @@ class Refunding:
     async def _found(self, refund: Refund) -> str | None:
         """The transaction that gave it back; for a void, the sale itself."""
         if refund.kind is RefundKind.VOID:
-            sales = await self._giver.of_ids([refund.sale_id])
-            return next((each.id for each in sales if each.standing is Standing.VOIDED), None)
+            standing = await self._giver.standing(refund.sale_id)
+            return refund.sale_id if standing is Standing.VOIDED else None
         found = await self._giver.of_order(refund.order_id)
         return next((each.id for each in found if not each.is_sale), None)

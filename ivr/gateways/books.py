@@ -110,7 +110,7 @@ def _transaction(of: Any) -> Transaction:
     return Transaction(
         id=of.id,
         order_id=of.order_id or "",
-        standing=_standing(of),
+        standing=standing_of(of),
         amount=Money(of.amount, of.currency_iso_code),
         created_at=created if created.tzinfo else created.replace(tzinfo=UTC),
         outcome=outcome,
@@ -118,7 +118,8 @@ def _transaction(of: Any) -> Transaction:
     )
 
 
-def _standing(of: Any) -> Standing:
+def standing_of(of: Any) -> Standing:
+    """How one transaction, as the SDK gives it, stands."""
     status = str(of.status)
     if is_duplicate(of):
         return Standing.DUPLICATE

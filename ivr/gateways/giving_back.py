@@ -8,11 +8,14 @@ from typing import Any
 from ivr.billing.errors import OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.refunds import GivenBack, NotGivenBack
-from ivr.gateways.books import BraintreeBooks
+from ivr.billing.transactions import Standing
+from ivr.gateways.books import BraintreeBooks, standing_of
 from ivr.gateways.braintree import Braintree
 from ivr.gateways.outcomes import KEY_NOT_ALLOWED, KEY_UNSURE, codes_of
 from ivr.gateways.sdk import exceptions
 
+REFUNDABLE = {"settling", "settlement_confirmed", "settled"}
+"""what cannot be voided any more"""
 DECLINED = {"processor_declined", "failed", "gateway_rejected"}
 Send = Callable[[Any, Mapping[str, Any]], Any]
 
@@ -24,6 +27,10 @@ class BraintreeRefunds(BraintreeBooks):
         """`braintree` is shared with whoever looks things up, and not with who charges."""
         super().__init__(braintree)
         self._gateway = braintree
+
+    async def standing(self, sale_id: str) -> Standing | None:
+        """By its id and not by a search, whose index lags behind."""
+        return await self._gateway.ask(lambda sdk: _standing(sdk, sale_id))
 
     async def void(self, sale_id: str, request_key: str) -> GivenBack | NotGivenBack:
         return await self._give_back(
@@ -54,6 +61,14 @@ class BraintreeRefunds(BraintreeBooks):
         except exceptions.NotFoundError:
             return NotGivenBack("the gateway does not know this payment")
         return _judge(result)
+
+
+def _standing(sdk: Any, sale_id: str) -> Standing | None:
+    try:
+        sale = sdk.transaction.find(sale_id)
+    except exceptions.NotFoundError:
+        return None
+    return Standing.SETTLED if str(sale.status) in REFUNDABLE else standing_of(sale)
 
 
 def _judge(result: Any) -> GivenBack | NotGivenBack:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -70,8 +69,9 @@ class FakeGiver:
     async def of_order(self, order_id: str) -> list[Transaction]:
         return [each for each in self.books.values() if each.order_id == order_id]
 
-    async def of_ids(self, ids: Sequence[str]) -> list[Transaction]:
-        return [self.books[each] for each in ids if each in self.books]
+    async def standing(self, sale_id: str) -> Standing | None:
+        sale = self.books.get(sale_id)
+        return sale.standing if sale else None
 
     def _scripted(self, request_key: str) -> NotGivenBack | None:
         self.asked.append(request_key)

@@ -56,8 +56,7 @@ async def test_a_sale_that_is_not_settled_is_voided_once(
     sale_id = await sold(gateway)
     assert await giver.void(sale_id, "k") == GivenBack(sale_id)
     assert await giver.void(sale_id, "k") == GivenBack(sale_id)
-    (sale,) = await giver.of_ids([sale_id])
-    assert sale.standing is Standing.VOIDED
+    assert await giver.standing(sale_id) is Standing.VOIDED
     assert isinstance(await giver.void(sale_id, "another"), NotGivenBack)
 
 
@@ -71,6 +70,15 @@ async def test_a_settled_sale_is_not_voided_and_an_unsettled_one_not_refunded(
     too_soon = await refund(giver, fresh, "10.00")
     assert isinstance(too_soon, NotGivenBack)
     assert "91506" in too_soon.why
+
+
+async def test_a_sale_is_looked_at_without_the_index_that_lags(
+    gateway: Braintree, giver: BraintreeRefunds, stand_in: StandIn
+) -> None:
+    stand_in.faults.ask({"mode": "search-lag", "seconds": 60})
+    assert await giver.standing(await sold(gateway)) is Standing.CAPTURED
+    assert await giver.standing(await sold(gateway, settled=True)) is Standing.SETTLED
+    assert await giver.standing("unknown1") is None
 
 
 async def test_a_part_is_refunded_once_for_a_key_and_found_by_its_order(

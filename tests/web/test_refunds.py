@@ -156,10 +156,10 @@ async def test_what_the_gateway_refuses_is_a_problem_and_on_the_trail(staff: Sta
 async def test_a_gateway_that_is_away_before_anything_is_asked_is_503(
     staff: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def away(_ids: object) -> None:
+    async def away(_sale: object) -> None:
         raise GatewayNotReached("no network")
 
-    monkeypatch.setattr(staff.office.giver, "of_ids", away)
+    monkeypatch.setattr(staff.office.giver, "standing", away)
     answer = await staff.ask()
     assert answer.status_code == 503
     assert staff.office.company.refunds == {}
