@@ -67,13 +67,15 @@ async def deliver(settings: Settings, metrics: Metrics, ari: Ari, migrated: asyn
 
 
 async def _for_ever(delivering: Delivering) -> None:
-    """Messages that cannot be read must not cost a call."""
+    """Whatever is wrong with messages must not cost a call."""
     while True:
         try:
             await delivering.run()
         except BillingError as error:
             log.error("messages_stopped", why=str(error))  # noqa: TRY400 - no more in its trace
-            await asyncio.sleep(AGAIN_SECONDS)
+        except Exception:
+            log.exception("messages_stopped")
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 def routes(settings: Settings, database: Database, keys: Keys) -> APIRouter:
@@ -118,9 +120,11 @@ def _carrier(settings: Settings, url: str, ari: Ari, stack: AsyncExitStack) -> C
 
 def _templates(settings: Settings) -> Templates:
     """Say so when one is wrong: customers would not get what it says."""
-    own = settings.messages.templates
-    company = settings.company
-    templates = Templates(company.name, company.country, Path(own) if own else None)
+    own = Path(settings.messages.templates) if settings.messages.templates else None
+    if own and not own.is_dir():
+        todo = "ours are used: check [messages] templates"
+        log.error("template_wrong", why=f"there is no folder {own}", todo=todo)
+    templates = Templates(settings.company.name, settings.company.country, own)
     for wrong in templates.wrong():
         log.error("template_wrong", why=wrong, todo="mend it in the folder of [messages] templates")
     return templates

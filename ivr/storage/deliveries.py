@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from ivr.billing.card_numbers import without_card_numbers
+from ivr.billing.errors import BillingError
 from ivr.billing.messages import (
     Channel,
     Delivery,
@@ -76,7 +77,18 @@ class PostgresDeliveries:
                 seconds,
                 self._claim,
             )
-        return [_delivery(row) for row in rows]
+        return [delivery for row in rows if (delivery := await self._read(row))]
+
+    async def _read(self, row: Record) -> Delivery | None:
+        """One that cannot be read is dead, and holds up no other."""
+        try:
+            return _delivery(row)
+        except (BillingError, LookupError, TypeError, ValueError) as error:
+            why = f"it cannot be read ({type(error).__name__})"
+        await self._database.change(
+            "end_delivery", row["id"], self._claim, DeliveryState.DEAD.value, why, None, None
+        )
+        return None
 
     async def ended(
         self, delivery: Delivery, state: DeliveryState, why: str | None, answer: str

@@ -229,6 +229,27 @@ async def test_what_came_too_late_is_not_told(office: Office) -> None:
     assert link.moot.startswith("too late")
 
 
+async def test_a_message_that_cannot_be_read_is_dead_and_holds_up_no_other(
+    office: Office,
+) -> None:
+    await office.endpoints.add("https://crm.example/", (), SECRET)
+    broken = await office.paid()
+    await office.paid()
+    strange = {"payment": "x", "invoice": "-1", "customer": "9" * 30}
+    await office.events.tell(Message("webhook", "promise.made", strange))
+    await office.real.ask(
+        "UPDATE invoices SET amount = 42.505, paid = 42.505 FROM allocations "
+        "WHERE allocations.invoice_id = invoices.id AND allocations.attempt_id = $1", broken.id
+    )  # fmt: skip
+    told = await office.drain()
+    assert at((await office.endpoints.all())[0], told).count("invoice.paid") == 1
+    assert "promise.made" in [one.kind for one in told]
+    dead = (await office.nodes[0].recent(state="dead")).items
+    assert {(one.kind, one.error) for one in dead} == {
+        ("invoice.paid", "it cannot be read (MoneyNotUnderstood)")
+    }
+
+
 async def test_a_channel_that_is_not_set_up_is_said_in_the_state(office: Office) -> None:
     attempt = await office.paid()
     assert await office.claim(channels=(Channel.WEBHOOK,)) == []

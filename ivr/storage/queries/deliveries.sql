@@ -76,14 +76,21 @@ WITH places AS (
         next_at = now() + make_interval(secs => $5::double precision)
     FROM due WHERE deliveries.id = due.id
     RETURNING deliveries.*
-), about AS (
-    SELECT taken.id AS delivery_id, attempts.id AS attempt,
-           (events.payload ->> 'invoice')::bigint AS invoice,
-           (events.payload ->> 'service')::bigint AS service,
-           coalesce(attempts.customer_id, (events.payload ->> 'customer')::bigint) AS customer
+), ids AS (  -- one message with a strange id must not hold up all others
+    SELECT taken.id AS delivery_id, events.attempt_id,
+           CASE WHEN payload ->> 'payment' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                THEN (payload ->> 'payment')::uuid END AS payment,
+           CASE WHEN payload ->> 'invoice' ~ '^[0-9]{1,18}$'
+                THEN (payload ->> 'invoice')::bigint END AS invoice,
+           CASE WHEN payload ->> 'service' ~ '^[0-9]{1,18}$'
+                THEN (payload ->> 'service')::bigint END AS service,
+           CASE WHEN payload ->> 'customer' ~ '^[0-9]{1,18}$'
+                THEN (payload ->> 'customer')::bigint END AS customer
     FROM taken JOIN events ON events.id = taken.event_id
-    LEFT JOIN attempts ON attempts.id = coalesce(
-        events.attempt_id, (events.payload ->> 'payment')::uuid)
+), about AS (
+    SELECT ids.delivery_id, attempts.id AS attempt, ids.invoice, ids.service,
+           coalesce(attempts.customer_id, ids.customer) AS customer
+    FROM ids LEFT JOIN attempts ON attempts.id = coalesce(ids.attempt_id, ids.payment)
 )
 SELECT taken.id, taken.event_id, taken.channel, taken.target, taken.attempts,
        extract(epoch FROM now() - taken.waiting_since)::double precision AS age,
