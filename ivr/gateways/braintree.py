@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from ivr.billing.errors import GatewayError, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.payments import Captured, DeclineBucket, KeepCard, MeansOnHand, Refusal
+from ivr.gateways.debits import IS_DEBIT, debit
 from ivr.gateways.outcomes import (
     KEY_NOT_ALLOWED,
     KEY_UNSURE,
@@ -220,6 +221,8 @@ class Braintree:
         return self._judge(result, sale)
 
     def _send(self, sale: dict[str, Any], request_key: str | None) -> Any:
+        if IS_DEBIT in sale:
+            return debit(self._sdk, sale, request_key)
         key = {} if request_key is None else {"api_request_key": request_key}
         # A fresh copy each time: the SDK adds to what it is given.
         return self._sdk.transaction.sale({**sale, "options": dict(sale["options"]), **key})

@@ -12,6 +12,7 @@ from ivr.billing.payments import (
     MeansOnHand,
     PayPalOnHand,
 )
+from ivr.gateways.debits import IS_DEBIT
 
 BY_TELEPHONE = {"transaction_source": "moto"}
 """A telephone order, also with a card on file
@@ -25,6 +26,7 @@ def charged_with(means: MeansOnHand, keep: KeepCard | None) -> dict[str, Any]:
     (https://developer.paypal.com/braintree/docs/guides/payment-method-nonces/).
     """
     options: dict[str, Any] = {"submit_for_settlement": True}
+    named: dict[str, Any]
     match means:
         case CardOnHand():
             named = {"payment_method_nonce": means.token}
@@ -36,7 +38,12 @@ def charged_with(means: MeansOnHand, keep: KeepCard | None) -> dict[str, Any]:
         case CardOnFile():
             named = {"payment_method_token": means.token, **BY_TELEPHONE}
         case BankAccountOnHand():
-            named = {"payment_method_token": means.token}
+            agreed_at = means.agreed_at.isoformat() if means.agreed_at else None
+            agreed = {
+                "ach_mandate_text": means.mandate,
+                "ach_mandate_accepted_at": agreed_at,
+            }
+            named = {"payment_method_token": means.token, IS_DEBIT: agreed}
         case PayPalOnHand():
             named = {"payment_method_nonce": means.token}
     return {**named, "options": options}

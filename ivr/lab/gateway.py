@@ -29,6 +29,7 @@ from aiohttp import web
 from ivr.lab import gateway_tokens as tokens
 from ivr.lab.gateway_answers import UNPROCESSABLE, Answer
 from ivr.lab.gateway_answers import refusal as refused
+from ivr.lab.gateway_bank import Bank
 from ivr.lab.gateway_desk import Account, Desk
 from ivr.lab.gateway_faults import Fault, Faults, NoSuchFault
 from ivr.lab.gateway_hosted import Hosted
@@ -39,6 +40,13 @@ from ivr.lab.gateway_wire import NotUnderstood, document, parse
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 1.0
 """How long requests that hang may go on when the stand-in stops."""
+GRAPHQL_OPERATIONS = {
+    "tokenizeCreditCard": "tokenize",
+    "tokenizeUsBankAccount": "tokenize",
+    "vaultUsBankAccount": "vault",
+    "chargeUsBankAccount": "sale",
+}
+"""what faults may befall"""
 LOOK_SECONDS = 0.02
 """How often a hanging answer looks whether its client has left."""
 NOT_AUTHORIZED = Answer(401, document("api-error-response", {"message": "Authentication failed"}))
@@ -63,6 +71,7 @@ class StandIn:
         self._desk = Desk(self.account, self._ledger, self.faults, now)
         self._hosted = Hosted(self.account.merchant_id, self.account.private_key, self._ledger)
         self._paypal = PayPal(self._ledger)
+        self._bank = Bank(self.account, self._desk, self._ledger, now)
         login = f"{self.account.public_key}:{self.account.private_key}".encode()
         self._login = b"Basic " + base64.b64encode(login)
         self._runner = web.AppRunner(self._routes(), access_log=None, shutdown_timeout=STOP_SECONDS)
@@ -108,6 +117,7 @@ class StandIn:
                 web.get(merchant + "/payment_method_nonces/{id}", self._look("find", hosted.nonce)),
                 *hosted.routes(),
                 *self._paypal.routes(),
+                *self._bank.routes(),
                 web.get("/ledger", self._show_ledger),
                 web.post("/misbehave", self._misbehave),
                 web.delete("/misbehave", self._behave),
@@ -184,7 +194,7 @@ class StandIn:
             variables = asked.get("variables") or {}
         except (ValueError, KeyError, TypeError):
             return web.json_response(tokens.unknown_field(""))
-        operation = "tokenize" if name == "tokenizeCreditCard" else "ping"
+        operation = GRAPHQL_OPERATIONS.get(name, "ping")
         return await self._do(
             request, operation, lambda: Answer(200, json.dumps(self._resolve(name, variables)))
         )
@@ -192,8 +202,9 @@ class StandIn:
     def _resolve(self, name: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         if name == "ping":
             return tokens.pong()
-        if name in self._paypal.operations:
-            return self._paypal.operations[name](variables)
+        operations = {**self._paypal.operations, **self._bank.operations}
+        if name in operations:
+            return operations[name](variables)
         if name != "tokenizeCreditCard":
             return tokens.unknown_field(name)
         token = tokens.tokenize(variables)

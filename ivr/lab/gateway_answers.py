@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ivr.gateways.test_cards import Brand
-from ivr.lab.gateway_ledger import Transaction
+from ivr.lab.gateway_ledger import Token, Transaction
 from ivr.lab.gateway_wire import Items, Symbol, document
 
 PAGE_SIZE = 50
@@ -104,6 +104,12 @@ def page(transactions: Sequence[Transaction]) -> Answer:
     return Answer(OK, document("credit-card-transactions", Items(children, "collection")))
 
 
+def notification(kind: str, of: Transaction, at: datetime) -> str:
+    """What a webhook tells of a transaction."""
+    subject = {"transaction": _fields(of)}
+    return document("notification", {"timestamp": at, "kind": kind, "subject": subject})
+
+
 def _error(errors: dict[str, Any], message: str, more: dict[str, Any]) -> Answer:
     body = {"errors": errors, "params": {}, "message": message, **more}
     return Answer(UNPROCESSABLE, document("api-error-response", body))
@@ -142,7 +148,15 @@ def _instrument(of: Transaction) -> dict[str, Any]:
     if of.token.payer:
         paypal = {"token": None, "payer-email": of.token.payer}
         return {"payment-instrument-type": "paypal_account", "paypal": paypal}
+    if of.token.account_type:
+        account = {"token": of.vault_token or None, **bank_account(of.token)}
+        return {"payment-instrument-type": "us_bank_account", "us-bank-account": account}
     return {"payment-instrument-type": "credit_card", "credit-card": _card(of)}
+
+
+def bank_account(token: Token) -> dict[str, Any]:
+    """What is shown of an account; nobody learns its numbers."""
+    return {"last-4": token.last4, "account-type": token.account_type}
 
 
 def _card(of: Transaction) -> dict[str, Any]:

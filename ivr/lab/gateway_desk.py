@@ -39,7 +39,7 @@ SOURCES = {
     "moto",
     "unscheduled",
 }
-VOIDABLE = ("authorized", "submitted_for_settlement")
+VOIDABLE = ("authorized", "submitted_for_settlement", "settlement_pending")
 NOT_SEARCHABLE = Answer(422, document("api-error-response", {"message": "Cannot search by this."}))
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -216,9 +216,10 @@ class Desk:
             verdict = Verdict("gateway_rejected", rejection="duplicate")
         options = body.get("options") or {}
         settles = verdict.approved and options.get("submit_for_settlement") is True
+        pending = "settlement_pending" if new.token.account_type else "submitted_for_settlement"
         return replace(
             new,
-            status="submitted_for_settlement" if settles else verdict.status,
+            status=pending if settles else verdict.status,
             processor_code=verdict.code,
             processor_text=verdict.text,
             processor_type=verdict.type,

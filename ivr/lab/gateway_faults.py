@@ -21,7 +21,7 @@ MODES = (
 WIRE_MODES = MODES[:7]
 OPERATIONS = (
     "sale", "find", "search", "void", "settle", "refund", "reverse",
-    "customer", "remove", "tokenize", "ping",
+    "customer", "remove", "tokenize", "vault", "ping",
 )  # fmt: skip
 HANGING = ("hang", "hang-after")
 HANG_SECONDS = 3600.0

@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-TAKEN = ("submitted_for_settlement", "settling", "settled")
+TAKEN = ("submitted_for_settlement", "settlement_pending", "settling", "settled")
 
 
 class LedgerError(Exception):
@@ -45,6 +45,8 @@ class Token:
     """the processor code this card fails with; empty for a good one"""
     payer: str = ""
     """of an approved PayPal payment: no card then"""
+    account_type: str = ""
+    """checking or savings, of a bank account: no card then"""
 
 
 @dataclass(frozen=True, slots=True)

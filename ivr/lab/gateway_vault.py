@@ -16,6 +16,7 @@ from ivr.lab.gateway_answers import (
     OK,
     Answer,
     Refused,
+    bank_account,
     refusal,
 )
 from ivr.lab.gateway_ledger import LedgerFile, Token, Vaulted
@@ -49,7 +50,12 @@ class Vault:
     def find_card(self, token: str) -> Answer:
         """GET /payment_methods/any/{token}."""
         kept = self._ledger.book.vault.get(token)
-        return Answer(OK, document("credit-card", fields(kept))) if kept else NOT_FOUND
+        if kept is None:
+            return NOT_FOUND
+        if kept.card.account_type:
+            shown = {"token": kept.token, **bank_account(kept.card)}
+            return Answer(OK, document("us-bank-account", shown))
+        return Answer(OK, document("credit-card", fields(kept)))
 
     def delete_card(self, token: str) -> Answer:
         """DELETE /payment_methods/any/{token}."""
@@ -81,7 +87,7 @@ class Vault:
         cards = tuple(
             ("credit-card", fields(kept))
             for kept in self._ledger.book.vault.values()
-            if kept.customer_id == customer_id
+            if kept.customer_id == customer_id and not kept.card.account_type
         )
         customer = {"id": customer_id, "credit-cards": Items(cards), "addresses": Items(())}
         return Answer(status, document("customer", customer))

@@ -25,13 +25,19 @@ CARD = CardOnHand("visa", "1111", "1230", "tokencc_one")
             CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted"),
             {"payment_method_token": "vaulted", "transaction_source": "moto"},
         ),
-        (BankAccountOnHand("0000", "checking", "vaulted"), {"payment_method_token": "vaulted"}),
+        (
+            BankAccountOnHand("0000", "checking", "vaulted"),
+            {
+                "payment_method_token": "vaulted",
+                "us_bank_account": {"ach_mandate_text": "", "ach_mandate_accepted_at": None},
+            },
+        ),
         (PayPalOnHand("j…@example.com", "tokenpp"), {"payment_method_nonce": "tokenpp"}),
     ],
     ids=lambda value: getattr(value, "method", ""),
 )
 def test_a_card_is_a_telephone_order_whether_keyed_or_on_file_and_nothing_else_is(
-    means: MeansOnHand, named: dict[str, str]
+    means: MeansOnHand, named: dict[str, object]
 ) -> None:
     assert charged_with(means, None) == {**named, "options": {"submit_for_settlement": True}}
 
