@@ -14,7 +14,7 @@ from ivr.lab.crashing.children import Child, News
 from ivr.lab.crashing.counting import Accounts
 from ivr.lab.crashing.house import House
 from ivr.lab.crashing.mutants import MUTANTS
-from ivr.lab.crashing.node import SOON, Job, Wire, charge, resolve, vault
+from ivr.lab.crashing.node import SOON, Job, Wire, charge, compare, resolve, vault
 from ivr.lab.crashing.trials import GATEWAYS, Action, Caller, Gateway, Trial
 from ivr.lab.gateway_ledger import Transaction
 
@@ -46,6 +46,8 @@ class Played:
     is_reached: bool
     """whether its point came"""
     wrong: tuple[str, ...]
+    put_right_at_night: tuple[str, ...]
+    """what only the comparison of both ledgers found"""
     seconds: float
     recovered_seconds: float
     charging: tuple[str, ...] = ()
@@ -107,32 +109,60 @@ class Lane:
         if trial.action is Action.TERMINATE:
             house.fail("slow-commit")
         try:
-            payer = self._charge(course)
-            house.heal()
-            course.paid_too_early += self._paid_too_early(course)
-            since = time.monotonic()
-            self._recover(course, payer)
-            recovered = time.monotonic() - since
-            resolving = self._points_of_resolving(course) if trial.then == TELL else ()
+            return self._play(course, began)
         finally:
             for child in course.children:
                 child.end()
             house.heal()
+
+    def _play(self, course: _Course, began: float) -> Played:
+        payer = self._charge(course)
+        self._house.heal()
+        course.paid_too_early += self._paid_too_early(course)
+        since = time.monotonic()
+        self._recover(course, payer)
+        recovered = time.monotonic() - since
+        resolving = self._points_of_resolving(course) if course.trial.then == TELL else ()
+        found = self._wrong(course)
+        late: tuple[str, ...] = ()
+        if found and course.trial.is_beyond_windows:
+            found, late = self._after_a_night(course), found
         return Played(
-            trial,
+            course.trial,
             course.is_reached,
-            tuple(dict.fromkeys(counting.wrong(self._accounts(course)))),
+            found,
+            late,
             time.monotonic() - began,
             recovered,
             _points(payer),
             resolving,
         )
 
+    def _wrong(self, course: _Course) -> tuple[str, ...]:
+        for child in course.children:
+            child.end()
+        return tuple(dict.fromkeys(counting.wrong(self._accounts(course))))
+
+    def _after_a_night(self, course: _Course) -> tuple[str, ...]:
+        """What is still wrong when both ledgers have been compared and stray money went back."""
+        self._house.misbehave(())
+        self._compare()
+        self._resolver(course, "node3")
+        self._wait_until_settled(course, self.recover_seconds)
+        return self._wrong(course)
+
+    def _compare(self) -> list[str]:
+        child = Child(compare, self._job(Trial(Action.NOTHING, "ok"), (0, ())), self._house.log)
+        told = child.hear("differ", ACT_SECONDS)
+        child.end()
+        return told["differ"] if told else ["the ledgers could not be compared"]
+
     def strangers(self) -> list[str]:
-        """What the gateway's whole ledger has and ours has not; asked when all trials are over."""
+        """What differs in both whole ledgers, by our count and by the product's own comparison."""
+        self._house.misbehave(())
         rows = self._house.ask(counting.ALL_ORDERS)
         orders = {row["order_id"]: row for row in rows}
-        return list(counting.strangers(self._house.money.look(), orders))
+        return [*counting.strangers(self._house.money.look(), orders), *self._compare()]
 
     def _job(self, trial: Trial, bill: tuple[int, Sequence[str]], token: str = "") -> Job:
         number = zlib.crc32(trial.id.encode())

@@ -10,12 +10,14 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 from ivr import resolving
 from ivr.beating import beating
+from ivr.billing.comparing import Comparing
 from ivr.billing.doubts import Schedule
 from ivr.billing.errors import BillingError
 from ivr.billing.limiting import Limiting
@@ -31,6 +33,7 @@ from ivr.lab.crashing.trials import GOOD, TIMEOUT_SECONDS, Action, Caller
 from ivr.lab.gateway_desk import Account
 from ivr.metrics import Metrics
 from ivr.owning import Work
+from ivr.storage.comparing import PostgresCompared
 from ivr.storage.daemons import PostgresDaemons
 from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.limits import PostgresTries
@@ -144,6 +147,16 @@ class _Node:
                 await self._calls_back(database, paying)
             signal.signal(signal.SIGTERM, lambda *_: self.wire.tell(points=self.watch.seen))
             await resolver
+
+    async def compare(self) -> None:
+        database = await Database.open(self.job.database_url, application="saldo-night", size=4)
+        ours, theirs = PostgresCompared(database), BraintreeBooks(self._gateway())
+        comparing = Comparing(ours, theirs, PostgresLedger(database, self.id))
+        until = datetime.now(UTC) + timedelta(seconds=1)
+        found = await comparing.differences(until - timedelta(hours=2), until)
+        for one in found.differences:
+            await comparing.mend(one)
+        self.wire.tell(differ=[f"{one.kind} {one.order_id}" for one in found.differences])
 
     async def vault(self) -> None:
         charged = await self._gateway().charge(
@@ -265,6 +278,11 @@ def _cut_connections() -> None:
                 continue
             if isinstance(name, str) and ".s.PGSQL" in name:
                 copy.shutdown(socket.SHUT_RDWR)
+
+
+def compare(job: Job, wire: Wire) -> None:
+    """What the product does at night: compare both ledgers, mend, and tell what differed."""
+    asyncio.run(_Node(job, wire).compare())
 
 
 def vault(job: Job, wire: Wire) -> None:
