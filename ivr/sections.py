@@ -121,7 +121,7 @@ class Payments(Section):
     minimum_part: Amounts = "10%"
     """the least that may be paid of what is due: a share or an amount; empty: all or nothing"""
     fees: dict[Method, PaymentFee] = {}
-    """by method; one not named costs nothing"""
+    """by method; one not named costs nothing, but a card on file then costs what a card does"""
     compare_at: int = Field(3, ge=-1, le=23)
     """the hour of the day, in UTC, at which the ledger is compared with the gateway's; -1: never"""
     for_another: bool = True

@@ -82,6 +82,11 @@ class Fees:
     by_method: Mapping[Method, Fee] = field(default_factory=dict)
 
     def of(self, method: Method, amount: Money) -> Money:
-        """The fee for paying `amount` by that method; zero of its currency when there is none."""
+        """The fee for paying `amount` by that method; zero of its currency when there is none.
+
+        A card on file costs what a card costs, unless something else is said of it.
+        """
         fee = self.by_method.get(method)
+        if method is Method.CARD_ON_FILE and fee is None:
+            fee = self.by_method.get(Method.CARD)
         return fee.of(amount) if fee else Money.zero(amount.currency)

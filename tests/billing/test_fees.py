@@ -74,6 +74,14 @@ def test_there_is_no_fee_unless_one_is_set(method: Method, currency: str, units:
     assert Fees().of(method, Money.of_minor_units(units, currency)) == Money.zero(currency)
 
 
+def test_a_card_on_file_costs_what_a_card_costs_unless_something_else_is_said() -> None:
+    card, less = Fee(flat={"EUR": euros("1.50")}), Fee(flat={"EUR": euros("0.50")})
+    on_file = Method.CARD_ON_FILE
+    assert Fees({Method.CARD: card}).of(on_file, euros("10")) == euros("1.50")
+    assert Fees({Method.CARD: card, on_file: less}).of(on_file, euros("10")) == euros("0.50")
+    assert not Fees({Method.PAYPAL: card}).of(on_file, euros("10"))
+
+
 def test_each_method_has_its_own() -> None:
     fees = Fees({Method.CARD: Fee(flat={"EUR": euros("1.50")})})
     assert [str(fees.of(method, euros("42.50"))) for method in (Method.CARD, Method.PAYPAL)] == [
