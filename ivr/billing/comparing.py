@@ -22,7 +22,6 @@ from ivr.billing.transactions import Transaction
 
 SLICE = timedelta(hours=1)
 """what the gateway is asked for at once: it finds only so many"""
-ORDERS_AT_ONCE = 500
 SETTLES_WITHIN = timedelta(days=90)
 """what was captured before the window is asked after for so long"""
 
@@ -121,11 +120,8 @@ class Comparing:
 
     async def _known(self, theirs: Collection[Transaction]) -> dict[str, Ours]:
         orders = sorted({one.order_id for one in theirs if one.is_sale})
-        known: dict[str, Ours] = {}
-        for first in range(0, len(orders), ORDERS_AT_ONCE):
-            some = await self.ours.of_orders(orders[first : first + ORDERS_AT_ONCE])
-            known |= {ours.attempt.order_id: ours for ours in some}
-        return known
+        known = await self.ours.of_orders(orders)
+        return {ours.attempt.order_id: ours for ours in known}
 
 
 def _slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:

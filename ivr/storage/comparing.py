@@ -11,6 +11,8 @@ from ivr.billing.payments import AttemptState
 from ivr.storage.payments import read_attempt
 from ivr.storage.pool import Database, Record
 
+ORDERS_AT_ONCE = 500
+
 
 class PostgresCompared:
     """`billing.comparing.Payments`. Every method raises LedgerUnavailable."""
@@ -19,31 +21,32 @@ class PostgresCompared:
         self._database = database
 
     async def of_orders(self, order_ids: Sequence[str]) -> list[Ours]:
-        return await self._ours(list(order_ids), None, None, None)
+        found: list[Ours] = []
+        for first in range(0, len(order_ids), ORDERS_AT_ONCE):
+            some = list(order_ids[first : first + ORDERS_AT_ONCE])
+            found += map(_ours, await self._database.rows("payments_to_compare", some))
+        return found
 
     async def charged_between(self, since: datetime, until: datetime) -> list[Ours]:
-        return await self._ours(None, since, until, PAID | GIVEN_BACK)
+        return await self._taken(since, until, PAID | GIVEN_BACK)
 
     async def unsettled(self, since: datetime, until: datetime) -> list[Ours]:
-        return await self._ours(None, since, until, {AttemptState.CAPTURED})
+        return await self._taken(since, until, {AttemptState.CAPTURED})
 
     async def unknown(self) -> list[Ours]:
-        return await self._ours(None, None, None, {AttemptState.UNKNOWN})
+        rows = await self._database.rows("orders_unknown")
+        return await self.of_orders([row["order_id"] for row in rows])
 
     async def strays_given_back(self, transaction_ids: Sequence[str]) -> set[str]:
         rows = await self._database.rows("strays_given_back", list(transaction_ids))
         return {row["transaction_id"] for row in rows}
 
-    async def _ours(
-        self,
-        orders: list[str] | None,
-        since: datetime | None,
-        until: datetime | None,
-        states: Collection[AttemptState] | None,
+    async def _taken(
+        self, since: datetime, until: datetime, states: Collection[AttemptState]
     ) -> list[Ours]:
-        values = None if states is None else [state.value for state in states]
-        rows = await self._database.rows("payments_to_compare", orders, since, until, values)
-        return [_ours(row) for row in rows]
+        values = [state.value for state in states]
+        rows = await self._database.rows("orders_taken", since, until, values)
+        return await self.of_orders([row["order_id"] for row in rows])
 
 
 class PostgresComparisons:

@@ -1,7 +1,7 @@
 -- What our ledger says of payments, for comparing it with the gateway's.
 
 -- name: payments_to_compare
--- Those of the orders $1, taken from $2 and before $3, in one of the states $4; null asks for all.
+-- What we say of these orders.
 SELECT attempts.id, attempts.order_id, attempts.customer_id, attempts.call_id, attempts.amount,
        attempts.currency, attempts.fee, attempts.method, attempts.state, attempts.transaction_id,
        parts.invoice_ids, parts.amounts,
@@ -16,10 +16,16 @@ JOIN LATERAL (
     FROM allocations WHERE allocations.attempt_id = attempts.id
 ) AS parts ON true
 LEFT JOIN doubts ON doubts.attempt_id = attempts.id
-WHERE ($1::text[] IS NULL OR attempts.order_id = ANY ($1::text[]))
-  AND ($2::timestamptz IS NULL OR attempts.captured_at >= $2::timestamptz)
-  AND ($3::timestamptz IS NULL OR attempts.captured_at < $3::timestamptz)
-  AND ($4::text[] IS NULL OR attempts.state = ANY ($4::text[]))
+WHERE attempts.order_id = ANY ($1::text[])
+
+-- name: orders_taken
+-- Orders whose money was taken from $1 and before $2, and that are now in one of the states $3.
+SELECT order_id FROM attempts
+WHERE captured_at >= $1::timestamptz AND captured_at < $2::timestamptz AND state = ANY ($3::text[])
+
+-- name: orders_unknown
+-- Orders whose outcome is unknown.
+SELECT order_id FROM attempts WHERE state = 'unknown'
 
 -- name: strays_given_back
 -- Which of these sales were sent back.
