@@ -31,6 +31,7 @@ SAMPLE: Mapping[str, Any] = {
     "customer": {"id": 1, "name": "Ana Ruiz", "language": "en"},
     "payment": {
         "id": "00000000-0000-0000-0000-000000000000",
+        "method": "card",
         "amount": Decimal("42.50"),
         "fee": Decimal("0.50"),
         "currency": "EUR",

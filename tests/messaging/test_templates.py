@@ -45,6 +45,26 @@ def test_the_languages_differ_and_so_do_money_and_days() -> None:
     assert templates.text("receipt", of("fr")) == templates.text("receipt", of("en"))
 
 
+@pytest.mark.parametrize(("language", "says"), [("en", "is on its way"), ("es", "está en camino")])
+def test_a_payment_from_a_bank_account_is_not_said_to_be_here(language: str, says: str) -> None:
+    bank = {**SAMPLE["payment"], "method": "bank-account", "brand": None, "last4": "6789"}
+    facts = {**of(language), "payment": bank}
+    templates = Templates("Saldo", "GB")
+    for written in (templates.text("receipt", facts), templates.mail("receipt", facts)[1]):
+        assert says in written
+        assert "received" not in written
+        assert "recibido" not in written
+    assert "6789" in templates.text("receipt", facts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_payment_by_paypal_has_no_card(language: str) -> None:
+    paypal = {**SAMPLE["payment"], "method": "paypal", "brand": None, "last4": None}
+    facts = {**of(language), "payment": paypal}
+    for written in Templates("Saldo", "GB").mail("receipt", facts):
+        assert "None" not in written
+
+
 def test_the_companys_own_file_goes_before_ours(tmp_path: Path) -> None:
     (tmp_path / "en").mkdir()
     (tmp_path / "en/receipt.txt").write_text("Ta! {{ payment.confirmation }}")
