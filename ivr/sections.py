@@ -114,7 +114,7 @@ class PaymentFee(Section):
 class Payments(Section):
     """What callers may pay with."""
 
-    methods: tuple[Literal["card", "paypal"], ...] = Field(("card",), min_length=1)
+    methods: tuple[Literal["card", "bank-account", "paypal"], ...] = Field(("card",), min_length=1)
     """offered in this order; with one only, callers are not asked"""
     keep_cards: bool = False
     """whether callers are asked to leave their card with the gateway for the next time"""
@@ -126,6 +126,17 @@ class Payments(Section):
     """the hour of the day, in UTC, at which the ledger is compared with the gateway's; -1: never"""
     for_another: bool = True
     """whether who knows an account number only may pay for it, and hears nothing about it"""
+
+
+class BankAccounts(Section):
+    """Debits of bank accounts in the United States; see bank-accounts.md."""
+
+    phone: str = Field("", pattern=r"^(\+?[0-9][0-9 ()-]{5,18}[0-9])?$")
+    """read in every mandate: where callers ask about a debit, or revoke it"""
+    currencies: tuple[str, ...] = ("USD",)
+    """whose merchant account takes ACH"""
+    reactivate: Literal["accepted", "settled"] = "accepted"
+    """whether lines come back when the gateway accepts a debit, or when it is settled days later"""
 
 
 class Speech(Section):
@@ -242,6 +253,8 @@ class Limits(Section):
     """of all callers who hide their number"""
     cards_a_call: int = Field(2, ge=1)
     invoices_a_card: int = Field(5, ge=1)
+    refused_for_good: bool = True
+    """whether a card that its bank refused for good is never charged again"""
     identifications_a_call: int = Field(3, ge=1, le=5)
     """failures; so in all that follow"""
     identifications_a_number: int = Field(10, ge=1)

@@ -24,6 +24,8 @@ class Limits:
     """by all callers who hide their number together"""
     cards_a_call: int = 2
     invoices_a_card: int = 5
+    refused_for_good: bool = True
+    """whether a card that its bank refused for good is never charged again"""
     identifications_a_call: int = 3
     """failures, and so in all that follow"""
     identifications_a_number: int = 10
@@ -140,7 +142,7 @@ class CardTries:
         """Whether this card may be charged now."""
         number_limit = limits.card_tries_hidden if self.is_hidden else limits.card_tries_a_number
         stops = {
-            CardVerdict.REFUSED_FOR_GOOD: self.was_refused_for_good,
+            CardVerdict.REFUSED_FOR_GOOD: limits.refused_for_good and self.was_refused_for_good,
             CardVerdict.CALL: self.in_call >= limits.card_tries_a_call,
             CardVerdict.CARDS_OF_CALL: self.other_cards_in_call >= limits.cards_a_call,
             CardVerdict.HIDDEN: self.is_hidden and self.of_number >= number_limit,
@@ -223,15 +225,11 @@ class IdentificationTries:
         return IdentificationVerdict.ALLOWED
 
     def delay_seconds(self, limits: Limits) -> float:
-        """How long the answer waits, right or wrong: twice as long for each failure before.
-
-        Those who hide their number share their failures, and so a longer way to the longest.
-        """
-        fair = limits.identifications_a_number / self._number_limit(limits)
-        failures = int(self._of_number * fair)
-        if not failures:
+        """How long the answer waits, right or wrong: twice as long at each tenth of the limit."""
+        tenths = 10 * self._of_number // self._number_limit(limits)
+        if not tenths:
             return 0.0
-        return min(FIRST_DELAY_SECONDS * 2.0 ** min(failures - 1, 10), LONGEST_DELAY_SECONDS)
+        return min(FIRST_DELAY_SECONDS * 2.0 ** min(tenths - 1, 10), LONGEST_DELAY_SECONDS)
 
     @property
     def _of_number(self) -> int:

@@ -40,7 +40,7 @@ GOODBYE_SECONDS = 20.0
 """how long after the last step the other side may take to end the call"""
 _LOOK_SECONDS = 0.03
 _LISTEN_SECONDS = 0.5
-_OTHERS_END_IT = ("paid", "not-paid", "nothing-owed", "confirming")
+_OTHERS_END_IT = ("paid", "promised", "not-paid", "nothing-owed", "confirming")
 
 
 class LabPlaces(Protocol):

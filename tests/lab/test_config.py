@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr.lab.config import lab_settings, to_toml
+from ivr.lab.database import DatabaseInfo
 from ivr.lab.pbx import PbxInfo
 from ivr.lab.post import PostOffice
 from ivr.lab.processes import ProcessId
@@ -66,3 +67,20 @@ def test_every_message_ends_in_the_labs_post_office() -> None:
     assert told.texts.url.get_secret_value().endswith("@127.0.0.1:1003")
     assert told.soap.operations["service.reactivated"].expects == {"Status": "OK"}
     assert told.webhooks.plain_http
+
+
+def limits_of(settings: Settings, database: DatabaseInfo | None) -> Any:
+    sections = lab_settings(
+        settings, pbx=None, database=database, gateway=None, web_port=8080, api_key="key"
+    )
+    return Settings(**tomllib.loads(to_toml(sections))).limits
+
+
+def test_a_private_database_is_called_all_day_from_the_same_numbers() -> None:
+    ours = DatabaseInfo(ProcessId(1, 1), "ours", "ours", "ours", NOWHERE, NOWHERE, NOWHERE)
+    shipped = Settings().limits
+    wide = limits_of(Settings(), ours)
+    assert wide.card_tries_a_number > 1000 * shipped.card_tries_a_number
+    assert wide.card_tries_a_call == shipped.card_tries_a_call
+    assert limits_of(Settings(limits={"card_tries_a_number": 7}), ours).card_tries_a_number == 7
+    assert limits_of(Settings(), None) == shipped
