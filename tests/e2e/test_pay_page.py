@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from ivr.billing.links import Link, LinkPurpose
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 Visit = Callable[..., Awaitable[Visitor]]
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     with TerminalProgress() as progress:
         tree = await asyncio.to_thread(ensure_tree, progress, BROWSER)
@@ -29,7 +30,7 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(
     database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PayHouse]:
@@ -37,7 +38,7 @@ async def house(
         yield opened
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def visit(browser: Browser, house: PayHouse) -> AsyncIterator[Visit]:
     """Opens a link in a browser of its own; what the browser complained about fails the test."""
     visitors: list[Visitor] = []
