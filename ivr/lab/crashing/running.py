@@ -89,7 +89,7 @@ class Result:
     @property
     def bound(self) -> float:
         """With 95 % confidence, a payment goes wrong in less than this share of such troubles."""
-        return 3 / len(self.counted) if self.counted else 1.0
+        return min(1.0, 3 / len(self.counted)) if self.counted else 1.0
 
 
 def run(asked: Asked, tree: Tree, say: Say) -> Result:

@@ -200,7 +200,7 @@ def chosen(points: Points, number: int, seed: int) -> list[Trial]:
     for action, column in columns.items():
         draw.shuffle(column)
         if action is Action.KILL:
-            column.sort(key=lambda trial: (trial.caller is not Caller.STAYS, trial.resolvers))
+            column.sort(key=lambda trial: (trial.caller, trial.resolvers) != (Caller.STAYS, 1))
     wanted = {action: number * share // 100 for action, share in SHARES.items()}
     picked = [trial for action in SHARES for trial in columns[action][: wanted[action]]]
     rest = [trial for action in SHARES for trial in columns[action][wanted[action] :]]
