@@ -1,6 +1,6 @@
 """`make crash-test`: a process that charges is killed at every await, and the money is counted.
 
-Runs Postgres and the stand-in gateway of its own, no telephone, and removes them. 3,000 trials and
+Runs Postgres and the stand-in gateway of its own, no telephone, and removes them. 3,200 trials and
 every mutant take less than an hour on two cores; the report is in var/crashtest.
 """
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make crash-test", description=__doc__)
-    parser.add_argument("--trials", type=int, default=3000, help="so many; 3000")
+    parser.add_argument("--trials", type=int, default=3200, help="so many are played; 3200")
     parser.add_argument("--seed", type=int, default=1, help="which of all possible ones; 1")
     parser.add_argument("--lanes", type=int, default=2, help="side by side; 2")
     parser.add_argument("--mutants", default="all", metavar="all|none|NAME,…")

@@ -37,7 +37,8 @@ REACH = (
     "A loss of power is not tried: SIGKILL leaves the kernel's pages. One Postgres, no replica.",
     (
         "Asterisk gone, hang-ups by telephone and a daemon killed during a call are tried with "
-        "real calls: tests/e2e/test_asterisk.py, test_gateway.py and test_daemon.py."
+        "real calls: tests/e2e/test_asterisk.py, test_gateway.py, test_daemon.py, test_capture.py; "
+        "tests/scenarios/hangs_up_*.yaml."
     ),
 )
 _STYLE = """

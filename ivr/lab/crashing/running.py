@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 class Asked:
     """How much is to be run."""
 
-    trials: int = 3000
+    trials: int = 3200
     seed: int = 1
     lanes: int = 2
     mutants: tuple[str, ...] = tuple(MUTANTS)
