@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter
 
-from ivr import comparing, online_paying, parts, resolving, telling
+from ivr import comparing, debiting, online_paying, parts, resolving, telling
 from ivr.answering import Calls, charges
 from ivr.api_keys import api_keys
 from ivr.assisting import Assisted, agents
@@ -100,10 +100,10 @@ async def _serve(
     database, daemon = await _database(settings, stack)
     hearing = await _hearing(settings, stack)
     recorder = Recorder(settings)
-    calls = _calls(settings, stack, database, daemon, hearing)
+    calls = _calls(settings, stack, database, daemon, hearing, recorder)
     ari = await stack.enter_async_context(_ari(settings))
     office = Office(settings, stack, database)
-    pages = [office.routes(api_keys(settings))]
+    pages = [office.routes(api_keys(settings)), debiting.routes(settings, stack, database)]
     pages += online_paying.pages(settings, stack, database, calls.paying)
     async with asyncio.TaskGroup() as tasks:
         ami = _ami(settings)
@@ -184,6 +184,7 @@ def _calls(
     database: Database,
     daemon: UUID,
     hearing: Hearing,
+    recorder: Recorder,
 ) -> Calls:
     gateway = parts.gateway(settings)
     stack.push_async_callback(gateway.aclose)
@@ -191,6 +192,7 @@ def _calls(
     charging = charges(metrics)
     stack.push_async_callback(charging.finish)
     limiting = Limited.of(settings, database, metrics).limiting
+    ledger = PostgresLedger(database, daemon, debiting.settle_first(settings))
     tts = Tts(settings.speech.workers)
     stack.push_async_callback(tts.aclose)
     pronouncer = NameSounds()
@@ -199,7 +201,7 @@ def _calls(
         directory=PostgresDirectory(database),
         invoices=PostgresInvoices(database),
         captures=PostgresCaptures(database),
-        paying=Paying(PostgresLedger(database, daemon), gateway, charging.spawn, limiting),
+        paying=Paying(ledger, gateway, charging.spawn, limiting),
         brands=settings.capture.brands,
         postal_code_length=settings.company.postal_code_length,
         names=PostgresNames(database, pronouncer, nicknames()),
@@ -212,6 +214,7 @@ def _calls(
         outbox=PostgresEvents(database) if settings.texts.url.get_secret_value() else None,
         for_another=settings.company.currency if settings.payments.for_another else "",
         links=online_paying.links(settings, database),
+        mandating=debiting.mandating(settings, database, gateway, recorder.clips),
         link_minutes=settings.pay_page.minutes,
         link_wait_seconds=settings.pay_page.wait_seconds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,6 +15,16 @@ from ivr.telephony.muting import Muting
 from ivr.telephony.recording import Recording, Recordings
 from ivr.telephony.router import OnCall
 from ivr.telephony.stream import EventStream
+
+
+class KeptClips:
+    """`billing.mandating.Clips` in the folder of recordings."""
+
+    def __init__(self, shelf: RecordingFolder) -> None:
+        self._shelf = shelf
+
+    async def spare(self, call_id: str) -> None:
+        await asyncio.to_thread(self._shelf.spare, call_id)
 
 
 class Recorder:
@@ -31,6 +42,11 @@ class Recorder:
         )
         self._recordings: Recordings | None = None
         self._muting: Muting | None = None
+
+    @property
+    def clips(self) -> KeptClips | None:
+        """The recordings as proof of mandates; None where calls are not recorded."""
+        return KeptClips(self._shelf) if self._shelf is not None else None
 
     def connect(self, ari: Ari, stream: EventStream, ami: Ami, secure_app: str) -> Muting:
         """From now on calls come from there; what mutes the PBX's recordings of any."""

@@ -22,6 +22,7 @@ from ivr.sections import (
     PROJECT,
     Agents,
     Asterisk,
+    BankAccounts,
     Braintree,
     Calls,
     Capture,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     braintree: Braintree = Braintree()
     payments: Payments = Payments()
+    bank_accounts: BankAccounts = BankAccounts()
     speech: Speech = Speech()
     recordings: Recordings = Recordings()
     web: Web = Web()
@@ -95,6 +97,22 @@ class Settings(BaseSettings):
             raise ValueError(
                 "[capture] voice is on, and no language has a speech model: "
                 "name one in [speech] models, or turn it off"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mandates_can_be_proved(self) -> Self:
+        if "bank-account" not in self.payments.methods:
+            return self
+        if not self.bank_accounts.phone:
+            raise ValueError(
+                "[payments] methods has bank-account, and [bank_accounts] phone is empty: "
+                "name where callers revoke a debit"
+            )
+        if not (self.recordings.on or self.mail.host or self.texts.url.get_secret_value()):
+            raise ValueError(
+                "[payments] methods has bank-account, and no mandate could be proved: "
+                "turn [recordings] on, or set [texts] or [mail] up"
             )
         return self
 

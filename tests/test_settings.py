@@ -37,6 +37,12 @@ def test_the_environment_wins_over_the_file(
         ("not toml", "not valid TOML"),
         ("[recordings]\non = true\n", r"\[recordings\] is on, and its key has fewer than 32"),
         ("[recordings]\non = true\nkey = 'short'\n", "openssl rand -hex 32"),
+        ("[payments]\nmethods = ['bank-account']\n", r"\[bank_accounts\] phone is empty"),
+        (
+            "[payments]\nmethods = ['bank-account']\n[bank_accounts]\nphone = '1-800-555-0100'\n",
+            r"no mandate could be proved: turn \[recordings\] on",
+        ),
+        ("[bank_accounts]\nphone = 'call us'\n", "bank_accounts.phone"),
         ("[payments]\nmethods = ['paypal']\n", r"set \[pay_page\] url and key"),
         ("[pay_page]\nurl = 'https://pay.example.com'\n", r"\[pay_page\] has a url, and its key"),
         ("[pay_page]\nurl = 'http://pay.example.com'\n", "pay_page.url"),

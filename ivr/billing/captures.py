@@ -57,6 +57,11 @@ CARD_FIELDS = (
     CaptureField.EXPIRATION_DATE,
     CaptureField.SECURITY_CODE,
 )
+ACCOUNT_ERRORS = (
+    ErrorType.INVALID_ROUTING_NUMBER,
+    ErrorType.INVALID_ACCOUNT_NUMBER,
+    ErrorType.INVALID_CHOICE,
+)
 ACCOUNT_FIELDS = (
     CaptureField.ROUTING_NUMBER,
     CaptureField.ACCOUNT_NUMBER,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from ivr.billing.bank_accounts import YEARS_KEPT
 from ivr.billing.errors import BillingError
 from ivr.billing.recordings import (
     RATE,
@@ -34,7 +35,10 @@ HEADER_BYTES = 44
 BLOCK = RATE * 10
 """samples handled at once"""
 DAY_SECONDS = 86400.0
-OURS = re.compile(r"[0-9a-f]{32}\.(wav|json)")
+SPARED = ".mandate"
+"""beside a recording that proves what its caller agreed to"""
+MANDATE_DAYS = 366.0 * YEARS_KEPT
+OURS = re.compile(r"[0-9a-f]{32}\.(wav|json|mandate)")
 LEFT_BEHIND = re.compile(r"\.[0-9a-f]{32}\.(wav|json)")
 
 
@@ -96,18 +100,30 @@ class RecordingFolder:
         except (wave.Error, EOFError) as error:
             raise RecordingNotKept(f"what the PBX recorded is no such sound: {error}") from None
 
+    def spare(self, call_id: str) -> None:
+        """Keep that call's recording for MANDATE_DAYS at least: it proves what was agreed to.
+
+        Raises OSError.
+        """
+        (self._folder / f"{call_id}{SPARED}").touch(mode=0o600)
+
     def tidy(self) -> int:
         """Delete what was kept long enough; how many recordings that were. Raises OSError."""
         if not self._keep_days:
             return 0
         oldest = time.time() - self._keep_days * DAY_SECONDS
+        spared_since = time.time() - MANDATE_DAYS * DAY_SECONDS
         gone = 0
-        for file in self._folder.iterdir():
+        for file in sorted(self._folder.iterdir()):
             with contextlib.suppress(FileNotFoundError):
-                if OURS.fullmatch(file.name) and file.stat().st_mtime < oldest:
+                since = spared_since if self._is_spared(file) else oldest
+                if OURS.fullmatch(file.name) and file.stat().st_mtime < since:
                     file.unlink()
                     gone += file.suffix == ".wav"
         return gone
+
+    def _is_spared(self, file: Path) -> bool:
+        return file.with_suffix(SPARED).exists()
 
     def _keep(
         self,

@@ -19,7 +19,7 @@ from ivr.billing.assisted_captures import (
     Talk,
     Wanted,
 )
-from ivr.billing.captures import CARD_FIELDS, CaptureField
+from ivr.billing.captures import ACCOUNT_FIELDS, CARD_FIELDS, CaptureField
 from ivr.billing.money import Money
 from ivr.billing.payments import CardOnHand
 from ivr.web.idempotency import IdempotencyKey
@@ -86,6 +86,8 @@ class NewCapture(BaseModel):
     def _fields_make_a_card(self) -> Self:
         if len(set(self.fields)) < len(self.fields) or not set(self.fields) >= NECESSARY:
             raise ValueError(f"fields: each once, and at least {' and '.join(sorted(NECESSARY))}")
+        if set(self.fields) & set(ACCOUNT_FIELDS):
+            raise ValueError("fields: bank accounts are taken without an agent")
         return self
 
     def wanted(self, key: str) -> Wanted:

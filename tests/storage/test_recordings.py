@@ -219,6 +219,19 @@ def test_recordings_are_deleted_after_their_days_and_nothing_else_is(tmp_path: P
     assert list(file.parent.iterdir()) == [other]
 
 
+def test_the_recording_that_proves_a_mandate_is_kept_two_years_longer(tmp_path: Path) -> None:
+    file = kept(tmp_path)
+    shelf = RecordingFolder(file.parent, KEY, keep_days=2)
+    shelf.spare(file.stem)
+    year = 366 * 86400
+    for days, gone in ((10 * 86400, 0), (2 * year - 86400, 0), (2 * year + 86400, 1)):
+        for each in file.parent.iterdir():
+            os.utime(each, (time.time() - days,) * 2)
+        assert shelf.tidy() == gone
+        assert file.exists() is not bool(gone)
+    assert list(file.parent.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_is_told_of_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RecordingNotKept, match=r"\[recordings\] folder"):
