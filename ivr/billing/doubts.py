@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from ivr.billing.payments import Attempt, Captured, Refusal
+from ivr.billing.payments import Attempt, AttemptState, Captured, Refusal
 from ivr.billing.transactions import Standing, Transaction
 
 StrayWhy = Literal["told-not-charged", "second-capture"]
@@ -16,7 +16,10 @@ Undone = Literal["voided", "refunded"]
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One attempt in state unknown, claimed by us for a while."""
+    """One attempt whose outcome is unknown, claimed by us for a while.
+
+    Its state is unknown; or declined or failed, when its own process came to doubt that later.
+    """
 
     attempt: Attempt
     charged_seconds: float
@@ -134,7 +137,7 @@ class Schedule:
 
     def is_gone(self, doubt: Doubt) -> bool:
         """Whether an order that this look did not find was certainly never charged."""
-        return doubt.empty + 1 >= self.empty_looks and doubt.charged_seconds >= self.not_there_after
+        return doubt.empty + 1 >= self.empty_looks and _age(doubt) >= self.not_there_after
 
     def needs_person(self, doubt: Doubt, finding: Finding) -> bool:
         """Whether somebody must look at it."""
@@ -148,7 +151,7 @@ class Schedule:
         if doubt.doubted_seconds >= self.person_after:
             return self.person_every
         pause = self._next_moment(doubt) - doubt.doubted_seconds
-        until_gone = self.not_there_after - doubt.charged_seconds
+        until_gone = self.not_there_after - _age(doubt)
         if isinstance(finding, NotThere) and until_gone < pause:
             pause = until_gone
         return max(pause, self.moments[1] if len(self.moments) > 1 else 1.0)
@@ -158,3 +161,9 @@ class Schedule:
         if looks < len(self.moments):
             return self.moments[looks]
         return self.moments[-1] + self.then_every * (looks - len(self.moments) + 1)
+
+
+def _age(doubt: Doubt) -> float:
+    """Seconds since the charge was last heard of on its way."""
+    is_late = doubt.attempt.state is not AttemptState.UNKNOWN
+    return doubt.doubted_seconds if is_late else doubt.charged_seconds

@@ -139,7 +139,11 @@ class Ledger(Protocol):
         ...
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
-        """charging -> unknown."""
+        """charging -> unknown.
+
+        One that was declined or failed meanwhile stays so (TransitionRefused), but is looked up
+        again: its request may have arrived late.
+        """
         ...
 
     async def became(self, attempt_id: UUID, state: AttemptState) -> None:
@@ -333,6 +337,10 @@ class Doubts(Protocol):
 
     async def put_off(self, looked: Doubt, pause_seconds: float, word: str) -> None:
         """Keep the counts of `looked`, and look again after a while; `word` is for staff."""
+        ...
+
+    async def over(self, attempt_id: UUID) -> None:
+        """Nothing is to be found out any more, though the attempt's state did not change."""
         ...
 
     async def claim_strays(

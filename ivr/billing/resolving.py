@@ -33,7 +33,7 @@ from ivr.billing.errors import (
     LedgerUnavailable,
     TransitionRefused,
 )
-from ivr.billing.payments import Captured, Refusal
+from ivr.billing.payments import AttemptState, Captured, Refusal
 from ivr.billing.ports import Books, Doubts, Ledger
 
 AT_ONCE = 4
@@ -107,6 +107,8 @@ class Resolving:
         try:
             if not await self._settle(doubt, finding):
                 await self._put_off(doubt, finding)
+            elif doubt.attempt.state is not AttemptState.UNKNOWN:
+                await self._doubts.over(doubt.attempt.id)
         except LedgerUnavailable:
             pass  # still claimed by us, and not in hand: we look again at once when it is back
         except Exception as error:  # noqa: BLE001 - told, and tried again later
@@ -171,7 +173,9 @@ class Resolving:
                     self._told("not_charged_after_all", doubt, NEVER_CHARGED)
                 case _:
                     return False
-        except TransitionRefused:  # settled meanwhile: by its own task, or by another node
+        except TransitionRefused:
+            # Settled meanwhile, by its own task or another node; or long ago, and what came late
+            # is now a stray.
             pass
         return True
 

@@ -59,6 +59,9 @@ class PostgresDoubts:
             pause_seconds,
         )
 
+    async def over(self, attempt_id: UUID) -> None:
+        await self._database.change("doubt_is_over", attempt_id, self._daemon)
+
     async def claim_strays(
         self, most: int, seconds: float, in_hand: Collection[UUID | str]
     ) -> list[Stray]:

@@ -325,3 +325,44 @@ async def test_whatever_order_things_happen_in_money_is_taken_at_most_once(house
     await FakeLedger(house.company, "slow").captured(attempt.id, answer)
     assert len(house.books.taken) == 1
     assert house.company.strays == {}
+
+
+@in_virtual_time
+async def test_a_request_that_arrived_after_all_was_over_is_found_and_given_back(
+    house: House,
+) -> None:
+    """Its process stood still for longer than anybody waited, and then lost the answer as well."""
+    house.books.request_keys = False
+    attempt = await house.charging("frozen")
+    house.company.gone.add("frozen")
+    other = house.node("other")
+    await house.within(1000, other)
+    assert house.state(attempt) is AttemptState.FAILED
+    house.books.lag_seconds = 100
+    late = house.books.write(attempt)
+    with pytest.raises(TransitionRefused):
+        await FakeLedger(house.company, "frozen").unknown(attempt.id, "no answer")
+    settled = await house.within(1000, other)
+    assert settled is not None
+    assert settled < 310
+    assert house.company.strays[late.id].undone == "voided"
+    assert house.state(attempt) is AttemptState.FAILED
+    assert house.company.events.count("payment-failed") == 1
+
+
+@in_virtual_time
+async def test_a_late_doubt_about_nothing_ends_by_itself(house: House) -> None:
+    attempt = await house.charging("frozen")
+    house.company.gone.add("frozen")
+    other = house.node("other")
+    await asyncio.sleep(120)
+    await house.within(1000, other)
+    with pytest.raises(TransitionRefused):
+        await FakeLedger(house.company, "frozen").unknown(attempt.id, "no answer")
+    searches = house.books.searches
+    settled = await house.within(DAY, other)
+    assert settled is not None
+    assert 900 <= settled <= 902
+    assert house.books.searches - searches <= 8
+    assert house.books.taken == []
+    assert house.company.events.count("payment-failed") == 1

@@ -52,6 +52,12 @@ class FakeDoubts:
             doubt.looked, doubt.look_at = looked, now() + pause_seconds
             doubt.claimed_until = 0.0
 
+    async def over(self, attempt_id: UUID) -> None:
+        self.company.check()
+        doubt = self.company.attempts[attempt_id].doubt
+        if doubt and doubt.claimed_by == self.daemon:
+            doubt.is_resolved = True
+
     async def claim_strays(
         self, most: int, seconds: float, in_hand: Collection[UUID | str]
     ) -> list[Stray]:

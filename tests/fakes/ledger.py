@@ -93,6 +93,9 @@ class FakeLedger:
         self._change(self._find(attempt_id), AttemptState.FAILED, reason, tell=tell)
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
+        kept = self._find(attempt_id)
+        if kept.attempt.state in (AttemptState.DECLINED, AttemptState.FAILED):
+            kept.doubt = KeptDoubt(now(), now())
         self._change(self._find(attempt_id), AttemptState.UNKNOWN, reason)
 
     async def became(self, attempt_id: UUID, state: AttemptState) -> None:

@@ -218,3 +218,27 @@ async def test_two_nodes_never_give_one_stray_back_together(world: World) -> Non
     assert await stray_of(other, capture.transaction_id) is None
     await one.die()
     assert await stray_of(other, capture.transaction_id)
+
+
+@pytest.mark.parametrize("how", ["declined", "failed"])
+async def test_what_others_called_not_charged_is_looked_up_again_when_its_own_process_doubts_it(
+    world: World, how: str
+) -> None:
+    slow, other = await world.node(), await world.node()
+    attempt = await charged_by(world, slow)
+    await slow.die()
+    await other.doubts.abandoned()
+    if how == "declined":
+        await other.ledger.declined(attempt.id, REFUSAL)
+    else:
+        await other.ledger.failed(attempt.id, "not in the books")
+    for _ in range(2):
+        with pytest.raises(TransitionRefused):
+            await slow.ledger.unknown(attempt.id, "sent late, no answer")
+    doubt = await claimed(other, attempt)
+    assert doubt
+    assert doubt.attempt.state == how
+    assert doubt.empty == 0
+    assert (await world.events(attempt)).count("payment-failed") == 1
+    await other.doubts.over(attempt.id)
+    assert await claimed(other, attempt) is None

@@ -246,6 +246,8 @@ ORDER BY services.id
 -- name: end_attempt
 -- From one of the states $2 to $3, letting go of the invoices unless the outcome stays unknown. Who
 -- was told that we are confirming (the outcome was unknown, or $9) is told that nothing was charged.
+-- An attempt that was ended without a charge, and whose own process now does not know, is looked up
+-- again: its request may have arrived late.
 -- Answers with the state before; an attempt in another state is left alone.
 WITH attempt AS (
     SELECT id, call_id, state, state = ANY ($2::text[]) AS moves
@@ -266,8 +268,11 @@ WITH attempt AS (
     WHERE allocations.attempt_id = attempt.id AND attempt.moves AND $3::text <> 'unknown'
 ), doubted AS (
     INSERT INTO doubts (attempt_id)
-    SELECT id FROM attempt WHERE moves AND $3::text = 'unknown'
-    ON CONFLICT DO NOTHING
+    SELECT id FROM attempt
+    WHERE (moves OR state IN ('declined', 'failed')) AND $3::text = 'unknown'
+    ON CONFLICT (attempt_id) DO UPDATE
+    SET since = now(), looks = 0, misses = 0, empty = 0, look_at = now(), resolved_at = NULL
+    WHERE doubts.resolved_at IS NOT NULL
 ), resolved AS (
     UPDATE doubts SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
     FROM attempt

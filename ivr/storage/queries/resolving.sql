@@ -71,6 +71,11 @@ SET looks = $3::int, misses = $4::int, empty = $5::int, last_word = $6::text,
     look_at = now() + make_interval(secs => $8::double precision)
 WHERE attempt_id = $1::uuid AND claimed_by = $2::uuid AND resolved_at IS NULL
 
+-- name: doubt_is_over
+-- The daemon $2 found out what there was to find out.
+UPDATE doubts SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
+WHERE attempt_id = $1::uuid AND claimed_by = $2::uuid AND resolved_at IS NULL
+
 -- name: count_doubts
 -- How many outcomes are unknown, how many of them need a person, and how many strays are left.
 SELECT count(*) AS unknown, count(*) FILTER (WHERE needs_person) AS need_person,
