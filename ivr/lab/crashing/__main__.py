@@ -20,7 +20,7 @@ from ivr.lab.processes import ProcessError
 from ivr.lab.progress import TerminalProgress
 
 REPORT = Path("var/crashtest")
-SHORT_TRIALS = 40
+SHORT_TRIALS = 28
 VIOLATED, FAILED = 1, 2
 
 

@@ -14,7 +14,7 @@ from ivr.lab.crashing.children import Child, News
 from ivr.lab.crashing.counting import Accounts
 from ivr.lab.crashing.house import House
 from ivr.lab.crashing.mutants import MUTANTS
-from ivr.lab.crashing.node import SOON, Job, Wire, charge, compare, resolve, vault
+from ivr.lab.crashing.node import CHARGING, SOON, Job, Wire, charge, compare, resolve, vault
 from ivr.lab.crashing.trials import GATEWAYS, Action, Caller, Gateway, Trial
 from ivr.lab.gateway_ledger import Transaction
 
@@ -30,6 +30,7 @@ REAL_SHARE = 10
 TELL = "?"
 """in place of a point of resolving: tell which there are"""
 DEADLY = {Action.KILL, Action.KILL_RESOLVER}
+LEFT_BEHIND = "SELECT FROM pg_stat_activity WHERE application_name = $1"
 OPEN = """
 SELECT count(*) FILTER (WHERE state IN ('charging', 'unknown')) AS unknown,
        count(*) FILTER (WHERE state = 'created') AS created,
@@ -210,7 +211,7 @@ class Lane:
             case Action.FREEZE:
                 self._freeze(course, payer)
             case Action.TERMINATE:
-                house.terminate(f"saldo-{course.job.name}")
+                house.terminate(CHARGING)
                 payer.go_on()
             case Action.FULL | Action.FULL_AT_COMMIT as mode:
                 house.fail(mode)
@@ -280,6 +281,8 @@ class Lane:
 
     def _is_settled(self, course: _Course, *, is_alive: bool = True) -> bool:
         """Whether nothing is left to find out; what nobody charged may stay while its node runs."""
+        if not is_alive and self._house.ask(LEFT_BEHIND, CHARGING):
+            return False  # a backend of the dead process is still at work
         left = self._house.ask(OPEN, course.customer_id)[0]
         return not (left["unknown"] or left["strays"] or (left["created"] and not is_alive))
 

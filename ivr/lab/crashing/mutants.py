@@ -41,8 +41,11 @@ _paying: Any = paying.Paying
 _resolving: Any = resolving.Resolving
 
 
-def _killed(*gateways: str) -> Callable[[Trial], bool]:
-    return lambda trial: trial.action is Action.KILL and trial.gateway in gateways
+def _killed(*gateways: str, at: tuple[str, ...] = ("",)) -> Callable[[Trial], bool]:
+    """Kills under one of these gateways, at points whose names begin so."""
+    return lambda trial: (
+        trial.action is Action.KILL and trial.gateway in gateways and trial.point.startswith(at)
+    )
 
 
 def _charge_before_commit() -> None:
@@ -156,7 +159,9 @@ MUTANTS: dict[str, Mutant] = {
         "the gateway is asked before the attempt is charging", _killed("ok"), _charge_before_commit
     ),
     "said-first": Mutant(
-        "paid is said before it is committed", _killed("ok", "slow"), _paid_before_commit
+        "paid is said before it is committed",
+        _killed("ok", "slow", at=("captured.",)),
+        _paid_before_commit,
     ),
     "not-written": Mutant("what was taken is not written down", _killed("ok"), _result_not_written),
     "lost-is-nothing": Mutant(
@@ -166,7 +171,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "charged-again": Mutant(
         "resolving charges again, as a new order without the key",
-        _killed("ok", "reset-after", "500"),
+        _killed("ok", "reset-after", "500", at=("gateway.answer", "captured.")),
         _charged_again_without_key,
     ),
     "one-empty-search": Mutant(

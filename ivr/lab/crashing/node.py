@@ -59,6 +59,8 @@ NO_LIMITS = Limits(
 )
 """tries are counted as ever; but these trials are many, of one card"""
 LONGEST_CALL_SECONDS = 1800.0
+CHARGING, RESOLVING = "saldo-charging", "saldo-resolving"
+"""what the processes are called in Postgres"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class _Node:
             await resolver
 
     async def resolve(self) -> None:
-        async with self._parts(is_watched=True) as (database, paying, resolver):
+        async with self._parts(is_resolver=True) as (database, paying, resolver):
             if self.job.caller is Caller.CALLS_BACK:
                 await self._calls_back(database, paying)
             signal.signal(signal.SIGTERM, lambda *_: self.wire.tell(points=self.watch.seen))
@@ -171,10 +173,11 @@ class _Node:
 
     @asynccontextmanager
     async def _parts(
-        self, *, is_watched: bool = False
+        self, *, is_resolver: bool = False
     ) -> AsyncIterator[tuple[Database, Paying, asyncio.Task[None]]]:
         job = self.job
-        database = await Database.open(job.database_url, application=f"saldo-{job.name}", size=4)
+        application = RESOLVING if is_resolver else CHARGING
+        database = await Database.open(job.database_url, application=application, size=4)
         daemons = PostgresDaemons(database, self.id, node=job.name, app="saldo")
         await daemons.begin()
         self.wire.tell(daemon=str(self.id))
@@ -190,13 +193,13 @@ class _Node:
             schedule=job.schedule,
         )
         self.watch.watch_requests()
-        if is_watched:
+        if is_resolver:
             self.watch.watch_tasks(asyncio.get_running_loop())
         migrated = asyncio.Event()
         migrated.set()
         longest = -ABANDONED_SECONDS if job.cancels_left else LONGEST_CALL_SECONDS
         async with beating(daemons):
-            self.watch.is_on.set(is_watched)
+            self.watch.is_on.set(is_resolver)
             task = asyncio.create_task(resolver.run(migrated, longest))
             self.watch.is_on.set(False)
             yield database, paying, task

@@ -99,7 +99,7 @@ def run(asked: Asked, tree: Tree, say: Say) -> Result:
     folder = Path(tempfile.mkdtemp(prefix="saldo-crash-"))
     try:
         with _Lanes(folder, tree, asked.lanes) as lanes:
-            points = _points(lanes, asked)
+            points = Points({}, {}, {}) if asked.only else _points(lanes, asked)
             result.matrix = {str(name): len(column) for name, column in every(points).items()}
             trials = asked.only or chosen(points, asked.trials, asked.seed)
             _play(lanes, trials, result, say)

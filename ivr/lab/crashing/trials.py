@@ -201,7 +201,7 @@ def chosen(points: Points, number: int, seed: int) -> list[Trial]:
         draw.shuffle(column)
         if action is Action.KILL:
             column.sort(key=lambda trial: (trial.caller, trial.resolvers) != (Caller.STAYS, 1))
-    wanted = {action: number * share // 100 for action, share in SHARES.items()}
+    wanted = {action: max(1, number * share // 100) for action, share in SHARES.items()}
     picked = [trial for action in SHARES for trial in columns[action][: wanted[action]]]
     rest = [trial for action in SHARES for trial in columns[action][wanted[action] :]]
     draw.shuffle(rest)

@@ -23,7 +23,7 @@ def test_no_crash_loses_a_payment_or_makes_it_twice(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads((tmp_path / "crashtest.json").read_text())
     assert told["violations"] == []
-    assert told["trials"] >= 25
+    assert told["trials"] >= 20
     assert len(told["by_action"]) >= 8
     assert [one["caught"] for one in told["mutants"]] == [True, True]
     assert "passed" in (tmp_path / "crashtest.html").read_text()

@@ -20,7 +20,8 @@ from ivr.lab.crashing.trials import (
     every,
 )
 
-PLACES = tuple(f"place{number}" for number in range(30))
+PARTS = ("captured.row", "gateway.answer.after", "begin_charging.row")
+PLACES = tuple(f"{PARTS[number % 3]}.{number}" for number in range(30))
 POINTS = Points(
     dict.fromkeys(GATEWAYS, PLACES),
     dict.fromkeys(GATEWAYS, PLACES[:5]),
