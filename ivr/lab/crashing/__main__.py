@@ -7,6 +7,7 @@ every mutant take less than an hour on two cores; the report is in var/crashtest
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,12 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = _asked(chosen)
     except (ValueError, KeyError) as error:
         parser.error(f"no such trial or mutant: {error}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with TerminalProgress() as progress:
             tree = ensure_tree(progress)
         result = run(asked, tree, _say)
     except (PackagesError, ProcessError) as error:
         _say(f"crash-test: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        _say("crash-test: stopped; nothing is left behind")
         return FAILED
     page = report.write(result, chosen.report)
     _sum_up(result, page)
@@ -64,10 +69,10 @@ def _asked(chosen: argparse.Namespace) -> Asked:
     names = {"all": tuple(MUTANTS), "none": ()}.get(chosen.mutants)
     if names is None:
         names = tuple(name for name in chosen.mutants.split(",") if MUTANTS[name])
-    if chosen.mutants == "all" and (only or chosen.short):
-        names = () if only else SHORT_MUTANTS
+    if chosen.short and chosen.mutants == "all":
+        names = SHORT_MUTANTS
     trials = min(chosen.trials, SHORT_TRIALS) if chosen.short else chosen.trials
-    return Asked(trials, chosen.seed, chosen.lanes, names, chosen.short, only)
+    return Asked(trials, chosen.seed, chosen.lanes, () if only else names, chosen.short, only)
 
 
 def _sum_up(result: Result, page: Path) -> None:

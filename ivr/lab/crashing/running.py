@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -186,6 +187,8 @@ def _answer(wire: Any) -> Any:
 
 def _lane(wire: Any, inherited: Sequence[Any], folder: Path, tree: Tree) -> None:
     """What one lane's process does until nobody asks any more."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # who started us says when it is over
     for end in inherited:  # else nobody's end is seen as long as we live
         end.close()
     house = House(folder, tree)
