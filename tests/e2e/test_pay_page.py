@@ -125,6 +125,8 @@ async def test_a_part_is_paid(house: PayHouse, visit: Visit) -> None:
     await visitor.page.check("#much-part")
     await visitor.page.fill("#part-amount", "1")
     await expect(visitor.page.locator("#part-wrong")).to_contain_text("at least €7.85")
+    await visitor.page.click("#pay-paypal")
+    await expect(visitor.page.locator("#part-amount")).to_be_focused()
     await visitor.page.fill("#part-amount", "50,00")
     await expect(visitor.page.locator("#pay-card")).to_have_text("Pay €50.00")
     await visitor.pays_by_card()
@@ -182,8 +184,9 @@ async def test_all_is_done_with_the_keyboard_alone(house: PayHouse, visit: Visit
     await keyboard.press("Enter")
     await keyboard.press("Tab")  # into the choice of the amount
     await expect(visitor.page.locator("[name=much]").first).to_be_focused()
-    for typed in (GOOD, "1231", "123"):
+    for name, typed in (("number", GOOD), ("expirationDate", "1231"), ("cvv", "123")):
         await keyboard.press("Tab")
+        await expect(visitor.page.locator(f"#field-{name}")).to_have_class("hosted focused")
         await keyboard.type(typed)
     await keyboard.press("Tab")
     await expect(visitor.page.locator("#pay-card")).to_be_focused()
@@ -202,7 +205,7 @@ async def test_an_unknown_outcome_is_told_honestly_until_it_is_known(
     house.stand_in.faults.ask({"on": ["sale"], "mode": "500-after-capture"})
     await visitor.page.click("#pay-card")
     confirming = visitor.page.locator("#confirming")
-    await expect(confirming).to_be_visible(timeout=8000)
+    await expect(confirming).to_be_visible()
     await expect(confirming).to_contain_text("Please do not pay again.")
     visitor.complaints.clear()
     await visitor.page.reload()

@@ -136,8 +136,16 @@ function begin() {
   show("working");
 }
 
+// Whether the amount may be paid; if not, what is wrong is said where it was typed.
+async function amountIsGood() {
+  if (await quoting) return true;
+  await requote();
+  $("part-amount").focus();
+  return false;
+}
+
 async function payByCard() {
-  if (busy || !fields || !(await quoting) || !allFilled()) return;
+  if (busy || !fields || !(await amountIsGood()) || !allFilled()) return;
   busy = true;
   let nonce;
   try {
@@ -153,7 +161,7 @@ async function payByCard() {
 }
 
 async function payByPayPal() {
-  if (busy || !(await quoting)) return;
+  if (busy || !(await amountIsGood())) return;
   begin();
   const key = crypto.randomUUID();
   const language = document.documentElement.lang;
