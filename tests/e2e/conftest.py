@@ -20,7 +20,7 @@ from ivr.lab.progress import TerminalProgress
 from ivr.settings import load
 from tests.e2e.callers import House
 
-A_FEE_IN_DOLLARS = {"SALDO_PAYMENTS__FEES": '{"card": {"flat": {"USD": "1.50"}}}'}
+A_FEE_IN_DOLLARS = {"SALDO_PAYMENTS__FEES": '{"card": {"flat": {"USD": "2.00"}}}'}
 
 
 def ports_nobody_prefers() -> pbx._Ports:
