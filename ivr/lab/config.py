@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import secrets
 from decimal import Decimal
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 from pydantic import SecretStr
@@ -33,6 +35,8 @@ REACTIVATE = {
 """what the lab's CRM (crm.wsdl) is told of a line that came back"""
 
 
+HASH_KEY_LETTERS = 40
+"""no digit, so that nothing in a lab's files looks like a card number"""
 WIDE: dict[str, Any] = {
     "card_tries_an_invoice": 10**6,
     "card_tries_a_number": 10**6,
@@ -81,6 +85,10 @@ def lab_settings(
         values["capture"] |= {"user": pbx.capture_user, "password": pbx.capture_password}
     if database and base.limits == Limits():
         values["limits"] |= WIDE
+    if not base.capture.hash_key.get_secret_value():
+        values["capture"]["hash_key"] = "".join(
+            secrets.choice(ascii_lowercase) for _ in range(HASH_KEY_LETTERS)
+        )
     if database:
         values["database"] |= {"url": database.url, "capture_url": database.capture_url}
     if gateway:

@@ -84,3 +84,16 @@ def test_a_private_database_is_called_all_day_from_the_same_numbers() -> None:
     assert wide.card_tries_a_call == shipped.card_tries_a_call
     assert limits_of(Settings(limits={"card_tries_a_number": 7}), ours).card_tries_a_number == 7
     assert limits_of(Settings(), None) == shipped
+
+
+def test_a_lab_has_a_key_to_tell_cards_by_unless_you_have_one() -> None:
+    def key(settings: Settings) -> str:
+        sections = lab_settings(
+            settings, pbx=None, database=None, gateway=None, web_port=8080, api_key="key"
+        )
+        capture = Settings(**tomllib.loads(to_toml(sections))).capture
+        return capture.hash_key.get_secret_value()
+
+    assert key(Settings()).isalpha()
+    assert key(Settings()) != key(Settings())
+    assert key(Settings(capture={"hash_key": "mine"})) == "mine"

@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 
+from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import CardVerdict, Limits, Phase, Subjects
 from ivr.billing.payments import CardOnFile, CardOnHand, MeansOnHand, PayPalOnHand
 from ivr.storage.limits import PostgresTries
 from ivr.storage.pool import Database
-from tests.storage.trying import CAPTURED, EXPIRED, HARD, SOFT, Trying
+from tests.storage.trying import CAPTURED, EXPIRED, HARD, SOFT, Trying, card_hash
 from tests.storage.world import PostgresWorld, World, opened
 
 ALLOWED = CardVerdict.ALLOWED
@@ -146,6 +147,16 @@ async def test_looking_ahead_counts_nothing(trying: Trying) -> None:
     for _ in range(3):
         assert await trying.tries(call, await trying.invoice()) is ALLOWED
     assert await trying.limiting.may_try(attempt.id) is CardVerdict.CALL
+
+
+async def test_a_capture_keeps_the_hash_of_its_card(world: World) -> None:
+    request = CaptureRequest(uuid4(), "call-1", "en")
+    await world.captures.open(request)
+    card = CardOnHand("visa", "1111", "1230", "token", card_hash=card_hash(7))
+    await world.captures.close(request.id, CaptureOutcome(CaptureResult.SUCCESS, card))
+    outcome = await world.captures.outcome(request.id)
+    assert outcome
+    assert outcome.card == card
 
 
 # The breaker

@@ -16,6 +16,7 @@ from ivr.billing.payments import Captured, CardOnHand
 from ivr.billing.promises import Promise, PromiseRules, PromiseState, amount_of, parts_of
 from ivr.billing.promising import Promises, Promising, today
 from ivr.storage.promises import PostgresPromises
+from ivr.web.rows import to_json
 from tests.fakes.promises import FakePromises
 from tests.storage.world import FakeWorld, PostgresWorld, World, opened
 
@@ -136,6 +137,9 @@ async def test_promises_are_listed_newest_first_with_their_state(real: PostgresW
         await promises.make(made[-1])
     first = await promises.recent(limit=2)
     assert [each.id for each in first.items] == [made[2].id, made[1].id]
+    shown = to_json(first.items[0])
+    assert (shown["state"], shown["amount"]) == ("open", {"amount": "42.50", "currency": "EUR"})
+    assert shown["day"] == TODAY.isoformat()
     rest = await promises.recent(before=first.before, limit=1)
     assert [(each.id, each.state) for each in rest.items] == [(made[0].id, PromiseState.OPEN)]
 
