@@ -34,6 +34,8 @@ LEFT_BEHIND = "SELECT FROM pg_stat_activity WHERE application_name = $1"
 OPEN = """
 SELECT count(*) FILTER (WHERE state IN ('charging', 'unknown')) AS unknown,
        count(*) FILTER (WHERE state = 'created') AS created,
+       (SELECT count(*) FROM doubts JOIN attempts AS of ON of.id = doubts.attempt_id
+        WHERE of.customer_id = $1 AND resolved_at IS NULL) AS doubts,
        (SELECT count(*) FROM strays JOIN attempts AS of ON of.id = strays.attempt_id
         WHERE of.customer_id = $1 AND undone IS NULL) AS strays
 FROM attempts WHERE customer_id = $1"""
@@ -47,8 +49,6 @@ class Played:
     is_reached: bool
     """whether its point came"""
     wrong: tuple[str, ...]
-    put_right_at_night: tuple[str, ...]
-    """what only the comparison of both ledgers found"""
     seconds: float
     recovered_seconds: float
     charging: tuple[str, ...] = ()
@@ -124,15 +124,10 @@ class Lane:
         self._recover(course, payer)
         recovered = time.monotonic() - since
         resolving = self._points_of_resolving(course) if course.trial.then == TELL else ()
-        found = self._wrong(course)
-        late: tuple[str, ...] = ()
-        if found and course.trial.is_beyond_windows:
-            found, late = self._after_a_night(course), found
         return Played(
             course.trial,
             course.is_reached,
-            found,
-            late,
+            self._wrong(course),
             time.monotonic() - began,
             recovered,
             _points(payer),
@@ -143,14 +138,6 @@ class Lane:
         for child in course.children:
             child.end()
         return tuple(dict.fromkeys(counting.wrong(self._accounts(course))))
-
-    def _after_a_night(self, course: _Course) -> tuple[str, ...]:
-        """What is still wrong when both ledgers have been compared and stray money went back."""
-        self._house.misbehave(())
-        self._compare()
-        self._resolver(course, "node3")
-        self._wait_until_settled(course, self.recover_seconds)
-        return self._wrong(course)
 
     def _compare(self) -> list[str]:
         child = Child(compare, self._job(Trial(Action.NOTHING, "ok"), (0, ())), self._house.log)
@@ -284,7 +271,8 @@ class Lane:
         if not is_alive and self._house.ask(LEFT_BEHIND, CHARGING):
             return False  # a backend of the dead process is still at work
         left = self._house.ask(OPEN, course.customer_id)[0]
-        return not (left["unknown"] or left["strays"] or (left["created"] and not is_alive))
+        is_open = left["unknown"] or left["doubts"] or left["strays"]
+        return not (is_open or (left["created"] and not is_alive))
 
     def _points_of_resolving(self, course: _Course) -> tuple[str, ...]:
         last = course.children[-1]

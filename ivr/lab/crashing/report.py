@@ -87,10 +87,6 @@ def as_json(result: Result) -> dict[str, Any]:
              "again": again(one.trial, result.asked.seed)}
             for one in result.violations
         ],
-        "put_right_at_night": [
-            {"trial": one.trial.id, "wrong": one.put_right_at_night}
-            for one in result.played if one.put_right_at_night
-        ],
         "ledgers_differ": result.strangers,
         "mutants": [
             {"name": one.name, "what": one.what, "caught": bool(one.caught_by),
@@ -129,13 +125,6 @@ def _opening(told: Mapping[str, Any]) -> Iterator[str]:
         (("; ".join(one["wrong"]), one["again"]) for one in wrong),
     )
     yield _table(("the ledgers differ",), ([one] for one in told["ledgers_differ"]))
-    night = told["put_right_at_night"]
-    yield (
-        f"<p>{len(night)} trials were put right by the nightly comparison of both ledgers only: a "
-        "process stood still for longer than an outcome is looked for, on an account without "
-        "request keys, and the answer was lost as well.</p>"
-    )
-    yield _table(("trial", "until the night"), ((n["trial"], "; ".join(n["wrong"])) for n in night))
 
 
 def _tables(told: Mapping[str, Any]) -> Iterator[str]:

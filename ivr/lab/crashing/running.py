@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import shutil
 import signal
@@ -194,17 +195,20 @@ def _lane(wire: Any, inherited: Sequence[Any], folder: Path, tree: Tree) -> None
     house = House(folder, tree)
     lane = Lane(house)
     try:
-        while True:
-            try:
+        with contextlib.suppress(EOFError, BrokenPipeError):
+            while True:
                 what, *values = wire.recv()
-            except EOFError:
-                return
-            try:
-                wire.send((True, _do(house, lane, what, *values)))
-            except Exception as error:  # noqa: BLE001 - told to who asked
-                wire.send((False, f"{type(error).__name__}: {error}"))
+                wire.send(_done(house, lane, what, *values))
     finally:
         house.stop()
+
+
+def _done(house: House, lane: Lane, what: str, *values: Any) -> tuple[bool, Any]:
+    """Whether it went well, and the answer or why not."""
+    try:
+        return True, _do(house, lane, what, *values)
+    except Exception as error:  # noqa: BLE001 - told to who asked
+        return False, f"{type(error).__name__}: {error}"
 
 
 def _do(house: House, lane: Lane, what: str, *values: Any) -> Any:

@@ -127,15 +127,6 @@ class Trial:
             (self.action, self.gateway, self.caller, str(self.resolvers), self.point, self.then)
         )
 
-    @property
-    def is_beyond_windows(self) -> bool:
-        """Whether the process may stand still for longer than its outcome is looked for.
-
-        Without request keys nothing then stops the gateway from taking what was given up, and with
-        the answer lost only the comparison of both ledgers finds it.
-        """
-        return self.action is Action.FREEZE and not GATEWAYS[self.gateway].has_keys
-
     @classmethod
     def of(cls, name: str) -> Self:
         """The trial with this id. Raises ValueError: it is none."""
