@@ -20,10 +20,10 @@ YEARS_KEPT = 2
 WORDING: Mapping[str, str] = {
     "en": "Today is {date}. You authorize {company} to take {amount} once, by electronic debit,"
     " from the account ending in {last4} in the name of {name}, today or on the next banking day."
-    " If you have questions, or want to revoke this before it is taken, call {digits}.",
+    " To ask about it, or to revoke it before then, call {digits}.",
     "es": "Hoy es {date}. Usted autoriza a {company} a cobrar {amount} una sola vez, por débito"
     " electrónico, de la cuenta terminada en {last4} a nombre de {name}, hoy o el próximo día"
-    " hábil. Si tiene preguntas, o quiere revocarlo antes del cobro, llame al {digits}.",
+    " hábil. Para preguntar, o revocarlo antes, llame al {digits}.",
 }
 """Word for word what is read to the caller: the phrase `mandate` of audio-prompts/."""
 

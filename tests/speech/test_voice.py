@@ -30,6 +30,8 @@ VALUES: dict[str, object] = {
     "number": 3,
     "last4": "1111",
     "code": "AB12CD",
+    "digits": "18005550100",
+    "fee": Money(Decimal("1.50"), "EUR"),
     "brand": "Visa",
     "service": "Fibre",
     "name": "Ana",
@@ -88,7 +90,7 @@ async def test_every_phrase_can_be_played_from_files_that_are_there(
 ) -> None:
     for phrase in catalogue.phrases():
         said = await voice.sounds(phrase.id, phrase.language, **VALUES)
-        assert 0.3 < seconds(said) < 25, phrase.id
+        assert 0.3 < seconds(said) < 30, phrase.id
         for uri in said:
             assert uri.startswith("sound:/")
             assert "." not in uri.rpartition("/")[2]

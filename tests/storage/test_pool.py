@@ -5,11 +5,15 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from ivr.billing.bank_accounts import AccountHolder, BankAccountKeyed
+from ivr.billing.captures import ACCOUNT_FIELDS, CaptureOutcome, CaptureResult
 from ivr.billing.errors import LedgerNotReached, LedgerUnavailable
 from ivr.lab import database as lab_database
 from ivr.lab.database import DatabaseInfo
@@ -159,6 +163,16 @@ async def test_the_secure_process_can_close_captures_and_nothing_else(
     assert await captures.request(asked.id) == asked
     await captures.close(asked.id, SUCCESS)
     assert await real.captures.outcome(asked.id) == SUCCESS
+    account = replace(
+        request(), id=uuid4(), fields=ACCOUNT_FIELDS, holder=AccountHolder("James Smith", "yes")
+    )
+    await real.captures.open(account)
+    assert await captures.request(account.id) == account
+    keyed = BankAccountKeyed("0000", "checking", "tokenusbankacct_1")
+    await captures.close(account.id, CaptureOutcome(CaptureResult.SUCCESS, account=keyed))
+    assert await real.captures.outcome(account.id) == CaptureOutcome(
+        CaptureResult.SUCCESS, account=keyed
+    )
     with pytest.raises(QueryRefused, match="InsufficientPrivilege"):
         await captures.open(request())
     for table in ("customers", "attempts", "calls", "events", "schema_versions"):
