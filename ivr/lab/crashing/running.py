@@ -27,7 +27,7 @@ MUTANT_SECONDS = 8.0
 MUTANT_TRIALS = 40
 """so many trials must be enough to catch one"""
 SHORT_MUTANTS = ("charged-again", "said-first")
-SHORT_GATEWAYS = ("ok", "reset-after", "late", "search-lag")
+SHORT_GATEWAYS = ("ok", "reset-after", "decline", "search-lag")
 DEATHS = ("gateway.send.none.1", "gateway.send.all.2", "captured.__aexit__.waits.1")
 """where a charge dies before its resolving does, if it gets there"""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 90
+SECONDS = 110
 
 
 @pytest.mark.usefixtures("tree")
