@@ -84,7 +84,7 @@ class Stretches:
         if key not in self._known:
             rows: dict[str, tuple[str, bool]] = {}
             for keyed, label in self._keyed:
-                for window in windows(_merged(keyed) if merged else keyed, length):
+                for window in _telling(_merged(keyed) if merged else keyed, length):
                     rows[window] = (label, False)
                     rows.setdefault(window[::-1], (label, True))
             self._known[key] = _Known(length, rows)
@@ -120,6 +120,14 @@ class _Known:
     def _composition(self) -> NDArray[np.float64]:
         """How often each digit is in each stretch."""
         return np.array([[row.count(d) for d in "0123456789"] for row in self.rows], np.float64)
+
+
+def _telling(digits: str, length: int) -> Iterator[str]:
+    """Every stretch in which there is a short one that is telling."""
+    for start in range(len(digits) - length + 1):
+        stretch = digits[start : start + length]
+        if any(windows(stretch, SHORT_WINDOW)):
+            yield stretch
 
 
 def _merged(digits: str) -> str:
