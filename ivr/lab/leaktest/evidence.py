@@ -14,7 +14,10 @@ _SAID = re.compile(
     r"(?:" + "|".join(sorted((w.decode() for w in VALUES), key=len, reverse=True)) + r")",
     re.IGNORECASE,
 )
-_CODED = re.compile(r"(?=[A-Za-z+/=]*\d)[A-Za-z0-9+/=]{12,}|\b(?=\w*\d)(?=\w*[A-Za-z])\w{6,}")
+_CODED = re.compile(
+    r"(?=[A-Za-z+/=]*\d)(?=\d*[A-Za-z+/=])[A-Za-z0-9+/=]{12,}"
+    r"|\b(?=\w*\d)(?=\w*[A-Za-z])\w{6,}"
+)
 """what may be base64 or hex: letters and digits mixed"""
 _BINARY = re.compile(r"[\0-\x1f\x7f\ufffd]")
 """bytes may be digits, whatever letters they look like"""

@@ -112,11 +112,15 @@ def search_files(
             continue
         sink = report.of(_heading(file, house))
         named = matcher.search(os.fsencode(file))
-        where = str(file.with_name(masked(file.name)) if named else file)
         hits = {replace(hit, place="its name") for hit in named}
         with contextlib.suppress(FileNotFoundError):  # a server has just removed it
             hits |= search_file(matcher, file, _grown_from(file, about.st_size, before))
-            sink.take(where, hits, about.st_size)
+            sink.take(_shown(file, named), hits, about.st_size)
+
+
+def _shown(file: Path, named: Collection[Hit]) -> str:
+    """How a report names a file, also one whose name has a card in it."""
+    return str(file.with_name(masked(file.name)) if named else file)
 
 
 def search_file(

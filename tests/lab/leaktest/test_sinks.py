@@ -63,6 +63,12 @@ def test_only_what_was_appended_is_read_where_that_is_asked_for(tmp_path: Path) 
     assert forms(log) == {"plain"}
 
 
+def test_a_file_whose_name_is_a_card_is_named_without_it() -> None:
+    hits = MATCHER.search(f"tts-{CARD.number}.ulaw".encode())
+    assert sinks._shown(Path(f"/tmp/tts-{CARD.number}.ulaw"), hits) == f"/tmp/tts-{'#' * 16}.ulaw"
+    assert sinks._shown(Path("/tmp/serve-1.log"), set()) == "/tmp/serve-1.log"
+
+
 def test_streams_are_counted_by_line(tmp_path: Path) -> None:
     told = tmp_path / "0.txt"
     told.write_text(f"one\ntwo\nEvent: VarSet | Value: {CARD.number}\n")
