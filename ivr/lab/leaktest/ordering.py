@@ -18,6 +18,8 @@ from ivr.lab.leaktest.words import UNITS
 
 LONGEST_LINE = 6000
 SHORTEST_COLUMN = 6
+FEWEST_DIFFERENT = 4
+_FLAG = {"0", "1"}
 
 _CALLS = re.compile(
     r"(?:PJSIP|Local|Snoop|Surrogate|WebSocket)/[\w./@-]+-[0-9a-f]{8}"
@@ -72,6 +74,25 @@ def columns(lines: Iterable[str]) -> Iterator[Column]:
                     here.lines.append(number_of_line)
     for (shape, _), each in series.items():
         for place, found in each.items():
-            if len(found.digits) >= SHORTEST_COLUMN:
-                told = column_shape(shape, _PLACE, place)
-                yield Column("".join(found.digits), found.lines, told)
+            told = column_shape(shape, _PLACE, place)
+            for one in (found, *_marked(found, each.values())):
+                if len(one.digits) >= SHORTEST_COLUMN:
+                    yield Column("".join(one.digits), one.lines, told)
+
+
+def _marked(found: _Place, others: Iterable[_Place]) -> Iterator[_Place]:
+    """Only the digits of lines that a 1 marks which may be 0: the first packet of a key, the last.
+
+    A key that is told in many lines is told there once. Columns of few different digits hold none.
+    """
+    if len(set(found.digits)) < FEWEST_DIFFERENT:
+        return
+    for other in others:
+        if set(other.digits) == _FLAG:
+            lines = {line for digit, line in zip(other.digits, other.lines, strict=True)
+                     if digit == "1"}  # fmt: skip
+            marked = [place for place, line in enumerate(found.lines) if line in lines]
+            yield _Place(
+                [found.digits[place] for place in marked],
+                array("L", (found.lines[place] for place in marked)),
+            )

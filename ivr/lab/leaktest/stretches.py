@@ -9,6 +9,7 @@ its own, are about 2,000 stretches of eight digits, both ways: a column of 25 di
 needs ten, 25 x 2,000 / 10^10 = 5 x 10^-6; one of 100,000 (of all calls together) fourteen. With
 one card, sixteen digits need eight. In a run of 200 calls some two thousand columns have digits
 that vary, each read four ways: 8,000 x CHANCE is the most, less than one find in ten such runs.
+(Beside a flag, the lines that it marks are one column more; few lines have both.)
 """
 
 from __future__ import annotations

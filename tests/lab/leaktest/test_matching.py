@@ -142,11 +142,18 @@ def packet_lines(digits: str) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("card", [CARD, OTHER])
-def test_keys_are_found_where_every_packet_of_each_is_written(card: Canary) -> None:
-    """Also where digits follow that are the same."""
-    found = Matcher([CARD, OTHER]).search_lines(packet_lines(card.number + card.expiry))
-    assert {hit.canary for hit in found} == {card.label}
+@pytest.mark.parametrize("number", GOOD)
+def test_keys_are_found_where_every_packet_of_each_is_written(number: str) -> None:
+    """Also where digits that follow each other are the same: the first packet of each is marked."""
+    card = Canary(number, "card", "0931", "482")
+    assert {hit.canary for hit in Matcher([card]).search_lines(packet_lines(number))} == {
+        card.label
+    }
+
+
+def test_they_are_found_where_no_packet_is_marked(matcher: Matcher) -> None:
+    lines = [line.replace("mark 1", "mark 0") for line in packet_lines(NUMBER)]
+    assert {hit.canary for hit in matcher.search_lines(lines)} == {CARD.label}
 
 
 def test_the_security_code_is_found_below_the_expiry_date(matcher: Matcher) -> None:
