@@ -14,7 +14,7 @@ import numpy as np
 from ivr.lab.leaktest.canaries import SHORT_WINDOW, WINDOW, Canary, windows
 from ivr.lab.leaktest.evidence import narrowed, stretch_shape
 from ivr.lab.leaktest.ordering import columns
-from ivr.lab.leaktest.stretches import Stretches, readings
+from ivr.lab.leaktest.stretches import CHANCE, Stretches, readings
 from ivr.lab.leaktest.words import digits_said
 
 SEPARATORS = b" \t\r\n\0-_./,:;|\"'`()[]{}\\<>=*+#%&^~$@!?"
@@ -67,14 +67,19 @@ class Matcher:
         """What stands in single digits one below the other; `offset`: where the lines begin."""
         found: dict[Hit, Hit] = {}
         since = f" after byte {offset:,}" if offset else ""
-        for column in columns(lines):
-            for reading in readings(column.digits):
-                for label, backwards, begin in self._columns.among(reading):
-                    first = column.lines[reading.places[begin]] + 1
-                    form = "one digit a line" + (", backwards" if backwards else "")
-                    where = f"from line {first:,}{since} on, in {len(column.digits):,} digits"
-                    hit = Hit(label, form, where, column.shape)
-                    found.setdefault(hit, hit)
+        every = [
+            (column, reading)
+            for column in columns(lines)
+            for reading in readings(column.digits, marked=column.marked)
+            if reading.may_tell
+        ]
+        for column, reading in every:
+            for label, backwards, begin in self._columns.among(reading, CHANCE / len(every)):
+                first = column.lines[reading.places[begin]] + 1
+                form = "one digit a line" + (", backwards" if backwards else "")
+                where = f"from line {first:,}{since} on, in {len(column.digits):,} digits"
+                hit = Hit(label, form, where, column.shape)
+                found.setdefault(hit, hit)
         return set(found)
 
     def search_keys(self, keys: str) -> set[Hit]:

@@ -13,12 +13,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from ivr.lab.leaktest.canaries import DISTINCT
 from ivr.lab.leaktest.evidence import column_shape
 from ivr.lab.leaktest.words import UNITS
 
 LONGEST_LINE = 6000
 SHORTEST_COLUMN = 6
-FEWEST_DIFFERENT = 4
+FEWEST_LINES = 3
+"""of one key: told once or twice it needs no mark"""
 _FLAG = {"0", "1"}
 
 _CALLS = re.compile(
@@ -44,8 +46,17 @@ class Column:
     digits: str
     lines: array[int]
     """the line of each, from 0 on"""
-    shape: str
-    """of these lines, without a digit"""
+    series: str
+    """what these lines have in common"""
+    place: int
+    """which of their numbers"""
+    marked: bool = False
+    """only of those lines that a flag marks"""
+
+    @property
+    def shape(self) -> str:
+        """Of these lines, without a digit."""
+        return column_shape(self.series, _PLACE, self.place)
 
 
 @dataclass(slots=True)
@@ -74,10 +85,9 @@ def columns(lines: Iterable[str]) -> Iterator[Column]:
                     here.lines.append(number_of_line)
     for (shape, _), each in series.items():
         for place, found in each.items():
-            told = column_shape(shape, _PLACE, place)
             for one in (found, *_marked(found, each.values())):
                 if len(one.digits) >= SHORTEST_COLUMN:
-                    yield Column("".join(one.digits), one.lines, told)
+                    yield Column("".join(one.digits), one.lines, shape, place, one is not found)
 
 
 def _marked(found: _Place, others: Iterable[_Place]) -> Iterator[_Place]:
@@ -85,14 +95,15 @@ def _marked(found: _Place, others: Iterable[_Place]) -> Iterator[_Place]:
 
     A key that is told in many lines is told there once. Columns of few different digits hold none.
     """
-    if len(set(found.digits)) < FEWEST_DIFFERENT:
+    if len(set(found.digits)) < DISTINCT:
         return
     for other in others:
         if set(other.digits) == _FLAG:
             lines = {line for digit, line in zip(other.digits, other.lines, strict=True)
                      if digit == "1"}  # fmt: skip
             marked = [place for place, line in enumerate(found.lines) if line in lines]
-            yield _Place(
-                [found.digits[place] for place in marked],
-                array("L", (found.lines[place] for place in marked)),
-            )
+            if len(marked) * FEWEST_LINES <= len(found.lines):
+                yield _Place(
+                    [found.digits[place] for place in marked],
+                    array("L", (found.lines[place] for place in marked)),
+                )

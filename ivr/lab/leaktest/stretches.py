@@ -3,13 +3,12 @@
 Eight where few digits stand there. A column of n digits has about n places at which a stretch of
 L digits may begin, and each of the W stretches of that length that are known stands at one of them
 by chance with the product of the shares that its digits have in the column: 10 to the power of -L
-where all ten digits are alike. So n x W / 10^L chance finds are to be expected, and L is the least
-for which that is at most CHANCE. The cards of 200 calls, each with an expiry date and a code of
-its own, are about 2,000 stretches of eight digits, both ways: a column of 25 digits (of one call)
-needs ten, 25 x 2,000 / 10^10 = 5 x 10^-6; one of 100,000 (of all calls together) fourteen. With
-one card, sixteen digits need eight. In a run of 200 calls some two thousand columns have digits
-that vary, each read four ways: 8,000 x CHANCE is the most, less than one find in ten such runs.
-(Beside a flag, the lines that it marks are one column more; few lines have both.)
+where all ten digits are alike. So n x W / 10^L chance finds are to be expected of one reading of a
+column, and L is the least for which all readings of a file or stream together may be expected to
+have CHANCE finds at most, each of them its part. With one card (64 stretches) and sixteen digits,
+L is eight. The cards of 200 calls, each with an expiry date and a code of its own, are about 2,000
+stretches, both ways: with 5,000 readings, 25 digits (of one call) need twelve, since
+25 x 2,000 / 10^12 = 5 x 10^-8 and CHANCE / 5,000 = 2 x 10^-7; 100,000 (of all calls) need fifteen.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from ivr.lab.leaktest.canaries import SHORT_WINDOW, windows
+from ivr.lab.leaktest.canaries import DISTINCT, SHORT_WINDOW, windows
 
-CHANCE = 1e-5
-"""finds by chance that may be expected in one reading of one column"""
+CHANCE = 1e-3
+"""finds by chance that may be expected in one file or stream, all its columns together"""
 LONGEST_WINDOW = 15
 """as long as a card number: what is asked of a column of any length"""
 AS_IF_EVEN = 1000
@@ -42,11 +41,21 @@ class Reading:
     """of each digit in the column"""
     merged: bool = False
 
+    @property
+    def may_tell(self) -> bool:
+        """Whether there are enough digits, and enough different ones, for a find."""
+        return len(self.digits) >= SHORT_WINDOW and len(set(self.digits)) >= DISTINCT
 
-def readings(digits: str) -> Iterator[Reading]:
-    """Each key may be told once, at its beginning and end, or over and over while it is held."""
+
+def readings(digits: str, *, marked: bool = False) -> Iterator[Reading]:
+    """Each key may be told once, at its beginning and end, or over and over while it is held.
+
+    Of lines that are marked, one of each key, only once.
+    """
     every = range(len(digits))
     yield Reading(digits, every)
+    if marked:
+        return
     yield Reading(digits[::2], every[::2])
     yield Reading(digits[1::2], every[1::2])
     changes = [place for place in every if not place or digits[place] != digits[place - 1]]
@@ -65,17 +74,20 @@ class Stretches:
         self._keyed.append((keyed, label))
         self._known.clear()
 
-    def among(self, reading: Reading) -> Iterator[tuple[str, bool, int]]:
-        """What is found in a reading and is no chance: label, whether backwards, and where."""
+    def among(self, reading: Reading, chance: float) -> Iterator[tuple[str, bool, int]]:
+        """What is found in a reading and is no chance: label, whether backwards, and where.
+
+        `chance`: how many finds by chance may be expected of it.
+        """
         if not any(self.of(SHORT_WINDOW, merged=reading.merged).among(reading.digits)):
             return
-        known = self.of(self.needed(reading), merged=reading.merged)
+        known = self.of(self.needed(reading, chance), merged=reading.merged)
         yield from known.among(reading.digits)
 
-    def needed(self, reading: Reading) -> int:
+    def needed(self, reading: Reading, chance: float) -> int:
         """How many digits in a row of this reading are a find."""
         for length in range(SHORT_WINDOW, LONGEST_WINDOW):
-            if self.of(length, merged=reading.merged).expected(reading) <= CHANCE:
+            if self.of(length, merged=reading.merged).expected(reading) <= chance:
                 return length
         return LONGEST_WINDOW
 

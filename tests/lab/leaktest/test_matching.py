@@ -189,6 +189,16 @@ def test_a_hundred_thousand_digits_of_chance_are_no_find(everyone: Matcher, digi
     assert everyone.search_lines(lines) == set()
 
 
+def test_many_short_columns_of_chance_are_no_find(everyone: Matcher) -> None:
+    """Eight digits of some card are written in them some ten times."""
+    luck = random.Random(7)
+    lines = (
+        f"Channel: PJSIP/trunk-{place // 100:08x} | {' | '.join(luck.choices(TEN, k=20))}"
+        for place in range(6_000)
+    )
+    assert everyone.search_lines(lines) == set()
+
+
 def test_cards_among_a_hundred_thousand_lines_of_chance_are_found(everyone: Matcher) -> None:
     """One in the lines of its call, which stand far apart; one told of a call of another name."""
     lines = noise(100_000)
