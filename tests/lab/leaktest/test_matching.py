@@ -190,7 +190,7 @@ def test_a_hundred_thousand_digits_of_chance_are_no_find(everyone: Matcher, digi
 
 
 def test_many_short_columns_of_chance_are_no_find(everyone: Matcher) -> None:
-    """Eight digits of some card are written in them some ten times."""
+    """Eight digits of some card are written in them some thirty times."""
     luck = random.Random(7)
     lines = (
         f"Channel: PJSIP/trunk-{place // 100:08x} | {' | '.join(luck.choices(TEN, k=20))}"
