@@ -9,9 +9,13 @@ from ivr.lab.leaktest.words import VALUES
 
 AROUND = 100
 """characters of a line that are kept on each side"""
+_SEEN = 10 * AROUND
+"""of which they are cut once all is masked: half of what is coded may not look it"""
 _DIGIT = re.compile(r"\d")
 _SAID = re.compile(
-    r"(?:" + "|".join(sorted((w.decode() for w in VALUES), key=len, reverse=True)) + r")",
+    r"(?<![a-z])(?:"
+    + "|".join(sorted((word.decode() for word in VALUES), key=len, reverse=True))
+    + r")(?![a-z])",
     re.IGNORECASE,
 )
 _CODED = re.compile(
@@ -53,7 +57,7 @@ def narrowed(data: bytes, holds: Callable[[bytes], bool]) -> tuple[int, int]:
 
 def stretch_shape(data: bytes, begin: int, end: int) -> str:
     """The line around a stretch of data, which itself is left out."""
-    before = data[max(0, begin - AROUND) : begin].rpartition(b"\n")[2]
-    after = data[end : end + AROUND].partition(b"\n")[0]
-    sides = (masked(side.decode(errors="replace")) for side in (before, after))
-    return "<…>".join(sides).strip()
+    before = data[max(0, begin - _SEEN) : begin].rpartition(b"\n")[2]
+    after = data[end : end + _SEEN].partition(b"\n")[0]
+    first, last = (masked(side.decode(errors="replace")) for side in (before, after))
+    return f"{first[-AROUND:]}<…>{last[:AROUND]}".strip()

@@ -21,7 +21,7 @@ MATCHER = Matcher([CARD])
     ("text", "shown"),
     [
         ("key 4 of PJSIP", "key # of PJSIP"),
-        ("four Two uno", "# # #"),
+        ("four Two_uno unknown", "# #_# unknown"),
         (base64.b64encode(NUMBER).decode(), "~"),
         ("at 3b9f5a7e", "at ~"),
         ("a byte \x04 in it", "·"),
