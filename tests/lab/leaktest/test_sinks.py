@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ivr.lab.leaktest import sinks, switching
+from ivr.lab.leaktest import canaries, sinks, switching
 from ivr.lab.leaktest.canaries import Canary
 from ivr.lab.leaktest.matching import Matcher
 from ivr.lab.leaktest.sinks import Report, search_file, search_streams, sizes
@@ -95,3 +95,9 @@ def test_configuration_is_as_it_was_after_a_mutant(tmp_path: Path) -> None:
     switching._restore(before)
     assert changed.read_bytes() == b"enable = no\n"
     assert not made.exists()
+
+
+def test_the_leaks_of_a_run_are_told_apart_by_their_cards() -> None:
+    beginnings = {number[: switching.FIRST_DIGITS] for number in canaries.GOOD}
+    assert len(beginnings) == len(canaries.GOOD)
+    assert switching.FIRST_DIGITS < canaries.WINDOW
