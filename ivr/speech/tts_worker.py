@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from ctypes import string_at
+from ctypes import c_long, string_at
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TextIO
@@ -25,6 +25,7 @@ from ivr.speech.errors import SpeechError, SynthesisError
 DRIVER = "saldo_espeak"
 _DO_NOT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT of speak_lib.h: report missing data, do not exit
 _SAMPLE_BYTES = 2
+_SEED = 1
 
 
 class SynchronousDriver(EspeakDriver):  # type: ignore[misc]  # pyttsx3 has no types
@@ -38,6 +39,9 @@ class SynchronousDriver(EspeakDriver):  # type: ignore[misc]  # pyttsx3 has no t
             rate = _espeak.Initialize(_espeak.AUDIO_OUTPUT_SYNCHRONOUS, 0, None, _DO_NOT_EXIT)
             if rate <= 0:
                 raise SynthesisError("espeak-ng does not find its data (ESPEAK_DATA_PATH).")
+            # It has begun its noise of breath with the time of day; a voice's flutter goes on from
+            # text to text: the same texts in the same order now sound the same.
+            _espeak.dll.espeak_ng_SetRandSeed(c_long(_SEED))
             SynchronousDriver._rate = rate
         self._proxy = proxy
         self._looping = self._stopping = False

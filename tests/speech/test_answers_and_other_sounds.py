@@ -3,6 +3,10 @@
 On voices, speeds and sentences that no threshold was tuned on (utterances.HELD_OUT), at every
 question of `saldo serve`, each language for itself. The question for a name has no grammar: any
 words may be one, and what is none is told by its look-up too; its share is stated by itself.
+
+Every run hears the same sounds. Whoever adds or takes out a sentence hears others in every voice:
+so the few cases of one question are held against what chance allows, all of them against the
+promised share itself.
 """
 
 from __future__ import annotations
@@ -10,7 +14,9 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+from math import comb
 
 import pytest
 
@@ -30,9 +36,12 @@ TODAY = dt.date(2026, 11, 25)
 AFTER_SECONDS = 8.0
 """of quiet, longer than any patience"""
 AT_ONCE = 3
-"""so that no thread of the ears waits for another case's turn"""
+THREADS = AT_ONCE * 4
+"""one for each recogniser of each case: a sound that waits long for its thread leaves ears deaf"""
 LEAST_UNDERSTOOD = 0.97
 LEAST_REFUSED = 0.95
+BY_CHANCE = 0.001
+"""how seldom a question that is as good as promised may be taken for a broken one"""
 LEAST_NO_FULL_NAMES, LEAST_NO_NAMES = 0.90, 0.65
 """of words and noises alone, at the question that any word of a model may answer: the latter counts
 single words too, which lead to a question for the full name or to one that nobody bears"""
@@ -48,7 +57,7 @@ def ears() -> Iterator[Ears]:
         language: Tongue(VoskModel(PROJECT / "grammars/models" / language, "shipped"), known)
         for language, known in grammars.items()
     }
-    ears = Ears(tongues)
+    ears = Ears(tongues, threads=THREADS)
     yield ears
     ears.close()
 
@@ -56,16 +65,27 @@ def ears() -> Iterator[Ears]:
 @pytest.fixture(scope="module")
 def heard(ears: Ears) -> list[tuple[Case, Heard | Unheard]]:
     """What is made of every case."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def one(case: Case) -> tuple[Case, Heard | Unheard]:
-        async with turns:
-            return case, await hear(ears, case.language, QUESTIONS[case.question], case.sound)
 
     async def everything() -> list[tuple[Case, Heard | Unheard]]:
-        return await asyncio.gather(*map(one, await cases(HELD_OUT)))
+        all_cases = await cases(HELD_OUT)
+        asked = [(case.language, case.question, case.sound) for case in all_cases]
+        return [*zip(all_cases, await hear_all(ears, asked), strict=True)]
 
     return asyncio.run(everything())
+
+
+Asked = tuple[str, str, bytes]
+"""language, question, and what is said"""
+
+
+async def hear_all(ears: Ears, asked: Iterable[Asked]) -> list[Heard | Unheard]:
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(language: str, question: str, sound: bytes) -> Heard | Unheard:
+        async with turns:
+            return await hear(ears, language, QUESTIONS[question], sound)
+
+    return await asyncio.gather(*(one(*each) for each in asked))
 
 
 async def hear(ears: Ears, language: str, expecting: Expecting, sound: bytes) -> Heard | Unheard:
@@ -75,11 +95,19 @@ async def hear(ears: Ears, language: str, expecting: Expecting, sound: bytes) ->
     listening.prompt_over()
     result = await listening.result()
     await mine.rest()
+    assert result is not Unheard.DEAF  # which is no refusal
     return result
 
 
 def share(faults: Sequence[str], of: int) -> str:
     return f"{1 - len(faults) / of:.1%} of {of}: {'; '.join(faults)}"
+
+
+def most(promised: float, of: int) -> int:
+    """Faults that chance allows: more come once in a thousand such questions, at that share."""
+    wrong = 1 - promised
+    exactly = (comb(of, n) * wrong**n * promised ** (of - n) for n in range(of + 1))
+    return next(n for n, chance in enumerate(accumulate(exactly)) if 1 - chance < BY_CHANCE)
 
 
 Made = list[tuple[Case, Heard | Unheard]]
@@ -105,7 +133,7 @@ def accepted(heard: Made) -> list[str]:
 def test_answers_are_understood(heard: Made, question: str, language: str) -> None:
     answers = [pair for pair in of(heard, language, question) if pair[0].meaning]
     faults = not_right(answers)
-    assert len(faults) <= 1, share(faults, len(answers))
+    assert len(faults) <= most(LEAST_UNDERSTOOD, len(answers)), share(faults, len(answers))
 
 
 def test_answers_to_all_questions_are_understood(heard: Made) -> None:
@@ -119,7 +147,7 @@ def test_answers_to_all_questions_are_understood(heard: Made) -> None:
 def test_other_words_and_noises_are_no_answers(heard: Made, question: str, language: str) -> None:
     others = [pair for pair in of(heard, language, question) if not pair[0].meaning]
     faults = accepted(others)
-    assert len(faults) <= max(1, (1 - LEAST_REFUSED) * len(others)), share(faults, len(others))
+    assert len(faults) <= most(LEAST_REFUSED, len(others)), share(faults, len(others))
 
 
 @pytest.mark.parametrize("language", VOICES)
@@ -220,40 +248,46 @@ async def test_voices_of_others_and_hiss_end_in_time_and_never_hold_up_a_thread(
     assert noise != "hiss" or not isinstance(heard, Heard)
 
 
-async def taken(
-    ears: Ears, crowd: bytes, language: str, question: str, lengths: Sequence[float]
-) -> list[str]:
-    """What was taken for an answer of so many seconds of a crowd."""
-    pieces = [crowd[: 2 * round(seconds * RATE)] for seconds in lengths]
-    heard = [await hear(ears, language, QUESTIONS[question], piece) for piece in pieces]
-    return [f"{language} {question}: {told(one)}" for one in heard if isinstance(one, Heard)]
+async def taken(ears: Ears, asked: Sequence[Asked]) -> list[str]:
+    """What was taken for an answer of what crowds say."""
+    return [
+        f"{language} {question}: {told(one)}"
+        for (language, question, _), one in zip(asked, await hear_all(ears, asked), strict=True)
+        if isinstance(one, Heard)
+    ]
+
+
+def beginnings(crowd: bytes, lengths: Iterable[float]) -> list[bytes]:
+    return [crowd[: 2 * round(seconds * RATE)] for seconds in lengths]
 
 
 ASKED_IN_A_CROWD = ("yes_no", "pay_or_leave", "digits")
 
 
 @pytest.mark.parametrize("language", VOICES)
-@pytest.mark.parametrize("question", ASKED_IN_A_CROWD)
 async def test_the_voices_at_once_that_the_judge_was_tuned_on_are_no_answer(
-    ears: Ears, crowds: dict[str, bytes], question: str, language: str
+    ears: Ears, crowds: dict[str, bytes], language: str
 ) -> None:
-    lengths = (1.3, 1.9, 2.6, 3.4, 4.5)
-    assert await taken(ears, crowds[TUNED_ON], language, question, lengths) == []
+    asked = [
+        (language, question, crowd)
+        for question in ASKED_IN_A_CROWD
+        for crowd in beginnings(crowds[TUNED_ON], (1.3, 1.9, 2.6, 3.4, 4.5))
+    ]
+    assert await taken(ears, asked) == []
 
 
 async def test_most_of_what_other_voices_at_once_say_is_no_answer(
     ears: Ears, crowds: dict[str, bytes]
 ) -> None:
-    lengths = (1.3, 2.6, 4.5)
     asked = [
-        (crowds[voices], language, question)
+        (language, question, crowd)
         for voices in ("three", "four")
         for language in VOICES
         for question in ASKED_IN_A_CROWD
+        for crowd in beginnings(crowds[voices], (1.3, 2.6, 4.5))
     ]
-    faults = [each for one in asked for each in await taken(ears, *one, lengths)]
-    of_all = len(asked) * len(lengths)
-    assert len(faults) <= (1 - LEAST_OF_CROWDS_REFUSED) * of_all, share(faults, of_all)
+    faults = await taken(ears, asked)
+    assert len(faults) <= (1 - LEAST_OF_CROWDS_REFUSED) * len(asked), share(faults, len(asked))
 
 
 def tongue(ears: Ears, language: str) -> Tongue:

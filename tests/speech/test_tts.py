@@ -43,6 +43,25 @@ async def test_fifty_texts_of_mixed_length_on_two_workers_are_all_there_and_none
     assert reference[13] > 2 * reference[5] > 4 * reference[1]
 
 
+async def test_the_same_texts_in_the_same_order_sound_the_same_at_any_time(tmp_path: Path) -> None:
+    first = await sounds_of_breath(tmp_path)
+    await asyncio.sleep(1.01 - time.time() % 1)  # the engine's own noise begins with the second
+    assert await sounds_of_breath(tmp_path) == first
+
+
+async def sounds_of_breath(folder: Path) -> list[bytes]:
+    """Of a new process."""
+    tts = Tts(workers=1, tones={"en": Tone("en-US+f5")})
+    sounds = []
+    try:
+        for text in ("good grief", "yes please"):
+            await tts.speak(text, "en", folder / text)
+            sounds.append((folder / f"{text}.ulaw").read_bytes())
+    finally:
+        await tts.aclose()
+    return sounds
+
+
 async def test_a_worker_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
     tts = Tts(workers=1, job_seconds=0.5)
     try:

@@ -17,7 +17,7 @@ WINDOW = 10
 """digits in a row that are a leak: the first six and the last four may be kept, no more"""
 SHORT_WINDOW = 8
 """the same where single digits stand one below the other in the order of time"""
-_DISTINCT, _RUN = 4, 7
+DISTINCT, _RUN = 4, 7
 _TELLING = frozenset({"200", "201", "301", "2000", "2011", "3011"})
 """security codes by which the sandbox is told to fail"""
 
@@ -64,7 +64,7 @@ def windows(digits: str, length: int = WINDOW) -> Iterator[str]:
     for start in range(len(digits) - length + 1):
         window = digits[start : start + length]
         runs = any(digit * _RUN in window for digit in "0123456789")
-        if len(set(window)) >= _DISTINCT and not runs:
+        if len(set(window)) >= DISTINCT and not runs:
             yield window
 
 

@@ -6,19 +6,22 @@ import base64
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
 from ivr.lab.leaktest.canaries import SHORT_WINDOW, WINDOW, Canary, windows
+from ivr.lab.leaktest.evidence import narrowed, stretch_shape
 from ivr.lab.leaktest.ordering import columns
+from ivr.lab.leaktest.stretches import CHANCE, Stretches, readings
 from ivr.lab.leaktest.words import digits_said
 
 SEPARATORS = b" \t\r\n\0-_./,:;|\"'`()[]{}\\<>=*+#%&^~$@!?"
 """what may stand between two digits; UTF-16 has a zero byte there"""
 MOST_UNPACKED = 64 << 20
 _TRIAL = 512  # bytes by which most of what only looks packed is told
+_PIECE = 1 << 16
 NESTED = 2
 """packed in packed"""
 FEWEST_WORDS = 5
@@ -39,6 +42,10 @@ class Hit:
     """brand and last four"""
     form: str
     """how it was written: plain, reversed, base64, …"""
+    place: str = field(default="", compare=False)
+    """line or byte, for a person who looks"""
+    shape: str = field(default="", compare=False)
+    """what stands there, every digit of it masked"""
 
 
 class Matcher:
@@ -46,7 +53,7 @@ class Matcher:
 
     def __init__(self, canaries: Iterable[Canary]) -> None:
         self._rows: dict[str, Hit] = {}
-        self._columns: dict[str, Hit] = {}
+        self._columns = Stretches()
         self._fixed: dict[bytes, Hit] = {}
         self._codes: dict[bytes, Hit] = {}
         for canary in canaries:
@@ -56,18 +63,42 @@ class Matcher:
         """What is in these bytes, whatever they are."""
         return self._search(data, NESTED)
 
-    def search_lines(self, lines: Iterable[str]) -> set[Hit]:
-        """What stands in single digits one below the other."""
-        found = set()
-        for column in columns(lines):
-            for thinned in (column, column[::2], column[1::2]):
-                found |= _among(thinned, self._columns, SHORT_WINDOW)
-        return found
+    def search_lines(self, lines: Iterable[str], offset: int = 0) -> set[Hit]:
+        """What stands in single digits one below the other; `offset`: where the lines begin."""
+        found: dict[Hit, Hit] = {}
+        since = f" after byte {offset:,}" if offset else ""
+        every = [
+            (column, reading)
+            for column in columns(lines)
+            for reading in readings(column.digits, marked=column.marked)
+            if reading.may_tell
+        ]
+        for column, reading in every:
+            for label, backwards, begin in self._columns.among(reading, CHANCE / len(every)):
+                first = column.lines[reading.places[begin]] + 1
+                form = "one digit a line" + (", backwards" if backwards else "")
+                where = f"from line {first:,}{since} on, in {len(column.digits):,} digits"
+                hit = Hit(label, form, where, column.shape)
+                found.setdefault(hit, hit)
+        return set(found)
 
     def search_keys(self, keys: str) -> set[Hit]:
         """What was heard as tones, key by key."""
         digits = "".join(key for key in keys if key.isdecimal())
-        return {Hit(hit.canary, "tones") for hit in _among(digits, self._columns, SHORT_WINDOW)}
+        return {Hit(label, "tones") for label, *_ in self._columns.of(SHORT_WINDOW).among(digits)}
+
+    def looked_at(self, hits: Iterable[Hit], data: bytes, offset: int = 0) -> set[Hit]:
+        """The same hits with place and shape, all of them in these bytes, which begin at offset."""
+        return {self._looked_at(hit, data, offset) for hit in hits}
+
+    def _looked_at(self, hit: Hit, data: bytes, offset: int) -> Hit:
+        for start in range(0, len(data), _PIECE):
+            if hit in self.search(piece := data[start : start + 2 * _PIECE]):
+                data, offset = piece, offset + start
+                break
+        begin, end = narrowed(data, lambda part: hit in self.search(part))
+        where = f"from byte {offset + begin:,} on, in {end - begin:,} bytes"
+        return replace(hit, place=where, shape=stretch_shape(data, begin, end))
 
     def _search(self, data: bytes, depth: int) -> set[Hit]:
         squeezed = _squeezed(data)
@@ -108,10 +139,7 @@ class Matcher:
             self._rows.setdefault(window[::-1], Hit(label, "reversed"))
         for wrong in windows(canary.mistyped):
             self._rows.setdefault(wrong, Hit(label, "plain"))
-        keyed = number + canary.expiry + canary.code
-        for window in windows(keyed, SHORT_WINDOW):
-            self._columns[window] = Hit(label, "one digit a line")
-            self._columns.setdefault(window[::-1], Hit(label, "one digit a line, backwards"))
+        self._columns.know(number + canary.expiry + canary.code, label)
         for form, pattern in _forms(number):
             self._fixed[pattern] = Hit(label, form)
         self._codes[canary.code.encode()] = Hit(label, "security code beside its name")

@@ -32,8 +32,8 @@ FORMS = (
     "escapes, BCD, as a list of numbers, in words (English and Spanish), in gzip and zlib, as "
     "single digits one below the other in the order of time, as tones; ten digits of a number in a "
     "row are a find (first six and last four may be kept), eight where single digits stand below "
-    "each other; the security code beside its name or below the number; the expiry date, which "
-    "may be kept, only below the number"
+    "each other, more where so many stand there that chance would write eight; the security code "
+    "beside its name or below the number; the expiry date, which may be kept, only below the number"
 )
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -69,7 +69,8 @@ def as_json(result: Result) -> dict[str, Any]:
             for s in sorted(result.searched.sinks.values(), key=lambda one: one.name)
         ],
         "found": [
-            {"where": one.where, "canary": one.hit.canary, "form": one.hit.form}
+            {"where": one.where, "canary": one.hit.canary, "form": one.hit.form,
+             "place": one.hit.place, "shape": one.hit.shape}
             for one in result.searched.found
         ],
         "packets": result.packets,
@@ -104,6 +105,7 @@ def _mutant(one: Tried) -> dict[str, Any]:
         "canary": one.canary,
         "search": sorted({found.hit.form for found in one.found}),
         "where": sorted({Path(found.where).name for found in one.found}),
+        "shapes": sorted({found.hit.shape for found in one.found} - {""}),
         "guard": one.guard or "not asked",
         "doctor": one.doctor,
         "trouble": one.trouble,
@@ -178,8 +180,11 @@ def _row(one: Mapping[str, Any]) -> Sequence[object]:
 def _found(found: Sequence[Mapping[str, str]]) -> str:
     if not found:
         return "<p class=passed>Nothing was found.</p>"
-    rows = ((one["where"], one["canary"], one["form"]) for one in found)
-    return "<h3 class=failed>Finds</h3>" + _table(("where", "card", "how"), rows)
+    rows = (
+        tuple(one[key] for key in ("where", "place", "canary", "form", "shape")) for one in found
+    )
+    heads = ("where", "from where on", "card", "how", "what stands there (# for each digit)")
+    return "<h3 class=failed>Finds</h3>" + _table(heads, rows)
 
 
 def _packets(counts: Mapping[str, int] | None) -> str:

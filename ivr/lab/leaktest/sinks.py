@@ -8,7 +8,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ import asyncpg
 
 from ivr.lab.database import DATABASE
 from ivr.lab.errors import LabError
+from ivr.lab.leaktest.evidence import masked
 from ivr.lab.leaktest.house import RECORDED, House
 from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.tones import channels, keys_heard
@@ -110,10 +111,16 @@ def search_files(
         if is_old or any(file.is_relative_to(one) for one in without):
             continue
         sink = report.of(_heading(file, house))
-        hits = set(matcher.search(os.fsencode(file)))
+        named = matcher.search(os.fsencode(file))
+        hits = {replace(hit, place="its name") for hit in named}
         with contextlib.suppress(FileNotFoundError):  # a server has just removed it
             hits |= search_file(matcher, file, _grown_from(file, about.st_size, before))
-            sink.take(str(file), hits, about.st_size)
+            sink.take(_shown(file, named), hits, about.st_size)
+
+
+def _shown(file: Path, named: Collection[Hit]) -> str:
+    """How a report names a file, also one whose name has a card in it."""
+    return str(file.with_name(masked(file.name)) if named else file)
 
 
 def search_file(
@@ -133,14 +140,15 @@ def search_file(
                 is_text, rest = False, b""
                 continue
             is_text = is_text and chunk.count(b"\0") < len(chunk) // MOST_ZEROS
-            hits |= matcher.search(rest + chunk)
+            data, begin = rest + chunk, read.tell() - len(rest) - len(chunk)
+            hits |= matcher.looked_at(matcher.search(data) - hits, data, begin)
             rest = chunk[-OVERLAP:]
     if file.suffix.lower() in SOUNDS:
         hits |= _heard(matcher, file)
     elif (is_text or has_lines) and 0 < file.stat().st_size - start < MOST_LINES_BYTES:
         with file.open("rb") as read:
             read.seek(start)
-            hits |= matcher.search_lines(line.decode(errors="replace") for line in read)
+            hits |= matcher.search_lines((line.decode(errors="replace") for line in read), start)
     return hits
 
 
@@ -210,7 +218,7 @@ async def search_pages(report: Report, matcher: Matcher, house: House) -> None:
             for _ in range(MOST_PAGES):
                 async with session.get(path) as answer:
                     text, body = await answer.read(), await answer.json()
-                sink.take(path, matcher.search(text), len(text))
+                sink.take(path, matcher.looked_at(matcher.search(text), text), len(text))
                 if not body.get("next"):
                     break
                 path = f"/v1/{noun}?limit=500&before={body['next']}"
@@ -221,7 +229,8 @@ async def _page(
 ) -> tuple[set[Hit], int]:
     async with session.get(path) as answer:
         text = await answer.read()
-    return matcher.search(text) | matcher.search_lines(text.decode().splitlines()), len(text)
+    hits = matcher.looked_at(matcher.search(text), text)
+    return hits | matcher.search_lines(text.decode().splitlines()), len(text)
 
 
 def search_open_files(report: Report, matcher: Matcher, pids: Iterable[int], house: House) -> None:
@@ -242,7 +251,9 @@ def _search_handle(sink: Searched, matcher: Matcher, handle: Path, known: list[P
             return
         is_written = "w" in _mode(handle)
         if is_written and not any(target.is_relative_to(folder) for folder in known):
-            sink.take(str(target), matcher.search(handle.read_bytes()), about.st_size)
+            data = handle.read_bytes()
+            hits = matcher.looked_at(matcher.search(data), data)
+            sink.take(str(target), hits, about.st_size)
 
 
 def _mode(handle: Path) -> str:

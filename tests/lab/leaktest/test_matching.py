@@ -4,6 +4,7 @@ import base64
 import gzip
 import random
 import zlib
+from itertools import islice
 
 import pytest
 
@@ -14,6 +15,7 @@ from ivr.lab.tones import keyed, keys_heard
 CARD = Canary("371449635398431", "amex", "0931", "4827")
 OTHER = Canary("4217651111111119", "visa", "1129", "583")
 NUMBER = CARD.number
+TEN = "0123456789"
 ENGLISH = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPANISH = ("cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve")
 
@@ -123,9 +125,35 @@ def test_events_in_json_and_words_a_line_are_columns_too(matcher: Matcher) -> No
         for place, digit in enumerate(NUMBER)
     ]
     words = [f'{{"conf": 1.0, "word": "{ENGLISH[int(digit)]}"}}' for digit in NUMBER]
-    packets = [f"Got RTP RFC2833 from 127.0.0.1:2{9}000 event 0{d}8a00a0" for d in NUMBER]
-    for lines in (events, words, packets):
+    for lines in (events, words):
         assert {hit.canary for hit in matcher.search_lines(lines)} == {CARD.label}
+
+
+def packet_lines(digits: str) -> list[str]:
+    """What `rtp set debug on` writes: each key in many packets, held for as long as it is held."""
+    told: list[str] = []
+    for key, digit in enumerate(digits):
+        for part in range(5 + key % 4):
+            told.append(
+                "Got  RTP RFC2833 from   127.0.0.1:29000 (type 101, seq "
+                f"{2000 + len(told):06d}, ts {8000 * key:06d}, len 000004, mark {int(not part)}, "
+                f"event {int(digit):08x}, end {int(part > 3)}, duration {160 * part:05d}) "
+            )
+    return told
+
+
+@pytest.mark.parametrize("number", GOOD)
+def test_keys_are_found_where_every_packet_of_each_is_written(number: str) -> None:
+    """Also where digits that follow each other are the same: the first packet of each is marked."""
+    card = Canary(number, "card", "0931", "482")
+    assert {hit.canary for hit in Matcher([card]).search_lines(packet_lines(number))} == {
+        card.label
+    }
+
+
+def test_they_are_found_where_no_packet_is_marked(matcher: Matcher) -> None:
+    lines = [line.replace("mark 1", "mark 0") for line in packet_lines(NUMBER)]
+    assert {hit.canary for hit in matcher.search_lines(lines)} == {CARD.label}
 
 
 def test_the_security_code_is_found_below_the_expiry_date(matcher: Matcher) -> None:
@@ -137,6 +165,59 @@ def test_other_single_digits_are_no_find(matcher: Matcher) -> None:
     luck = random.Random(2)
     others = "".join(luck.choices("0123456789", k=3000))
     assert matcher.search_lines(log_lines(others, "0000000a")) == set()
+
+
+@pytest.fixture(scope="module")
+def everyone() -> Matcher:
+    """The cards of a run of 200 calls."""
+    return Matcher(islice(deal(random.Random(4)), 200))
+
+
+def noise(count: int) -> list[str]:
+    """Lines of ten calls, each with a digit that means nothing."""
+    luck = random.Random(5)
+    return [
+        f"Event: RTCPReceived | Channel: PJSIP/trunk-{place % 10:08x} | Jitter: {luck.choice(TEN)}"
+        for place in range(count)
+    ]
+
+
+@pytest.mark.parametrize("digits", [TEN, "0011122345"])
+def test_a_hundred_thousand_digits_of_chance_are_no_find(everyone: Matcher, digits: str) -> None:
+    luck = random.Random(6)
+    lines = (f"Event: RTCPReceived | Jitter: {luck.choice(digits)}" for _ in range(100_000))
+    assert everyone.search_lines(lines) == set()
+
+
+def test_many_short_columns_of_chance_are_no_find(everyone: Matcher) -> None:
+    """Eight digits of some card are written in them some thirty times."""
+    luck = random.Random(7)
+    lines = (
+        f"Channel: PJSIP/trunk-{place // 100:08x} | {' | '.join(luck.choices(TEN, k=20))}"
+        for place in range(6_000)
+    )
+    assert everyone.search_lines(lines) == set()
+
+
+def test_cards_among_a_hundred_thousand_lines_of_chance_are_found(everyone: Matcher) -> None:
+    """One in the lines of its call, which stand far apart; one told of a call of another name."""
+    lines = noise(100_000)
+    for place, digit in enumerate(NUMBER):
+        line = f"Event: RTCPReceived | Channel: PJSIP/trunk-0000abcd | Jitter: {digit}"
+        lines[50_000 + 20 * place] = line
+    for place, digit in enumerate(OTHER.number):
+        line = f"Event: RTCPReceived | Channel: PJSIP/trunk-{place:08x} | Jitter: {digit}"
+        lines[70_000 + place] = line
+    found = everyone.search_lines(lines)
+    assert {hit.canary for hit in found} == {CARD.label, OTHER.label}
+
+
+def test_a_find_tells_line_and_shape_and_no_digit(matcher: Matcher) -> None:
+    lines = ["something else", *log_lines(NUMBER, "0000000a")]
+    (hit,) = matcher.search_lines(lines)
+    assert hit.place == "from line 2 on, in 15 digits"
+    assert "DTMF end '<#>' received on @, duration # ms" in hit.shape
+    assert not any(letter.isdecimal() for letter in hit.shape)
 
 
 def test_tones_are_found_key_by_key(matcher: Matcher) -> None:

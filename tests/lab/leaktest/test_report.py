@@ -10,7 +10,7 @@ from ivr.lab.errors import LabError
 from ivr.lab.leaktest import report
 from ivr.lab.leaktest.calls import Ending, Planned
 from ivr.lab.leaktest.canaries import Canary
-from ivr.lab.leaktest.matching import Hit
+from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.leaktest.mutants import MUTANTS
 from ivr.lab.leaktest.playing import Played
 from ivr.lab.leaktest.running import SHORT_MUTANTS, Asked, Result, named
@@ -99,6 +99,21 @@ def test_what_was_found_is_escaped_on_the_page() -> None:
     page = report.as_html(report.as_json(result))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_find_is_told_with_its_place_and_shape(tmp_path: Path) -> None:
+    lines = (f"12:00 end '{digit}' received" for digit in CARD.number)
+    hits = Matcher([CARD]).search_lines(lines)
+    result = good()
+    result.searched.of("logs of saldo").take("serve.log", hits, 1)
+    page = report.write(result, tmp_path).read_text()
+    told = json.loads((tmp_path / report.JSON_FILE).read_text())
+    assert told["found"] == [{
+        "where": "serve.log", "canary": CARD.label, "form": "one digit a line",
+        "place": "from line 1 on, in 15 digits", "shape": "#:# end '<#>' received",
+    }]  # fmt: skip
+    assert "from line 1 on, in 15 digits" in page
+    assert "&#x27;&lt;#&gt;&#x27; received" in page
 
 
 def test_at_least_thirty_leaks_are_known_each_by_a_name_of_its_own() -> None:

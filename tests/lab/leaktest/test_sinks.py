@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ivr.lab.leaktest import sinks, switching
+from ivr.lab.leaktest import canaries, sinks, switching
 from ivr.lab.leaktest.canaries import Canary
 from ivr.lab.leaktest.matching import Matcher
 from ivr.lab.leaktest.sinks import Report, search_file, search_streams, sizes
@@ -63,6 +63,12 @@ def test_only_what_was_appended_is_read_where_that_is_asked_for(tmp_path: Path) 
     assert forms(log) == {"plain"}
 
 
+def test_a_file_whose_name_is_a_card_is_named_without_it() -> None:
+    hits = MATCHER.search(f"tts-{CARD.number}.ulaw".encode())
+    assert sinks._shown(Path(f"/tmp/tts-{CARD.number}.ulaw"), hits) == f"/tmp/tts-{'#' * 16}.ulaw"
+    assert sinks._shown(Path("/tmp/serve-1.log"), set()) == "/tmp/serve-1.log"
+
+
 def test_streams_are_counted_by_line(tmp_path: Path) -> None:
     told = tmp_path / "0.txt"
     told.write_text(f"one\ntwo\nEvent: VarSet | Value: {CARD.number}\n")
@@ -89,3 +95,9 @@ def test_configuration_is_as_it_was_after_a_mutant(tmp_path: Path) -> None:
     switching._restore(before)
     assert changed.read_bytes() == b"enable = no\n"
     assert not made.exists()
+
+
+def test_the_leaks_of_a_run_are_told_apart_by_their_cards() -> None:
+    beginnings = {number[: switching.FIRST_DIGITS] for number in canaries.GOOD}
+    assert len(beginnings) == len(canaries.GOOD)
+    assert switching.FIRST_DIGITS < canaries.WINDOW
