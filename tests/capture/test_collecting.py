@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -77,9 +78,10 @@ class Segment:
 async def test_a_card_becomes_a_token() -> None:
     segment = Segment((("ask_card_number", pan() + "#"), *GOOD))
     outcome = await segment.run()
-    assert outcome == CaptureOutcome(
-        CaptureResult.SUCCESS, CardOnHand("visa", "1111", EXPIRY, "tokencc_1")
-    )
+    assert outcome.card
+    assert outcome == CaptureOutcome(CaptureResult.SUCCESS, outcome.card)
+    keyed = replace(outcome.card, card_hash="")
+    assert keyed == CardOnHand("visa", "1111", EXPIRY, "tokencc_1")
     assert segment.gateway.sent == [
         {"number": pan(), "expirationMonth": "12", "expirationYear": "2030", "cvv": CODE}
     ]
