@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
-from ivr.billing.payments import CardOnHand
+from ivr.billing.bank_accounts import BankAccountKeyed, Mandate
+from ivr.billing.payments import BankAccountOnHand, CardOnHand
+from ivr.capture.tokenising_accounts import DOCUMENT
+from ivr.gateways.bank_accounts import BraintreeAccounts
 from ivr.gateways.braintree import Braintree
+from ivr.gateways.test_accounts import ANSWERS, ROUTING_NUMBER
 from ivr.lab.gateway import StandIn
 
 GOOD_CARD = "4111111111111111"
+GOOD_ACCOUNT = next(iter(ANSWERS))
+AGREED = Mandate(
+    uuid4(), "call-1", "I agree", "en", datetime(2026, 11, 23, 12, tzinfo=UTC), "clip", "1.0-2.0 s"
+)
 
 TOKENIZE = """
 mutation Tokenize($input: TokenizeCreditCardInput!) {
@@ -55,3 +65,28 @@ async def card_token(
     data = await gateway.graphql(TOKENIZE, {"input": {"creditCard": card}})
     token: str = data["tokenizeCreditCard"]["paymentMethod"]["id"]
     return token
+
+
+async def keyed_account(
+    gateway: Braintree, number: str = GOOD_ACCOUNT, **changes: Any
+) -> BankAccountKeyed:
+    """As `saldo capture` makes it."""
+    account = {
+        "routingNumber": ROUTING_NUMBER,
+        "accountNumber": number,
+        "accountType": "CHECKING",
+        "individualOwner": {"firstName": "James", "lastName": "Smith"},
+        "achMandate": "I agree",
+        **changes,
+    }
+    data = await gateway.graphql(DOCUMENT, {"input": {"usBankAccount": account}})
+    token = data["tokenizeUsBankAccount"]["paymentMethod"]["id"]
+    return BankAccountKeyed(number[-4:], "checking", token)
+
+
+async def vaulted_account(gateway: Braintree) -> BankAccountOnHand:
+    found = await BraintreeAccounts(gateway).vault_account(
+        await keyed_account(gateway), AGREED, "USD"
+    )
+    assert isinstance(found, BankAccountOnHand)
+    return found

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from ivr.billing.bank_accounts import BankAccountKeyed, Mandate, NotVerified
+from ivr.billing.bank_accounts import NotVerified
 from ivr.billing.errors import GatewayNotReached, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.payments import AttemptState, BankAccountOnHand, Captured, DeclineBucket, Refusal
 from ivr.billing.settling import Notification
 from ivr.billing.transactions import Standing
-from ivr.capture.tokenising_accounts import DOCUMENT
 from ivr.gateways.bank_accounts import BraintreeAccounts
 from ivr.gateways.books import BraintreeBooks
 from ivr.gateways.braintree import Braintree
@@ -28,33 +25,13 @@ from ivr.gateways.test_accounts import ANSWERS, CHECKING_ONLY, ROUTING_NUMBER
 from ivr.lab.gateway import StandIn
 from ivr.lab.gateway_bank import signed
 from tests.gateways.charging import charge, ledger, taken
-from tests.gateways.clients import card_token
-
-GOOD = next(iter(ANSWERS))
-AGREED = Mandate(
-    uuid4(), "call-1", "I agree", "en", datetime(2026, 11, 23, 12, tzinfo=UTC), "clip", "1.0-2.0 s"
+from tests.gateways.clients import (
+    AGREED,
+    GOOD_ACCOUNT,
+    card_token,
+    keyed_account,
+    vaulted_account,
 )
-
-
-async def keyed(gateway: Braintree, number: str = GOOD, **changes: Any) -> BankAccountKeyed:
-    """As `saldo capture` makes it."""
-    account = {
-        "routingNumber": ROUTING_NUMBER,
-        "accountNumber": number,
-        "accountType": "CHECKING",
-        "individualOwner": {"firstName": "James", "lastName": "Smith"},
-        "achMandate": "I agree",
-        **changes,
-    }
-    data = await gateway.graphql(DOCUMENT, {"input": {"usBankAccount": account}})
-    token = data["tokenizeUsBankAccount"]["paymentMethod"]["id"]
-    return BankAccountKeyed(number[-4:], "checking", token)
-
-
-async def vaulted(gateway: Braintree) -> BankAccountOnHand:
-    found = await BraintreeAccounts(gateway).vault_account(await keyed(gateway), AGREED, "USD")
-    assert isinstance(found, BankAccountOnHand)
-    return found
 
 
 async def debit(
@@ -76,7 +53,7 @@ async def debit(
 async def test_an_account_is_vaulted_and_debited_by_telephone(
     gateway: Braintree, tmp_path: Path
 ) -> None:
-    outcome = await debit(gateway, await vaulted(gateway))
+    outcome = await debit(gateway, await vaulted_account(gateway))
     assert isinstance(outcome, Captured)
     assert outcome.processor_code == "1000"
     (made,) = ledger(tmp_path)
@@ -87,9 +64,9 @@ async def test_an_account_is_vaulted_and_debited_by_telephone(
 async def test_no_number_of_an_account_is_kept_by_the_stand_in(
     gateway: Braintree, tmp_path: Path
 ) -> None:
-    await debit(gateway, await vaulted(gateway))
+    await debit(gateway, await vaulted_account(gateway))
     written = (tmp_path / "gateway.jsonl").read_text()
-    assert GOOD not in written
+    assert GOOD_ACCOUNT not in written
     assert ROUTING_NUMBER not in written
 
 
@@ -98,7 +75,7 @@ async def test_the_bank_knows_the_published_accounts_and_no_other(
     gateway: Braintree, number: str
 ) -> None:
     code = ANSWERS[number][0] if number in ANSWERS else "2038"
-    account = await keyed(gateway, number)
+    account = await keyed_account(gateway, number)
     found = await BraintreeAccounts(gateway).vault_account(account, AGREED, "USD")
     if code in ("1000", "1003"):
         assert isinstance(found, BankAccountOnHand)
@@ -110,7 +87,7 @@ async def test_the_bank_knows_the_published_accounts_and_no_other(
 async def test_an_account_that_is_no_checking_account_is_good_as_a_savings_account(
     gateway: Braintree,
 ) -> None:
-    account = await keyed(gateway, CHECKING_ONLY, accountType="SAVINGS")
+    account = await keyed_account(gateway, CHECKING_ONLY, accountType="SAVINGS")
     found = await BraintreeAccounts(gateway).vault_account(account, AGREED, "USD")
     assert isinstance(found, BankAccountOnHand)
 
@@ -128,12 +105,12 @@ async def test_what_is_wrong_with_an_account_is_named(
     gateway: Braintree, changes: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(ValidationRefused) as refused:
-        await keyed(gateway, **changes)
+        await keyed_account(gateway, **changes)
     assert [fault.field.rpartition(".")[2] for fault in refused.value.faults] == [field]
 
 
 async def test_a_token_is_vaulted_once(gateway: Braintree) -> None:
-    account, accounts = await keyed(gateway), BraintreeAccounts(gateway)
+    account, accounts = await keyed_account(gateway), BraintreeAccounts(gateway)
     await accounts.vault_account(account, AGREED, "USD")
     with pytest.raises(GatewayRefused):
         await accounts.vault_account(account, AGREED, "USD")
@@ -141,13 +118,13 @@ async def test_a_token_is_vaulted_once(gateway: Braintree) -> None:
 
 async def test_a_currency_without_a_merchant_account_vaults_nothing(gateway: Braintree) -> None:
     with pytest.raises(GatewayRefused, match="merchant_accounts"):
-        await BraintreeAccounts(gateway).vault_account(await keyed(gateway), AGREED, "JPY")
+        await BraintreeAccounts(gateway).vault_account(await keyed_account(gateway), AGREED, "JPY")
 
 
 async def test_a_token_of_the_secure_part_cannot_be_charged(
     gateway: Braintree, tmp_path: Path
 ) -> None:
-    account = await keyed(gateway)
+    account = await keyed_account(gateway)
     means = BankAccountOnHand(account.last4, account.account_type, account.token)
     with pytest.raises(GatewayRefused):
         await debit(gateway, means)
@@ -157,7 +134,7 @@ async def test_a_token_of_the_secure_part_cannot_be_charged(
 async def test_the_same_debit_sent_again_takes_the_money_once(
     gateway: Braintree, stand_in: StandIn, tmp_path: Path
 ) -> None:
-    means = await vaulted(gateway)
+    means = await vaulted_account(gateway)
     stand_in.faults.ask({"mode": "reset-after", "on": ["sale"], "count": 1})
     with pytest.raises(OutcomeUnknown):
         await debit(gateway, means)
@@ -172,7 +149,7 @@ async def test_a_merchant_without_request_keys_is_charged_without_one(
     gateway: Braintree, stand_in: StandIn, tmp_path: Path
 ) -> None:
     stand_in.faults.ask({"mode": "refuse-keys"})
-    assert isinstance(await debit(gateway, await vaulted(gateway)), Captured)
+    assert isinstance(await debit(gateway, await vaulted_account(gateway)), Captured)
     assert not gateway.request_keys
     assert len(taken(tmp_path)) == 1
 
@@ -180,7 +157,7 @@ async def test_a_merchant_without_request_keys_is_charged_without_one(
 async def test_an_equal_debit_without_a_key_is_a_duplicate_and_adopted(
     gateway: Braintree, tmp_path: Path
 ) -> None:
-    means = await vaulted(gateway)
+    means = await vaulted_account(gateway)
     gateway.request_keys = False
     first = await debit(gateway, means)
     assert isinstance(first, Captured)
@@ -193,14 +170,14 @@ async def test_an_equal_debit_without_a_key_is_a_duplicate_and_adopted(
 async def test_a_key_used_for_another_debit_is_never_called_not_charged(
     gateway: Braintree,
 ) -> None:
-    means = await vaulted(gateway)
+    means = await vaulted_account(gateway)
     await debit(gateway, means, key="k")
     with pytest.raises(OutcomeUnknown):
         await debit(gateway, means, order="p", key="k")
 
 
 async def test_a_declined_debit_says_what_may_follow(gateway: Braintree) -> None:
-    outcome = await debit(gateway, await vaulted(gateway), amount="2001.00")
+    outcome = await debit(gateway, await vaulted_account(gateway), amount="2001.00")
     assert isinstance(outcome, Refusal)
     assert (outcome.code, outcome.bucket) == ("2001", DeclineBucket.SOFT)
     assert outcome.about_funds
@@ -213,14 +190,14 @@ async def test_a_declined_debit_says_what_may_follow(gateway: Braintree) -> None
 async def test_an_answer_that_is_lost_is_an_unknown_outcome(
     gateway: Braintree, stand_in: StandIn, fault: str, error: type[Exception]
 ) -> None:
-    means = await vaulted(gateway)
+    means = await vaulted_account(gateway)
     stand_in.faults.ask({"mode": fault, "on": ["sale"], "count": 1})
     with pytest.raises(error):
         await debit(gateway, means)
 
 
 async def test_a_gateway_that_is_away_vaults_nothing(stand_in: StandIn, gateway: Braintree) -> None:
-    account = await keyed(gateway)
+    account = await keyed_account(gateway)
     await stand_in.stop()
     with pytest.raises(GatewayNotReached):
         await BraintreeAccounts(gateway).vault_account(account, AGREED, "USD")
@@ -267,7 +244,7 @@ async def later(stand_in: StandIn, order: str, what: str, query: str = "") -> di
 async def test_settlement_and_return_are_told_signed(
     gateway: Braintree, stand_in: StandIn, saldo: Saldo
 ) -> None:
-    outcome = await debit(gateway, await vaulted(gateway))
+    outcome = await debit(gateway, await vaulted_account(gateway))
     assert isinstance(outcome, Captured)
     assert (await later(stand_in, "o", "settle"))["webhook"] == 204
     assert (await later(stand_in, "o", "return"))["webhook"] == 204
@@ -287,7 +264,7 @@ async def test_settlement_and_return_are_told_signed(
 async def test_what_the_books_say_brings_a_lost_webhook_over(
     gateway: Braintree, stand_in: StandIn, saldo: Saldo
 ) -> None:
-    await debit(gateway, await vaulted(gateway))
+    await debit(gateway, await vaulted_account(gateway))
     books = BraintreeBooks(gateway)
     standings = [(await books.of_order("o"))[0].standing]
     for what in ("settle", "return"):
@@ -300,7 +277,7 @@ async def test_what_the_books_say_brings_a_lost_webhook_over(
 async def test_the_bank_returns_nothing_twice_and_nothing_that_it_has_not(
     gateway: Braintree, stand_in: StandIn
 ) -> None:
-    await debit(gateway, await vaulted(gateway))
+    await debit(gateway, await vaulted_account(gateway))
     assert (await later(stand_in, "o", "return"))["code"] == 200
     assert (await later(stand_in, "o", "return"))["code"] == 422
     assert (await later(stand_in, "o", "settle"))["code"] == 422

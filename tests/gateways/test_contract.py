@@ -15,6 +15,7 @@ import pytest
 from ivr.billing.errors import GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.payments import (
+    BankAccountOnHand,
     Captured,
     CardOnFile,
     DeclineBucket,
@@ -27,7 +28,7 @@ from ivr.lab.gateway import StandIn
 from ivr.settings import load
 from tests.fakes.gateway import FakeGateway
 from tests.gateways.charging import found
-from tests.gateways.clients import card, card_token, to_stand_in
+from tests.gateways.clients import card, card_token, to_stand_in, vaulted_account
 
 INDEX_SECONDS = 60
 
@@ -57,6 +58,12 @@ class Leg:
             request_key=f"key-{order_id}",
             keep=keep,
         )
+
+    async def account(self) -> BankAccountOnHand:
+        """One whose holder agreed to a debit."""
+        if isinstance(self.gateway, FakeGateway):
+            return BankAccountOnHand("0000", "checking", self.gateway.token())
+        return await vaulted_account(self.gateway)
 
     async def find(self, order_id: str) -> Captured | Refusal | None:
         """With the patience that the sandbox's index needs."""
@@ -174,6 +181,18 @@ async def test_an_order_is_found_as_it_ended(leg: Leg) -> None:
 
 async def test_an_order_that_was_never_sent_is_not_found(leg: Leg) -> None:
     assert await leg.look(new_order()) is None
+
+
+async def test_a_bank_account_is_debited_once_however_often_it_is_asked_for(leg: Leg) -> None:
+    if leg.is_sandbox and leg.currency != "USD":
+        pytest.skip("the sandbox's first merchant account is not in dollars")
+    leg.currency, order, means = "USD", new_order(), await leg.account()
+    first = await leg.charge("42.50", order_id=order, means=means)
+    assert isinstance(first, Captured)
+    assert first.kept is None
+    again = await leg.charge("42.50", order_id=order, means=means)
+    assert isinstance(again, Captured)
+    assert again.transaction_id == first.transaction_id
 
 
 async def kept_card(leg: Leg) -> CardOnFile:
