@@ -103,7 +103,8 @@ class Visitor:
         """What axe finds in the page and in each frame of it: rule, and where."""
         first, found = self.page.main_frame, []
         for frame in self.page.frames:
-            await frame.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+            if await frame.evaluate("typeof axe === 'undefined'"):
+                await frame.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
             outcome = await frame.evaluate(AXE_ON_A_PAGE if frame is first else AXE_IN_A_FRAME)
             found += [
                 f"{rule['id']}: {node['html'][:120]} {node['failureSummary']}"
