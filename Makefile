@@ -9,7 +9,7 @@ MODEL_VENV := var/model-venv
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 \
         --python-platform x86_64-unknown-linux-gnu --custom-compile-command "make lock" -q
 
-.PHONY: help demo test check bench prompts speech-model lock clean
+.PHONY: help demo test check bench crash-test prompts speech-model lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import rules, architecture test
 
 bench: $(VENV)/.dev ## figures of calls and speech beside their goals, about 15 minutes; var/bench
 	@$(BIN)/python -m ivr.lab.bench
+
+crash-test: $(VENV)/.run ## kill -9 at every await around a charge: 3,200 trials, under an hour; var/crashtest
+	@$(BIN)/python -m ivr.lab.crashing
 
 prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats
 	@$(BIN)/saldo prompts build
