@@ -48,9 +48,7 @@ def test_the_call_goes_as_written(reports: dict[str, Report], name: str) -> None
     goes_as_written(reports[name])
 
 
-def test_the_second_sale_was_of_the_card_in_the_vault(
-    reports: dict[str, Report], lab: Lab
-) -> None:
+def test_the_second_sale_was_of_the_card_in_the_vault(reports: dict[str, Report], lab: Lab) -> None:
     assert all(report.passed for report in reports.values())
     first, second = transactions(Path(lab.gateway_ledger))
     assert first.vault_token
