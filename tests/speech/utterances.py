@@ -3,7 +3,7 @@
 Everything is in two halves that share no voice, no speed and no sentence outside the grammars:
 thresholds are tuned on TUNED and stated on HELD_OUT. Every question of `saldo serve` is here.
 Those of the secure part have a stricter judge of their own (tests/capture/test_spoken_digits.py);
-date, number and payment_method are grammars that no question uses yet.
+date and number are grammars that no question uses yet.
 """
 
 from __future__ import annotations

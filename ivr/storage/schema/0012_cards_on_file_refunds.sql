@@ -99,6 +99,9 @@ CREATE TRIGGER refunds_keep_steps AFTER INSERT OR UPDATE ON refunds
 
 CREATE FUNCTION refuse_to_forget() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'TRUNCATE' AND NOT EXISTS (SELECT FROM refunds) THEN
+        RETURN NULL;  -- customers may be emptied as long as nobody was given anything back
+    END IF;
     RAISE EXCEPTION 'the trail of refunds is only ever added to';
 END
 $$;
