@@ -176,10 +176,11 @@ class _Charge:
 
     async def _not_charged(self, reason: str) -> PayResult:
         try:
-            await self.ledger.failed(self.attempt.id, reason, tell=self._said_unknown)
+            tell = self._said_unknown
+            await self.ledger.failed(self.attempt.id, reason, tell=tell, unsent=True)
         except TransitionRefused as refused:
             if refused.state not in NEVER_SENT:
-                raise  # another process sent it again
+                raise  # another process sent it again, or may
         return NotCharged()
 
     async def _charge(self) -> PayResult:

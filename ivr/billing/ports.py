@@ -131,10 +131,14 @@ class Ledger(Protocol):
         """charging or unknown -> declined; the customer is told if it was unknown."""
         ...
 
-    async def failed(self, attempt_id: UUID, reason: str, *, tell: bool = False) -> None:
+    async def failed(
+        self, attempt_id: UUID, reason: str, *, tell: bool = False, unsent: bool = False
+    ) -> None:
         """charging or unknown -> failed: it is certain that nothing was charged.
 
         The customer is told if it was unknown, or with `tell`: who heard "we are confirming".
+        With `unsent` only the request of this very process never left it: what is unknown stays
+        so (TransitionRefused), since who looks for its outcome may be sending it again.
         """
         ...
 

@@ -40,6 +40,7 @@ from ivr.storage.rows import storable
 ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
 STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
+UNDOUBTED = frozenset(AttemptState) - {AttemptState.UNKNOWN}
 MAY_BE_CAPTURED = {state for state, after in TRANSITIONS.items() if AttemptState.CAPTURED in after}
 
 
@@ -128,8 +129,11 @@ class PostgresLedger:
     async def declined(self, attempt_id: UUID, refusal: Refusal) -> None:
         await self._end(attempt_id, AttemptState.DECLINED, refusal=refusal)
 
-    async def failed(self, attempt_id: UUID, reason: str, *, tell: bool = False) -> None:
-        await self._end(attempt_id, AttemptState.FAILED, reason=reason, tell=tell)
+    async def failed(
+        self, attempt_id: UUID, reason: str, *, tell: bool = False, unsent: bool = False
+    ) -> None:
+        before = UNDOUBTED if unsent else frozenset(AttemptState)
+        await self._end(attempt_id, AttemptState.FAILED, reason=reason, tell=tell, before=before)
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         await self._end(attempt_id, AttemptState.UNKNOWN, reason=reason)
@@ -169,13 +173,14 @@ class PostgresLedger:
         reason: str | None = None,
         refusal: Refusal | None = None,
         tell: bool = False,
+        before: frozenset[AttemptState] = frozenset(AttemptState),
     ) -> None:
-        row = await self._change_state(attempt_id, state, reason, refusal, tell=tell)
+        row = await self._change_state(attempt_id, state, reason, refusal, tell=tell, before=before)
         if row is None:
             raise AttemptNotFound(f"no attempt {attempt_id}")
-        before = AttemptState(row["state"])
-        if not row["moves"] and before is not state:
-            raise _refused(attempt_id, before, state)
+        found = AttemptState(row["state"])
+        if not row["moves"] and found is not state:
+            raise _refused(attempt_id, found, state)
 
     async def _change_state(
         self,
@@ -185,11 +190,12 @@ class PostgresLedger:
         refusal: Refusal | None,
         *,
         tell: bool,
+        before: frozenset[AttemptState] = frozenset(AttemptState),
     ) -> Record | None:
         return await self._database.change(
             "end_attempt",
             attempt_id,
-            [before.value for before, after in TRANSITIONS.items() if state in after],
+            [one.value for one, after in TRANSITIONS.items() if state in after and one in before],
             state.value,
             _shown(reason),
             _shown(refusal.code) if refusal else None,

@@ -274,19 +274,20 @@ async def test_not_charged_is_said_only_when_it_is_written(
     assert desk.company.events == ["payment-failed"]
 
 
-async def test_a_charge_that_another_process_sent_again_is_not_called_not_charged(
-    desk: Desk,
+@pytest.mark.parametrize("state", [AttemptState.UNKNOWN, AttemptState.CAPTURED])
+async def test_a_charge_that_another_process_sends_again_is_not_called_not_charged(
+    desk: Desk, state: AttemptState
 ) -> None:
     attempt = await desk.open()
 
     def send_again() -> None:
         kept = desk.company.attempts[attempt.id]
-        kept.attempt = replace(kept.attempt, state=AttemptState.CAPTURED)
+        kept.attempt = replace(kept.attempt, state=state)
 
     desk.gateway.answer = GatewayNotReached("no route")
     desk.gateway.meanwhile = send_again
     assert await desk.paying.pay(attempt, CARD) == Unknown()
-    assert desk.state is AttemptState.CAPTURED
+    assert desk.state is state
 
 
 async def test_a_capture_is_written_however_long_the_ledger_is_away(

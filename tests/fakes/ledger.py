@@ -89,8 +89,13 @@ class FakeLedger:
         self._change(kept, AttemptState.DECLINED, None)
         kept.refusal = refusal
 
-    async def failed(self, attempt_id: UUID, reason: str, *, tell: bool = False) -> None:
-        self._change(self._find(attempt_id), AttemptState.FAILED, reason, tell=tell)
+    async def failed(
+        self, attempt_id: UUID, reason: str, *, tell: bool = False, unsent: bool = False
+    ) -> None:
+        kept = self._find(attempt_id)
+        if unsent and kept.attempt.state is AttemptState.UNKNOWN:
+            raise TransitionRefused(f"attempt {attempt_id} is in doubt", AttemptState.UNKNOWN)
+        self._change(kept, AttemptState.FAILED, reason, tell=tell)
 
     async def unknown(self, attempt_id: UUID, reason: str) -> None:
         kept = self._find(attempt_id)

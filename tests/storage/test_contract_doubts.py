@@ -220,6 +220,21 @@ async def test_two_nodes_never_give_one_stray_back_together(world: World) -> Non
     assert await stray_of(other, capture.transaction_id)
 
 
+async def test_what_never_left_its_own_process_stays_unknown_while_others_may_send_it_again(
+    world: World,
+) -> None:
+    slow, other = await world.node(), await world.node()
+    attempt = await charged_by(world, slow)
+    await slow.die()
+    await other.doubts.abandoned()
+    with pytest.raises(TransitionRefused) as refused:
+        await slow.ledger.failed(attempt.id, "nothing was sent", unsent=True)
+    assert refused.value.state is AttemptState.UNKNOWN
+    assert await claimed(other, attempt)
+    await other.ledger.failed(attempt.id, "not in the books")
+    assert await world.state(attempt) is AttemptState.FAILED
+
+
 @pytest.mark.parametrize("how", ["declined", "failed"])
 async def test_what_others_called_not_charged_is_looked_up_again_when_its_own_process_doubts_it(
     world: World, how: str
