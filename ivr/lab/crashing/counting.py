@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,13 @@ class Accounts:
     """attempts whose caller was told paid when the ledger did not have it"""
     may_be_left: bool = False
     """whether attempts that were opened and never charged may still be there"""
-    broken: Sequence[str] = field(default_factory=tuple)
-    """what the processes said of themselves"""
+    others: Sequence[str] = ()
+    """what else was seen to be wrong"""
 
 
 def wrong(accounts: Accounts) -> list[str]:
     """Each promise that was broken, in words; none in a good trial."""
-    found = [*accounts.broken]
+    found = [*accounts.others]
     found += [f"paid was said before the commit of {one}" for one in accounts.paid_too_early]
     said: dict[str, str] = {one: what for one, what in accounts.said if one}
     for attempt in accounts.attempts:

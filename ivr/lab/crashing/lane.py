@@ -49,6 +49,8 @@ class Played:
     is_reached: bool
     """whether its point came"""
     wrong: tuple[str, ...]
+    broken: tuple[str, ...]
+    """what the processes said of themselves before they ended; nothing, if all is well"""
     seconds: float
     recovered_seconds: float
     charging: tuple[str, ...] = ()
@@ -67,6 +69,8 @@ class _Course:
     children: list[Child] = field(default_factory=list)
     is_reached: bool = False
     paid_too_early: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    """what was not done in time"""
 
     @property
     def said(self) -> list[tuple[str | None, str]]:
@@ -128,6 +132,7 @@ class Lane:
             course.trial,
             course.is_reached,
             self._wrong(course),
+            tuple(course.broken),
             time.monotonic() - began,
             recovered,
             _points(payer),
@@ -235,9 +240,11 @@ class Lane:
             first = self._resolver(course, course.job.name, calls_back=True)
             if trial.resolvers > 1:
                 self._resolver(course, "node2")
-            if trial.caller is Caller.CALLS_BACK:
-                first.hear("said", self.recover_seconds)
-        self._wait_until_settled(course, self.recover_seconds, is_alive=not payer.is_dead)
+            if trial.caller is Caller.CALLS_BACK and not first.hear("said", self.recover_seconds):
+                course.late.append("who called back was told nothing")
+        is_alive = not payer.is_dead
+        if not self._wait_until_settled(course, self.recover_seconds, is_alive=is_alive):
+            course.late.append(f"not settled after {self.recover_seconds:g} s")
 
     def _killed_while_resolving(self, course: _Course) -> None:
         child = self._resolver(course, course.job.name, aim=course.trial.then)
@@ -261,10 +268,14 @@ class Lane:
 
     def _wait_until_settled(
         self, course: _Course, seconds: float, *, is_alive: bool = True
-    ) -> None:
+    ) -> bool:
+        """Whether it was in time."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until and not self._is_settled(course, is_alive=is_alive):
+        while not self._is_settled(course, is_alive=is_alive):
+            if time.monotonic() > until:
+                return False
             time.sleep(POLL_SECONDS)
+        return True
 
     def _is_settled(self, course: _Course, *, is_alive: bool = True) -> bool:
         """Whether nothing is left to find out; what nobody charged may stay while its node runs."""
@@ -298,7 +309,7 @@ class Lane:
             said=course.said,
             paid_too_early=course.paid_too_early,
             may_be_left=course.trial.action not in DEADLY,
-            broken=(*course.broken, *self._unheard_of(sales[course.sales_before :])),
+            others=(*course.late, *self._unheard_of(sales[course.sales_before :])),
         )
 
     def _unheard_of(self, sales: Sequence[Transaction]) -> list[str]:

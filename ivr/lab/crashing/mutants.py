@@ -117,10 +117,22 @@ def _two_holders() -> None:
 
 
 def _hang_up_cancels() -> None:
-    async def pay(self: Any, attempt: Any, means: Any, *, keep: Any = None) -> Any:
-        answer = asyncio.get_running_loop().create_future()
-        charge = _charge(self._ledger, self._gateway, self._limiting, attempt, means, keep, answer)
-        return await charge.run()
+    keep = _paying.pay
+
+    async def pay(self: Any, *values: Any, **named: Any) -> Any:
+        spawn, charges = self._spawn, []
+
+        def owned(work: Any) -> Any:
+            charges.append(spawn(work))
+            return charges[-1]
+
+        self._spawn = owned
+        try:
+            return await keep(self, *values, **named)
+        except asyncio.CancelledError:
+            for charge in charges:
+                charge.cancel()
+            raise
 
     _paying.pay = pay
 

@@ -83,7 +83,7 @@ def as_json(result: Result) -> dict[str, Any]:
             "longest": round(slowest[-1], 2) if slowest else None,
         },
         "violations": [
-            {"trial": one.trial.id, "wrong": one.wrong,
+            {"trial": one.trial.id, "wrong": (*one.wrong, *one.broken),
              "again": again(one.trial, result.asked.seed)}
             for one in result.violations
         ],
@@ -137,13 +137,15 @@ def _tables(told: Mapping[str, Any]) -> Iterator[str]:
     yield _table(("gateway", "", "trials"), gateways)
     yield _table(("caller", "trials"), told["by_caller"].items())
     yield "<h2>Mistakes planted in the code</h2>"
-    mutants = (
-        (one["name"], one["what"], "; ".join(one["how"]) or "NOT CAUGHT", one["trials"])
-        for one in told["mutants"]
-    )
+    mutants = ((one["name"], one["what"], _how(one), one["trials"]) for one in told["mutants"])
     yield _table(("mutant", "mistake", "caught by", "in trial"), mutants)
     yield "<h2>How far this goes</h2>"
     yield "<ul>" + "".join(f"<li>{_text(one)}</li>" for one in REACH) + "</ul>"
+
+
+def _how(mutant: Mapping[str, Any]) -> str:
+    how = "; ".join(mutant["how"])
+    return how if mutant["caught"] else f"NOT CAUGHT {how}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -81,7 +81,7 @@ class Result:
 
     @property
     def violations(self) -> list[Played]:
-        return [one for one in self.played if one.wrong]
+        return [one for one in self.played if one.wrong or one.broken]
 
     @property
     def passed(self) -> bool:
@@ -245,7 +245,7 @@ def _play(lanes: _Lanes, trials: Sequence[Trial], result: Result, say: Say) -> N
     began = time.monotonic()
     for number, played in enumerate(lanes.play(trials), start=1):
         result.played.append(played)
-        for what in played.wrong:
+        for what in (*played.wrong, *played.broken):
             say(f"WRONG: {what}\n  {again(played.trial, result.asked.seed)}")
         if number % 100 == 0:
             pace = (time.monotonic() - began) / number
@@ -272,7 +272,7 @@ def _mutants(lanes: _Lanes, points: Points, result: Result, say: Say) -> None:
             name,
             mutant.what,
             last.trial.id if last else "",
-            last.wrong if last else (),
+            last.wrong if last else tuple(one for each in played for one in each.broken),
             len(played),
             time.monotonic() - began,
         )
@@ -284,6 +284,6 @@ def _until_wrong(lanes: _Lanes, trials: Sequence[Trial]) -> list[Played]:
     played: list[Played] = []
     for trial in trials:
         played.append(lanes.ask_first("play", trial))
-        if played[-1].wrong:
+        if played[-1].wrong:  # a process that fell over has caught nothing
             break
     return played

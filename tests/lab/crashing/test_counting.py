@@ -99,7 +99,7 @@ BROKEN = {
     "85.00 was taken for invoices of 42.50": replace(
         GOOD, sales=[SALE, replace(SALE, id="sale0002")]
     ),
-    "the process fell over": replace(GOOD, broken=["the process fell over"]),
+    "not settled after 60 s": replace(GOOD, others=["not settled after 60 s"]),
 }
 
 
