@@ -39,7 +39,7 @@ bench: $(VENV)/.dev ## figures of calls and speech beside their goals, about 15 
 	@$(BIN)/python -m ivr.lab.bench
 
 crash-test: $(VENV)/.run ## kill -9 at every await around a charge: 3,200 trials, under an hour; var/crashtest
-	@$(BIN)/python -m ivr.lab.crashing
+	@$(BIN)/python -m ivr.lab.crashing $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
 
 prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats
 	@$(BIN)/saldo prompts build
