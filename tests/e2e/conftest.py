@@ -45,14 +45,17 @@ def free_among(first: int, last: int, transport: processes.Transport) -> int:
 
 
 @contextmanager
-def a_lab() -> Iterator[tuple[Path, Lab]]:
+def a_lab(**environment: str) -> Iterator[tuple[Path, Lab]]:
+    """`environment` is there while it starts, and keeps no settings from the tests after it."""
     folder = Path(tempfile.mkdtemp(prefix="saldo-e2e-"))
     try:
         with (
             TerminalProgress() as progress,
             mock.patch.object(pbx, "_choose_ports", ports_nobody_prefers),
         ):
-            yield folder, laboratory.up(folder, load(), progress)
+            with mock.patch.dict(os.environ, environment):
+                running = laboratory.up(folder, load(), progress)
+            yield folder, running
     finally:
         laboratory.down(folder)
         database.remove(folder)
@@ -62,7 +65,7 @@ def a_lab() -> Iterator[tuple[Path, Lab]]:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """One for all calls that leave it standing; who pays dollars pays a fee."""
-    with mock.patch.dict(os.environ, A_FEE_IN_DOLLARS), a_lab() as (_, running):
+    with a_lab(**A_FEE_IN_DOLLARS) as (_, running):
         yield running
 
 
