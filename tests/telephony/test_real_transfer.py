@@ -142,6 +142,13 @@ async def test_the_name_shown_tells_the_result_of_a_hidden_caller_too(
         assert (name, number) == ("not-paid", "anonymous")
 
 
+async def they_talk(ari: Ari) -> None:
+    """The PBX joins both a moment after the agent's telephone has answered."""
+    async with asyncio.timeout(5):
+        while not any(len(one.channel_ids) > 1 for one in await ari.bridges()):  # noqa: ASYNC110 - the PBX has to be asked again
+            await asyncio.sleep(0.05)
+
+
 async def transferred(pbx: PbxInfo, channel: str, to: str) -> None:
     """What a telephone's transfer key does in the end."""
     reader, writer = await asyncio.open_connection(pbx.ami_host, pbx.ami_port)
@@ -168,6 +175,7 @@ async def test_an_agent_of_this_pbx_transfers_the_caller_and_gets_them_back(
         await calls({}, to=f"talk{agent.port}")
         assert (await agent.called())[0] == {}
         await asyncio.wait_for(agent.answered.wait(), 5)
+        await they_talk(ari)
         (own,) = [one.name for one in await ari.channels() if "lab-agent" in one.name]
         await transferred(pbx, own, "line")
         await desk.ending()
