@@ -28,6 +28,10 @@ AGENT_ALONE = (False, True)
 """is heard: the agent hears nothing of the caller"""
 
 
+ON_THE_WAY_SECONDS = 1.0
+"""after which the agent has heard what the caller said last, also on a busy machine"""
+
+
 @dataclass
 class Call:
     """What came of one call with a card."""
@@ -60,7 +64,7 @@ async def pays_with_an_agent(lab: Lab, extension: str, number: str, way: KeyWay)
         await talk.caller_is_silent()
         await talk.phone.press("55")
         await talk.phone.say(Speech(keyed("55"), SILENCE.background))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(ON_THE_WAY_SECONDS)
         plain_packets, plain_sound = talk.agent.digit_packets, talk.agent.heard()
         await talk.callers_voice()
         await talk.begins()
