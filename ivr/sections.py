@@ -103,10 +103,13 @@ Amounts = Amount | dict[str, Amount]
 
 
 class PaymentFee(Section):
-    """What paying by one method costs the caller: `flat`, or `percent` with the other two."""
+    """What paying by one method costs the caller: `flat`, or `percent` with the other two.
+
+    Zero of either is no fee.
+    """
 
     flat: Amounts = ""
-    percent: Decimal = Decimal(0)
+    percent: Decimal | None = None
     minimum: Amounts = ""
     cap: Amounts = ""
 

@@ -105,6 +105,18 @@ def test_an_amount_may_be_a_number_and_come_from_the_environment(
     assert str(load(written(tmp_path, text)).terms().least(due)) == "8.50 EUR"
 
 
+@pytest.mark.parametrize(
+    "nothing", ["flat = 0", "flat = '0.00'", "flat = {USD = 0}", "percent = 0"]
+)
+def test_one_method_may_be_free_where_another_costs_a_share(tmp_path: Path, nothing: str) -> None:
+    text = f"[payments.fees.card-on-file]\n{nothing}\n[payments.fees.card]\npercent = 2\n"
+    terms = load(written(tmp_path, text)).terms()
+    for code in ("EUR", "USD"):
+        due = Money.of("50.00", code)
+        fees = [terms.fees.of(each, due) for each in (Method.CARD, Method.CARD_ON_FILE)]
+        assert fees == [Money.of("1.00", code), Money.zero(code)]
+
+
 def test_a_tenth_may_be_paid_and_nothing_costs_anything_unless_that_is_set(tmp_path: Path) -> None:
     terms = load(written(tmp_path, "")).terms()
     due = Money.of("42.50", "EUR")

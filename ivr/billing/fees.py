@@ -1,4 +1,4 @@
-"""The fee for paying: flat, or percent with a least and a most, by method and currency."""
+"""The fee for paying: flat, or percent with a least and a most, by method and currency; or none."""
 
 from __future__ import annotations
 
@@ -18,28 +18,35 @@ class Fee:
     """What one payment by one method costs the customer.
 
     Amounts are by currency. Where any is given, a currency without one has no fee: a percentage
-    whose cap is in euros is not asked for, uncapped, in dollars.
+    whose cap is in euros is not asked for, uncapped, in dollars. Flat or percent may be zero: a
+    method that costs nothing where others do.
     """
 
     flat: Mapping[str, Money] = field(default_factory=dict)
-    percent: Decimal = Decimal(0)
+    percent: Decimal | None = None
     minimum: Mapping[str, Money] = field(default_factory=dict)
     cap: Mapping[str, Money] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a fee that is not one. Raises MoneyNotUnderstood, in words for a settings file."""
-        if bool(self.flat) == bool(self.percent):
+        if bool(self.flat) == (self.percent is not None):
             raise MoneyNotUnderstood("a fee is either flat or percent: give one of the two")
-        if self.flat and (self.minimum or self.cap):
+        if not self.percent and (self.minimum or self.cap):  # nothing of anything is flat too
             raise MoneyNotUnderstood("a flat fee has no minimum and no cap: leave them out")
-        if not 0 <= self.percent <= HUNDRED:
+        if not 0 <= (self.percent or 0) <= HUNDRED:
             raise MoneyNotUnderstood(f"percent is {self.percent}: it is from 0 to 100")
         if self.minimum and self.cap and set(self.minimum) != set(self.cap):
             raise MoneyNotUnderstood("minimum and cap name different currencies")
-        for amount in (*self.flat.values(), *self.cap.values()):
+        self._check_amounts()
+
+    def _check_amounts(self) -> None:
+        for amount in self.flat.values():
+            if amount < Money.zero(amount.currency):
+                raise MoneyNotUnderstood(f"{amount} is no fee: nothing is paid for paying")
+        for amount in self.cap.values():
             if not Money.zero(amount.currency) < amount:
                 raise MoneyNotUnderstood(
-                    f"{amount} is no fee: leave it out, or give more than zero"
+                    f"the cap {amount} leaves no fee: write flat = 0, or give more than zero"
                 )
         for currency, least in self.minimum.items():
             if not Money.zero(currency) <= least <= self.cap.get(currency, least):
@@ -50,7 +57,7 @@ class Fee:
         cls,
         *,
         flat: str | Mapping[str, str],
-        percent: Decimal,
+        percent: Decimal | None,
         minimum: str | Mapping[str, str],
         cap: str | Mapping[str, str],
         currency: str,
@@ -71,7 +78,7 @@ class Fee:
             return nothing
         if self.flat:
             return self.flat[currency]
-        share = max(amount.percent(self.percent), self.minimum.get(currency, nothing))
+        share = max(amount.percent(self.percent or Decimal(0)), self.minimum.get(currency, nothing))
         return min(share, self.cap.get(currency, share))
 
 

@@ -90,6 +90,23 @@ def test_each_method_has_its_own() -> None:
     ]
 
 
+@given(st.sampled_from(CURRENCIES), UNITS)
+def test_a_fee_of_zero_is_no_fee(currency: str, units: int) -> None:
+    amount = Money.of_minor_units(units, currency)
+    for fee in (Fee(flat={currency: Money.zero(currency)}), Fee(percent=Decimal(0))):
+        assert fee.of(amount) == Money.zero(currency)
+
+
+def test_a_card_on_file_may_cost_nothing_where_a_card_costs_something() -> None:
+    fees = Fees(
+        {Method.CARD: Fee(percent=Decimal(2)), Method.CARD_ON_FILE: Fee(percent=Decimal(0))}
+    )
+    assert [fees.of(each, euros("42.50")) for each in (Method.CARD, Method.CARD_ON_FILE)] == [
+        euros("0.85"),
+        euros("0.00"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("amount", "cost"),
     [("10.00", "0.50"), ("42.50", "0.85"), ("42.75", "0.86"), ("400.00", "5.00")],
@@ -114,7 +131,9 @@ def test_a_fee_with_amounts_in_euros_is_not_asked_for_in_dollars() -> None:
         (lambda: Fee(flat={"EUR": euros("1")}, cap={"EUR": euros("1")}), "no minimum and no cap"),
         (lambda: Fee(percent=Decimal(101)), "from 0 to 100"),
         (lambda: Fee(percent=Decimal(-1)), "from 0 to 100"),
-        (lambda: Fee(flat={"EUR": euros("0")}), "more than zero"),
+        (lambda: Fee(flat={"EUR": euros("-0.01")}), "no fee"),
+        (lambda: Fee(flat={"EUR": euros("0")}, percent=Decimal(0)), "either flat or percent"),
+        (lambda: Fee(percent=Decimal(0), minimum={"EUR": euros("1")}), "no minimum and no cap"),
         (lambda: Fee(percent=Decimal(1), cap={"EUR": euros("0")}), "more than zero"),
         (
             lambda: Fee(percent=Decimal(1), minimum={"EUR": euros("6")}, cap={"EUR": euros("5")}),

@@ -256,6 +256,15 @@ async def test_without_a_fee_nothing_is_said_of_one() -> None:
     assert str(ended.company.attempts[0].fee) == "0.00 USD"
 
 
+async def test_nothing_is_said_of_a_fee_of_zero() -> None:
+    free = Fees({**FEE.by_method, Method.CARD: Fee(flat={"EUR": euros("0")})})
+    ended = await converse(a_company(fees=free), PAYS_ONE)
+    assert "fee_added" not in ended.phrases
+    assert [(each.amount, each.fee) for each in ended.company.attempts] == [
+        (euros("42.50"), euros("0"))
+    ]
+
+
 async def test_the_fee_is_told_anew_with_another_card_and_charged_only_once() -> None:
     company = a_company(fees=FEE)
     company.declines(DeclineBucket.SOFT)
