@@ -37,18 +37,21 @@ class PostgresPromises:
         self._today = clock
 
     async def make(self, promise: Promise) -> None:
-        row = await self._database.change(
-            "make_promise",
-            promise.id,
-            promise.customer_id,
-            promise.call_id,
-            promise.amount.amount,
-            promise.amount.currency,
-            [part.invoice_id for part in promise.parts],
-            [part.amount.amount for part in promise.parts],
-            promise.day,
-            str(promise.amount.amount),
-        )
+        invoice_ids = [part.invoice_id for part in promise.parts]
+        async with self._database.transaction() as session:
+            await session.run("lock_promised_invoices", invoice_ids)
+            row = await session.row(
+                "make_promise",
+                promise.id,
+                promise.customer_id,
+                promise.call_id,
+                promise.amount.amount,
+                promise.amount.currency,
+                invoice_ids,
+                [part.amount.amount for part in promise.parts],
+                promise.day,
+                str(promise.amount.amount),
+            )
         if row is None:
             raise PromiseRefused("an invoice is promised already, or not due that much any more")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
@@ -21,6 +22,8 @@ from tests.fakes.promises import FakePromises
 from tests.storage.world import FakeWorld, PostgresWorld, World, opened
 
 TODAY = today()
+WAITING = """SELECT EXISTS (SELECT FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock')"""
 
 
 def promises_of(world: World) -> Promises:
@@ -77,6 +80,46 @@ async def test_an_invoice_is_promised_once_at_a_time(world: World) -> None:
     await promises.make(promised(customer, invoice))
     with pytest.raises(PromiseRefused):
         await promises.make(promised(customer, invoice, day=TODAY + timedelta(days=1)))
+
+
+async def test_of_calls_that_promise_one_invoice_at_once_one_is_kept_and_the_others_are_told(
+    real: PostgresWorld,
+) -> None:
+    """Each of them also promises another, in another order: nobody locks anybody out."""
+    customer, invoice = await an_invoice(real)
+    others = [await an_invoice(real) for _ in range(6)]
+    promises = PostgresPromises(real.database)
+    made = await asyncio.gather(
+        *(
+            promises.make(promised(customer, *([invoice, other][:: (-1) ** number])))
+            for number, (_, other) in enumerate(others)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in made if each is not None] == [PromiseRefused] * 5
+    (kept,) = await promises.of_customer(customer.id)
+    assert kept.parts[0].invoice_id == invoice.id
+
+
+async def test_a_promise_waits_for_one_that_is_being_written_and_is_then_refused(
+    real: PostgresWorld,
+) -> None:
+    customer, invoice = await an_invoice(real)
+    first, second = promised(customer, invoice), promised(customer, invoice)
+    async with real.database.transaction() as session:
+        await session.run("lock_promised_invoices", [invoice.id])
+        making = asyncio.create_task(PostgresPromises(real.database).make(second))
+        async with asyncio.timeout(4):
+            while not await real.ask(WAITING):  # noqa: ASYNC110 - Postgres has to be asked again
+                await asyncio.sleep(0.01)
+        written = (first.id, first.customer_id, first.call_id, invoice.due.amount, "EUR")
+        amounts = ([invoice.id], [invoice.due.amount], first.day, "42.50")
+        assert await session.row("make_promise", *written, *amounts)
+    with pytest.raises(PromiseRefused):
+        await making
+    assert [each.id for each in await PostgresPromises(real.database).of_customer(customer.id)] == [
+        first.id
+    ]
 
 
 async def test_more_than_is_due_is_not_promised(world: World) -> None:

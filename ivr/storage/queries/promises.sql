@@ -1,5 +1,10 @@
 -- Promises to pay.
 
+-- name: lock_promised_invoices
+-- In the order of ids, as charges and imports lock them: of two calls that promise the same invoice
+-- at once the second waits here, and then sees what the first has written.
+SELECT id FROM invoices WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE
+
 -- name: make_promise
 -- Keep a promise, what is promised of each invoice, and the news of it, unless one of the invoices
 -- has been promised for a day that is not over, or is not due that much any more. The same promise
