@@ -89,6 +89,7 @@ async def test_of_calls_that_promise_one_invoice_at_once_one_is_kept_and_the_oth
     customer, invoice = await an_invoice(real)
     others = [await an_invoice(real) for _ in range(6)]
     promises = PostgresPromises(real.database)
+    await asyncio.gather(*(real.ask("SELECT pg_sleep(0.1)") for _ in others))  # all are connected
     made = await asyncio.gather(
         *(
             promises.make(promised(customer, *([invoice, other][:: (-1) ** number])))
