@@ -6,10 +6,11 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.money import Money, total
@@ -53,6 +54,8 @@ class Link:
 class LinkAttempt:
     """What became of one press of the button, as the ledger has it."""
 
+    id: UUID
+    """of the attempt: another press is another one"""
     state: AttemptState
     amount: Money
     seconds_ago: float
@@ -147,8 +150,3 @@ class LinkKey:
 
     def _tag(self, use: bytes, number: bytes) -> bytes:
         return hmac.digest(self._key, b"saldo " + use + number, hashlib.sha256)[:TAG_BYTES]
-
-
-def ids_of(invoices: Sequence[Invoice]) -> tuple[int, ...]:
-    """What a link is made for."""
-    return tuple(each.id for each in invoices)

@@ -130,6 +130,7 @@ class PostgresLinks:
 
 def _attempt(row: Record) -> LinkAttempt:
     return LinkAttempt(
+        id=row["id"],
         state=AttemptState(row["state"]),
         amount=Money(row["amount"], row["currency"]),
         seconds_ago=row["seconds_ago"],

@@ -52,6 +52,10 @@ class PayPalCall:
             assert self.line.script == [], (self.line.script, self.line.phrases)
         return outcome
 
+    def at(self, phrase: str) -> float:
+        """When it was first said."""
+        return next(each.at for each in self.line.heard if each.said.phrase == phrase)
+
 
 async def test_the_call_hears_the_payment_and_reads_the_receipt() -> None:
     links = FakeLinks()
@@ -71,8 +75,7 @@ async def test_the_waiting_is_hushed_as_soon_as_the_payment_is_there() -> None:
     links.comes = [(40.0, CAPTURED)]
     held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
     await held.hold()
-    paid = next(each for each in held.line.heard if each.said.phrase == "paid")
-    assert paid.at < 42.0
+    assert held.at("paid") < 41.0
 
 
 async def test_the_link_goes_to_the_caller_by_text_and_by_mail() -> None:
@@ -106,18 +109,59 @@ async def test_a_caller_who_hangs_up_keeps_the_link() -> None:
 
 
 async def test_the_waiting_has_an_end() -> None:
-    held = PayPalCall([*WITH_PAYPAL, ("link_stays", ""), ("pay_one_or_leave", "hangs up")])
+    held = PayPalCall([*WITH_PAYPAL, ("link_not_used", ""), ("pay_one_or_leave", "hangs up")])
     await held.hold(wait_seconds=45)
-    stays = next(each for each in held.line.heard if each.said.phrase == "link_stays")
-    sent = next(each for each in held.line.heard if each.said.phrase == "paypal_link_sent")
-    assert 45 <= stays.at - sent.at < 52
+    assert 45 <= held.at("link_not_used") - held.at("paypal_link_sent") < 52
+    assert held.links.revoked == []  # the link works afterwards
 
 
-async def test_a_declined_card_on_the_page_is_waited_for_no_less() -> None:
+async def test_a_decline_on_the_page_is_told_and_another_try_is_waited_for() -> None:
     links = FakeLinks()
-    links.comes = [(40.0, news(AttemptState.DECLINED)), (80.0, CAPTURED)]
+    again = news(AttemptState.CAPTURED, of=2)
+    links.comes = [(40.0, news(AttemptState.DECLINED)), (80.0, again)]
     held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
     assert await held.hold() is CallOutcome.PAID
+    told = held.line.phrases.index("link_declined")
+    assert held.line.phrases[told + 1] == "paypal_waiting"  # with the way out of it
+    assert held.line.phrases.count("link_declined") == 1
+
+
+async def test_after_a_decline_another_way_may_be_chosen() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, news(AttemptState.DECLINED))]
+    to_the_card: Script = [("pay_one_or_leave", "1"), ("method_card", "1"), ("confirm_charge", "1")]
+    waits: Script = [("paypal_waiting", "")] * 2
+    held = PayPalCall([*WITH_PAYPAL, *waits, ("paypal_waiting", "1"), *to_the_card, *ENDS], links)
+    assert await held.hold() is CallOutcome.PAID
+    assert held.line.phrases.index("link_declined") < held.line.phrases.index("link_stays")
+    assert len(held.company.charged) == 1
+
+
+async def test_a_decline_at_the_end_of_the_waiting_leaves_time_for_another_try() -> None:
+    links = FakeLinks()
+    again = news(AttemptState.CAPTURED, of=2)
+    links.comes = [(40.0, news(AttemptState.DECLINED)), (80.0, again)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    assert await held.hold(wait_seconds=25) is CallOutcome.PAID
+
+
+async def test_a_charge_that_takes_long_is_waited_for_in_company() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, news(AttemptState.CHARGING)), (90.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    assert (
+        await held.hold(wait_seconds=25) is CallOutcome.PAID
+    )  # its end is waited for all the same
+    begun = held.line.phrases.index("charging")
+    assert "paypal_waiting" not in held.line.phrases[begun:]
+
+
+async def test_a_charge_whose_end_is_never_heard_of_is_unknown() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, news(AttemptState.CHARGING))]
+    held = PayPalCall(WITH_PAYPAL, links)
+    assert await held.hold() is CallOutcome.CONFIRMING
+    assert "confirming_do_not_pay_again" in held.line.phrases
 
 
 async def test_an_unknown_outcome_is_told_and_the_call_ends() -> None:
@@ -135,9 +179,10 @@ async def test_a_database_that_is_away_for_a_while_does_not_end_the_waiting() ->
     assert await held.hold() is CallOutcome.PAID
 
 
-async def test_a_customer_without_a_number_is_told_to_choose_otherwise() -> None:
-    held = PayPalCall([*WITH_PAYPAL, ("pay_one_or_leave", "hangs up")])
+async def test_a_customer_without_a_number_is_not_offered_paypal() -> None:
+    by_card: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("confirm_charge", "1"), *ENDS]
+    held = PayPalCall(by_card)
     held.company.rows.with_phone.clear()
-    await held.hold()
-    assert "link_not_possible" in held.line.phrases
+    assert await held.hold() is CallOutcome.PAID
+    assert "method_paypal" not in held.line.phrases
     assert held.links.made == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.links import Link, LinkAttempt, LinkKey, LinkPurpose
@@ -61,10 +62,11 @@ class FakeLinks:
         return come[-1] if come else None
 
 
-def news(state: AttemptState, amount: str = "42.50") -> LinkAttempt:
-    """An attempt by a link in this state."""
+def news(state: AttemptState, amount: str = "42.50", of: int = 1) -> LinkAttempt:
+    """An attempt by a link in this state; `of` tells presses of the button apart."""
     paid = state is AttemptState.CAPTURED
     return LinkAttempt(
+        id=UUID(int=of),
         state=state,
         amount=Money.of(amount, "EUR"),
         seconds_ago=0.0,

@@ -16,6 +16,7 @@ from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import CardNotTaken, HungUp, TooManyTries, WantsAgent, WentBack
 from ivr.dialogue.flows import bank_account, card_on_file
+from ivr.dialogue.flows.send_link import can_send_link
 from ivr.dialogue.phrases import Phrase, PhraseId, phrase
 from ivr.dialogue.questions import Question, Spoken, choice
 
@@ -69,11 +70,13 @@ async def methods_for(
     call: Call, desk: Desk, customer: Customer, currency: str
 ) -> Sequence[Method]:
     """Those of the company that this caller may use for this currency. Raises LedgerUnavailable."""
-    if Method.BANK_ACCOUNT not in desk.methods:
-        return desk.methods
-    if await bank_account.is_possible(call, desk, customer, currency):
-        return desk.methods
-    return [method for method in desk.methods if method is not Method.BANK_ACCOUNT]
+
+    async def is_possible(method: Method) -> bool:
+        if method is Method.BANK_ACCOUNT:
+            return await bank_account.is_possible(call, desk, customer, currency)
+        return method is not Method.PAYPAL or await can_send_link(desk, customer)
+
+    return [method for method in desk.methods if await is_possible(method)]
 
 
 def which_way(cards: Sequence[CardOnFile], methods: Sequence[Method]) -> Question[Way | Wish]:

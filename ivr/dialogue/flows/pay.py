@@ -133,7 +133,7 @@ def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
         case CardOnHand(brand, last4) | CardOnFile(brand=brand, last4=last4):
             return yes_no(phrase("confirm_charge", amount=amount, brand=brand, last4=last4))
         case BankAccountOnHand() | PayPalOnHand():
-            return yes_no(phrase("confirm_paypal", amount=amount))
+            raise ValueError("agreed to by a mandate, or at PayPal")
 
 
 async def charge(
@@ -168,6 +168,7 @@ async def paid_by_link(
     result = await pay_by_link(call, desk, customer, chosen)
     if result is not None:
         note_result(call, result)
+        call.line.forget_keys()  # pressed while waiting; the result must not be hushed by them
     if isinstance(result, Paid):
         await leave_receipts(call)
     return result

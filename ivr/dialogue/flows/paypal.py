@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from ivr.billing.allocating import Chosen
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
-from ivr.billing.links import Link, LinkPurpose
+from ivr.billing.links import Link, LinkAttempt, LinkPurpose
 from ivr.billing.messages import Message
 from ivr.billing.methods import Method
 from ivr.billing.payments import AttemptState, Paid, Unknown
 from ivr.billing.ports import Links
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.flows.send_link import E164, can_send_link
+from ivr.dialogue.flows.send_link import E164
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import choice
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 """between two looks at what was paid"""
+CHARGE_SECONDS = 75.0
+"""the longest a charge is waited for; the slowest gateway takes 65 s"""
+AGAIN_SECONDS = 60.0
+"""to try again after a decline, however long was waited before"""
 ANOTHER_WAY = "1"
+NEWS = (
+    AttemptState.CHARGING,
+    AttemptState.CAPTURED,
+    AttemptState.SETTLED,
+    AttemptState.DECLINED,
+    AttemptState.UNKNOWN,
+)
+"""what a caller who waits hears of; the page itself tells what came to nothing"""
 
 
 async def pay_by_link(
@@ -31,9 +44,8 @@ async def pay_by_link(
     The link stays good: whoever hangs up can pay by it later. Raises HungUp, LedgerUnavailable, and
     WantsAgent or Over when the caller says so.
     """
-    if desk.links is None or not await can_send_link(desk, customer):
-        await call.say("link_not_possible")
-        return None
+    if desk.links is None:
+        raise ValueError("ask can_send_link first")
     async with call.filling():
         link = await send(call, desk, desk.links, customer, chosen)
     fee = desk.terms.fees.of(Method.PAYPAL, chosen.amount)
@@ -70,42 +82,82 @@ async def wait_for(
 ) -> Paid | Unknown | None:
     """What was paid by the link, as soon as it is known; None when the caller wants to go on.
 
-    The same when the limit is over. Raises HungUp, and as Call.ask.
+    The same when the limit is over. A decline is said, and may be followed by another try. Raises
+    HungUp, and as Call.ask.
     """
-    watching = asyncio.create_task(_settled(links, link))
-    talking = asyncio.create_task(_wants_to_go_on(call))
+    now = asyncio.get_running_loop().time
+    until = now() + limit_seconds
+    told: LinkAttempt | None = None
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                told = await _news_or_key(call, links, link, told)
+        except TimeoutError:
+            await call.say("link_not_used")
+            return None
+        if told is None:
+            await call.say("link_stays")
+            return None
+        if told.state is AttemptState.CHARGING:
+            told = await _charged(call, links, link, told)
+        if told.state in (AttemptState.CAPTURED, AttemptState.SETTLED):
+            return Paid(told.amount, told.confirmation, told.reactivated)
+        if told.state is AttemptState.UNKNOWN:
+            return Unknown()
+        until = max(until, now() + AGAIN_SECONDS)
+
+
+async def _news_or_key(
+    call: Call, links: Links, link: Link, told: LinkAttempt | None
+) -> LinkAttempt | None:
+    """What the caller was not `told` yet; None when they press the key. Raises as Call.ask."""
+    watching = asyncio.create_task(_news_since(links, link, told))
+    talking = asyncio.create_task(_wants_to_go_on(call, told))
     try:
-        await asyncio.wait(
-            (watching, talking), timeout=limit_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait((watching, talking), return_when=asyncio.FIRST_COMPLETED)
         if watching.done():
             return watching.result()
-        if talking.done():
-            talking.result()  # a hang-up, or a person wanted, is no wish to go on
+        talking.result()  # a hang-up, or a person wanted, is no wish to go on
+        return None
     finally:
         for task in (watching, talking):
             task.cancel()
         await asyncio.gather(watching, talking, return_exceptions=True)
-    await call.say("link_stays")
-    return None
 
 
-async def _settled(links: Links, link: Link) -> Paid | Unknown:
-    """Look until something is paid by it; a declined card is tried again on the page."""
+async def _news_since(links: Links, link: Link, told: LinkAttempt | None) -> LinkAttempt:
     while True:
-        try:
-            news = await links.news(link.id)
-        except LedgerUnavailable:
-            news = None  # looked for again soon
-        if news and news.state in (AttemptState.CAPTURED, AttemptState.SETTLED):
-            return Paid(news.amount, news.confirmation, news.reactivated)
-        if news and news.state is AttemptState.UNKNOWN:
-            return Unknown()
+        news = await _look(links, link)
+        if news and news.state in NEWS and (told is None or news.id != told.id):
+            return news
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _wants_to_go_on(call: Call) -> None:
+async def _charged(call: Call, links: Links, link: Link, begun: LinkAttempt) -> LinkAttempt:
+    """What became of a charge, with company meanwhile; it is unknown when that takes too long."""
+    async with call.filling("charging"):
+        try:
+            async with asyncio.timeout(CHARGE_SECONDS):
+                while True:
+                    news = await _look(links, link)
+                    if news and news.state is not AttemptState.CHARGING:
+                        return news
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError:
+            return replace(begun, state=AttemptState.UNKNOWN)
+
+
+async def _look(links: Links, link: Link) -> LinkAttempt | None:
+    try:
+        return await links.news(link.id)
+    except LedgerUnavailable:
+        return None  # looked for again soon
+
+
+async def _wants_to_go_on(call: Call, told: LinkAttempt | None) -> None:
     """Say from time to time that we wait, until the key is pressed. Raises as Call.ask."""
-    question = choice(phrase("paypal_waiting"), {ANOTHER_WAY: True})
+    waiting = choice(phrase("paypal_waiting"), {ANOTHER_WAY: True})
+    declined = told is not None and told.state is AttemptState.DECLINED
+    question = waiting.after(phrase("link_declined")) if declined else waiting
     while not await call.offer(question, otherwise=False):
-        pass
+        question = waiting
