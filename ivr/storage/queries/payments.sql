@@ -247,7 +247,8 @@ ORDER BY services.id
 -- From one of the states $2 to $3, letting go of the invoices unless the outcome stays unknown. Who
 -- was told that we are confirming (the outcome was unknown, or $9) is told that nothing was charged.
 -- An attempt that was ended without a charge, and whose own process now does not know, is looked up
--- again: its request may have arrived late.
+-- again: its request may have arrived late. The doubt of one that another process took for abandoned
+-- while this statement waited is not seen by an UPDATE; the conflict with it is.
 -- Answers with the state before; an attempt in another state is left alone.
 WITH attempt AS (
     SELECT id, call_id, state, state = ANY ($2::text[]) AS moves
@@ -274,9 +275,10 @@ WITH attempt AS (
     SET since = now(), looks = 0, misses = 0, empty = 0, look_at = now(), resolved_at = NULL
     WHERE doubts.resolved_at IS NOT NULL
 ), resolved AS (
-    UPDATE doubts SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
-    FROM attempt
-    WHERE doubts.attempt_id = attempt.id AND attempt.moves AND attempt.state = 'unknown'
+    INSERT INTO doubts (attempt_id, resolved_at)
+    SELECT id, now() FROM attempt WHERE moves AND state = 'unknown'
+    ON CONFLICT (attempt_id) DO UPDATE
+    SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
 ), told AS (
     INSERT INTO events (topic, kind, attempt_id, call_id, payload)
     SELECT 'text', 'payment-failed', id, call_id, jsonb_build_object('payment', id)
