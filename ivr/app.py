@@ -62,7 +62,7 @@ from ivr.telephony.assisting import told
 from ivr.telephony.errors import ApplicationTaken, BadCredentials
 from ivr.telephony.places import SecurePart
 from ivr.telephony.router import INBOUND, Router
-from ivr.web import api, reports
+from ivr.web import api, payments, reports
 from ivr.web.server import WebServer, listen
 
 log = structlog.get_logger(__name__)
@@ -289,7 +289,6 @@ def _web(
             "customers": PostgresDirectory(database).recent,
             "services": PostgresServices(database).recent,
             "invoices": PostgresInvoices(database).recent,
-            "payments": PostgresPayments(database).recent,
             "calls": PostgresCalls(database).recent,
             "promises": PostgresPromises(database).recent,
         },
@@ -299,6 +298,7 @@ def _web(
         assisting=assisted.assisting,
         routers=[
             telling.routes(settings, database, keys),
+            payments.routes(PostgresPayments(database), keys),
             reports.routes(PostgresReports(database), keys),
             *pages,
         ],

@@ -48,9 +48,9 @@ class Payment:
     amount: Money
     left: Money
 
-    def allows(self, wish: RefundWish, kind: RefundKind) -> Money:
-        """How much is to be given back. Raises NotRefundable."""
-        amount = self.left if wish.amount is None else wish.amount
+    def allows(self, wanted: Money | None, kind: RefundKind) -> Money:
+        """How much is to be given back; of None, all that is left. Raises NotRefundable."""
+        amount = self.left if wanted is None else wanted
         if amount.currency != self.amount.currency:
             raise NotRefundable(f"it was paid in {self.amount.currency}")
         if not amount or self.left < amount:
@@ -60,6 +60,15 @@ class Payment:
                 "it is not settled yet: give the whole payment back, or a part of it tomorrow"
             )
         return amount
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How a payment would be given back if it were now."""
+
+    kind: RefundKind
+    """VOID: as a whole only"""
+    left: Money
 
 
 class Refunds(Protocol):
@@ -140,11 +149,23 @@ class Refunding:
         earlier = await self._refunds.of_key(wish)
         if earlier is not None:
             return earlier
-        kind = await self._kind(wish)
+        payment = await self._refunds.payment(wish.attempt_id)
+        kind = await self._kind(payment)
+        if wish.only_void and kind is not RefundKind.VOID:
+            raise NotRefundable("it is settled already: refund it")
         refund, is_ours = await self._refunds.open(wish, kind)
         if not is_ours:
             return refund
         return await asyncio.shield(self._spawn(self._carry_out(refund)))
+
+    async def outlook(self, attempt_id: UUID) -> Outlook:
+        """How a payment would be given back now.
+
+        Raises AttemptNotFound, NotRefundable, LedgerUnavailable, GatewayError.
+        """
+        payment = await self._refunds.payment(attempt_id)
+        kind = await self._kind(payment)
+        return Outlook(kind, payment.allows(None, kind))
 
     async def resolve(self) -> int:
         """Find out what became of refunds without an answer; how many are left for the next time.
@@ -156,13 +177,10 @@ class Refunding:
             left += (await self._look(refund, age_seconds)).is_open
         return left
 
-    async def _kind(self, wish: RefundWish) -> RefundKind:
+    async def _kind(self, payment: Payment) -> RefundKind:
         """By how the payment stands at the gateway now."""
-        payment = await self._refunds.payment(wish.attempt_id)
         standing = await self._giver.standing(payment.sale_id)
         if standing is Standing.SETTLED:
-            if wish.only_void:
-                raise NotRefundable("it is settled already: refund it")
             return RefundKind.REFUND
         if standing is not Standing.CAPTURED:
             raise NotRefundable(f"the gateway has nothing to give back: it is {standing or 'gone'}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ivr import parts, settings
+from ivr.billing.payment_records import PaymentRecord
 from ivr.billing.payments import AttemptState, Captured
 from ivr.gateways.books import BraintreeBooks
 from ivr.lab import company, post
@@ -23,7 +24,7 @@ from ivr.storage.calls import PostgresCalls
 from ivr.storage.customers import PostgresDirectory
 from ivr.storage.imports import import_files
 from ivr.storage.invoices import PostgresInvoices
-from ivr.storage.payment_records import PaymentRecord, PostgresPayments
+from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.pool import Database
 
 SCRIPT = Path(__file__).parent / "demo.yaml"

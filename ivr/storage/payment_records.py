@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection
 from uuid import UUID
 
+from ivr.billing.errors import AttemptNotFound
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
+from ivr.billing.payment_records import (
+    PaidInvoice,
+    PaymentDetails,
+    PaymentRecord,
+    Step,
+    StepKind,
+)
 from ivr.billing.payments import AttemptState
 from ivr.storage.pool import Database, Record
+from ivr.storage.refunds import refund
 from ivr.storage.rows import Page, page
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRecord:
-    """One attempt with all that may be shown of it; never its token."""
-
-    id: UUID
-    order_id: str
-    customer_id: int
-    call_id: str | None
-    amount: Money
-    """all that was charged, `fee` included"""
-    fee: Money
-    method: Method
-    state: AttemptState
-    brand: str | None
-    last4: str | None
-    transaction_id: str | None
-    processor_code: str | None
-    confirmation: str | None
-    reason: str | None
-    created_at: datetime
-    ended_at: datetime | None
 
 
 class PostgresPayments:
@@ -49,19 +34,65 @@ class PostgresPayments:
         found = await self._database.rows("recent_payments", before, call_id, limit + 1)
         return page(found, limit, "seq", _record)
 
+    async def matching(
+        self,
+        before: int | None,
+        limit: int,
+        *,
+        number: str = "",
+        states: Collection[AttemptState] = (),
+    ) -> Page[PaymentRecord]:
+        """The same of those in one of the states, if any is given, and with a number, if given.
+
+        It is a confirmation, account or invoice number, an order or a transaction of the gateway.
+        """
+        wanted = [state.value for state in states]
+        if number:
+            found = await self._database.rows("payments_found", before, wanted, number, limit + 1)
+        elif wanted:
+            found = await self._database.rows("payments_in_states", before, wanted, limit + 1)
+        else:
+            return await self.recent(before, limit)
+        return page(found, limit, "seq", _record)
+
+    async def details(self, payment_id: UUID) -> PaymentDetails:
+        """Everything about one. Raises AttemptNotFound."""
+        async with self._database.session() as session:
+            row = await session.row("payment_shown", payment_id)
+            if row is None:
+                raise AttemptNotFound(f"no payment {payment_id}")
+            invoices = await session.rows("invoices_of_payment", payment_id)
+            refunds = await session.rows("refunds_of_payment", payment_id)
+            steps = await session.rows("steps_of_payment", payment_id)
+        return PaymentDetails(
+            payment=_record(row),
+            by_link=row["by_link"],
+            needs_person=row["needs_person"],
+            invoices=tuple(_invoice(each) for each in invoices),
+            refunds=tuple(refund(each) for each in refunds),
+            steps=tuple(_step(each) for each in steps),
+        )
+
 
 def _record(row: Record) -> PaymentRecord:
+    currency = row["currency"]
     return PaymentRecord(
         id=row["id"],
         order_id=row["order_id"],
         customer_id=row["customer_id"],
+        account_number=row["account_number"],
+        customer_name=row["customer_name"],
         call_id=row["call_id"],
-        amount=Money(row["amount"], row["currency"]),
-        fee=Money(row["fee"], row["currency"]),
+        amount=Money(row["amount"], currency),
+        fee=Money(row["fee"], currency),
+        refunded=Money(row["refunded"], currency),
+        refunding=Money(row["refunding"], currency),
         method=Method(row["method"]),
         state=AttemptState(row["state"]),
         brand=row["brand"],
         last4=row["last4"],
+        account_type=row["account_type"],
+        payer=row["payer"],
         transaction_id=row["transaction_id"],
         processor_code=row["processor_code"],
         confirmation=row["confirmation"],
@@ -69,3 +100,20 @@ def _record(row: Record) -> PaymentRecord:
         created_at=row["created_at"],
         ended_at=row["ended_at"],
     )
+
+
+def _invoice(row: Record) -> PaidInvoice:
+    currency = row["currency"]
+    return PaidInvoice(
+        number=row["number"],
+        service_label=row["service_label"],
+        due_date=row["due_date"],
+        amount=Money(row["amount"], currency),
+        applied=Money(row["applied"], currency),
+        reopened=Money(row["reopened"], currency),
+        due=Money(row["due"], currency),
+    )
+
+
+def _step(row: Record) -> Step:
+    return Step(row["at"], StepKind(row["kind"]), row["why"], row["refund"])

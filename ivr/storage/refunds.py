@@ -33,7 +33,7 @@ class PostgresRefunds:
             payment = _payment(
                 wish.attempt_id, await session.row("refundable_payment", wish.attempt_id)
             )
-            amount = payment.allows(wish, kind)
+            amount = payment.allows(wish.amount, kind)
             refund_id = uuid4()
             new = await session.row(
                 "open_refund",
@@ -59,7 +59,7 @@ class PostgresRefunds:
 
     async def of_payment(self, attempt_id: UUID) -> list[Refund]:
         """All of one payment, the first first."""
-        return [_refund(row) for row in await self._database.rows("refunds_of_payment", attempt_id)]
+        return [refund(row) for row in await self._database.rows("refunds_of_payment", attempt_id)]
 
     async def done(self, refund_id: UUID, transaction_id: str) -> Refund:
         async with self._database.transaction() as session:
@@ -85,7 +85,7 @@ class PostgresRefunds:
 
     async def unfinished(self, older_than_seconds: float) -> list[tuple[Refund, float]]:
         rows = await self._database.rows("unfinished_refunds", older_than_seconds)
-        return [(_refund(row), row["age"]) for row in rows]
+        return [(refund(row), row["age"]) for row in rows]
 
     async def _end(self, refund_id: UUID, state: RefundState, why: str) -> Refund:
         async with self._database.transaction() as session:
@@ -98,7 +98,7 @@ async def _one(session: Session, refund_id: UUID) -> Refund:
     row = await session.row("refund_by_id", refund_id)
     if row is None:
         raise AttemptNotFound(f"no refund {refund_id}")
-    return _refund(row)
+    return refund(row)
 
 
 async def _reopen(session: Session, refund: Refund) -> list[int]:
@@ -128,10 +128,11 @@ def _payment(attempt_id: UUID, row: Record | None) -> Payment:
 def _same(row: Record, wish: RefundWish) -> Refund:
     if row["digest"] != wish.digest:
         raise RefundKeyUsed("the same key came with another refund")
-    return _refund(row)
+    return refund(row)
 
 
-def _refund(row: Record) -> Refund:
+def refund(row: Record) -> Refund:
+    """A row of a query that selects a refund with its payment."""
     return Refund(
         id=row["id"],
         attempt_id=row["attempt_id"],

@@ -1,15 +1,17 @@
-"""REST `/v1`, the agent page, health checks and metrics."""
+"""REST `/v1`, the pages for staff, health checks and metrics."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from ivr.web import agent_page, captures
+from ivr.web import captures, keys
 from ivr.web.errors import add_handlers, problem
 from ivr.web.keys import Keys, Scope
+from ivr.web.own_pages import pages
 from ivr.web.rows import to_json
 
 
@@ -28,7 +30,10 @@ class Page(Protocol):
 Reader = Callable[[int | None, int], Awaitable[Page]]
 """`(before, limit)` → a page of what is older than the cursor."""
 
-Noun = Literal["customers", "services", "invoices", "payments", "calls", "promises"]
+PAGES = tuple(Path(__file__).parent / page for page in ("agent", "dashboard"))
+"""folders of the pages for staff"""
+
+Noun = Literal["customers", "services", "invoices", "calls", "promises"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,9 @@ def build(sources: Sources) -> FastAPI:
     add_handlers(app)
     app.include_router(_health(sources))
     app.include_router(captures.routes(sources.assisting, sources.keys))
-    app.include_router(agent_page.routes())
+    app.include_router(keys.routes(sources.keys))
+    for page in PAGES:
+        app.include_router(pages(page))
     for router in sources.routers:
         app.include_router(router)
     app.include_router(_v1(sources))

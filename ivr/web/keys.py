@@ -4,9 +4,9 @@ import hmac
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 
@@ -48,10 +48,11 @@ class Keys:
     def __init__(self, keys: Iterable[Key]) -> None:
         self._keys = tuple(key for key in keys if key.secret)
 
-    def for_(self, scope: Scope) -> Holder:
+    def for_(self, scope: Scope | None) -> Holder:
         """A dependency that lets requests with a key of this scope pass, and gives the key.
 
-        No key, or one that nobody has: 401. One for something else: 403 (RFC 6750).
+        None: with any key. No key, or one that nobody has: 401. One for something else: 403
+        (RFC 6750).
         """
         bearer = HTTPBearer(auto_error=False)
 
@@ -61,7 +62,7 @@ class Keys:
             key = self._find(given.credentials if given else "")
             if key is None:
                 raise HTTPException(401, "A valid API key is needed: Authorization: Bearer …")
-            if scope not in key.scopes:
+            if scope is not None and scope not in key.scopes:
                 raise HTTPException(403, f"This API key is not for {scope}: see [web] keys")
             return key
 
@@ -73,3 +74,14 @@ class Keys:
             key for key in self._keys if hmac.compare_digest(secret.encode(), key.secret.encode())
         ]
         return found[0] if found else None
+
+
+def routes(keys: Keys) -> APIRouter:
+    """`/v1/key`: what a key is for."""
+    router = APIRouter(prefix="/v1/key")
+
+    @router.get("", summary="Whose the key of this request is, and what it opens")
+    async def own(key: Annotated[Key, Depends(keys.for_(None))]) -> dict[str, Any]:
+        return {"name": key.name, "scopes": sorted(key.scopes)}
+
+    return router

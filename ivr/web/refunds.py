@@ -8,13 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ivr.billing.errors import MoneyNotUnderstood
+from ivr.billing.errors import LedgerUnavailable, MoneyNotUnderstood
 from ivr.billing.money import Money
+from ivr.billing.refunding import Outlook
 from ivr.billing.refunds import Refund, RefundState, RefundWish
 from ivr.web.idempotency import IdempotencyKey
 from ivr.web.keys import Key, Keys, Scope
 from ivr.web.rows import to_json
 
+NOT_WRITTEN = (
+    "The database is away: ask again with the same Idempotency-Key to learn what became of it; "
+    "nothing is given back twice"
+)
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=300)]
 
 
@@ -22,6 +27,8 @@ class Refunding(Protocol):
     """What does it (billing.refunding.Refunding)."""
 
     async def give_back(self, wish: RefundWish) -> Refund: ...
+
+    async def outlook(self, attempt_id: UUID) -> Outlook: ...
 
 
 class Refunds(Protocol):
@@ -79,6 +86,15 @@ def routes(refunding: Refunding, refunds: Refunds, keys: Keys) -> APIRouter:
     async def given_back(payment_id: UUID) -> dict[str, Any]:
         return {"data": [to_json(each) for each in await refunds.of_payment(payment_id)]}
 
+    @router.get(
+        "/{payment_id}/refundable",
+        summary="How it would be given back now, by void or refund, and how much is left",
+        dependencies=[may_refund],
+    )
+    async def refundable(payment_id: UUID) -> dict[str, Any]:
+        shown: dict[str, Any] = to_json(await refunding.outlook(payment_id))
+        return shown
+
     @router.post(
         "/{payment_id}/refund",
         status_code=201,
@@ -94,7 +110,7 @@ def routes(refunding: Refunding, refunds: Refunds, keys: Keys) -> APIRouter:
         wish = RefundWish(
             payment_id, wanted.money, wanted.reason, holder.name, key, reopen=wanted.reopen
         )
-        return _answered(await refunding.give_back(wish), response)
+        return await _answer(refunding, wish, response)
 
     @router.post(
         "/{payment_id}/void",
@@ -111,12 +127,16 @@ def routes(refunding: Refunding, refunds: Refunds, keys: Keys) -> APIRouter:
         wish = RefundWish(
             payment_id, None, wanted.reason, holder.name, key, wanted.reopen, only_void=True
         )
-        return _answered(await refunding.give_back(wish), response)
+        return await _answer(refunding, wish, response)
 
     return router
 
 
-def _answered(refund: Refund, response: Response) -> dict[str, Any]:
+async def _answer(refunding: Refunding, wish: RefundWish, response: Response) -> dict[str, Any]:
+    try:
+        refund = await refunding.give_back(wish)
+    except LedgerUnavailable:  # perhaps after the gateway had been asked
+        raise HTTPException(503, NOT_WRITTEN) from None
     if refund.state is RefundState.REFUSED:
         raise HTTPException(409, f"Nothing was given back: {refund.why}")
     if refund.is_open:

@@ -42,7 +42,7 @@ class FakeRefunds:
             return earlier, False
         payment = await self.payment(wish.attempt_id)
         refund = Refund(
-            uuid4(), wish.attempt_id, payment.sale_id, kind, payment.allows(wish, kind),
+            uuid4(), wish.attempt_id, payment.sale_id, kind, payment.allows(wish.amount, kind),
             wish.reason, wish.who, wish.reopen, RefundState.ASKED, None, None,
             datetime.now(UTC), None,
         )  # fmt: skip

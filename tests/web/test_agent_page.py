@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry
 from ivr.billing.assisted_captures import CaptureStatus, FieldState, PaymentStatus
 from ivr.billing.captures import ACCOUNT_ERRORS, ACCOUNT_FIELDS, CaptureField, ErrorType
 from ivr.billing.payments import DeclineBucket
-from ivr.web.agent_page import FOLDER
-from ivr.web.api import Sources, build
+from ivr.web.api import PAGES, Sources, build
 from ivr.web.keys import Keys
 from tests.billing.assistance import Assistance
 
+FOLDER = PAGES[0]
 HTML = (FOLDER / "agent.html").read_text(encoding="utf-8")
 SCRIPT = (FOLDER / "agent.js").read_text(encoding="utf-8")
 

@@ -77,7 +77,6 @@ async def client(back_end: BackEnd) -> AsyncIterator[httpx.AsyncClient]:
                 "customers": back_end.page,
                 "services": back_end.page,
                 "invoices": back_end.page,
-                "payments": back_end.page,
                 "calls": back_end.page,
             },
             checks={"database": back_end.check},
@@ -95,7 +94,7 @@ async def test_the_key_of_agents_opens_captures_and_nothing_else(client: httpx.A
     headers = {"Authorization": f"Bearer {AGENT_KEY}"}
     opened = [
         (await client.get(f"/v1/{what}", headers=headers)).status_code
-        for what in ("captures/calls", "customers", "payments", "calls")
+        for what in ("captures/calls", "customers", "invoices", "calls")
     ]
     assert opened == [200, 403, 403, 403]
 
@@ -145,7 +144,7 @@ async def test_the_database_away_is_503_and_not_ready(
     back_end.away = True
     ready = await client.get("/readyz")
     assert (ready.status_code, "database" in ready.json()["detail"]) == (503, True)
-    assert (await client.get("/v1/payments", headers=HEADERS)).status_code == 503
+    assert (await client.get("/v1/invoices", headers=HEADERS)).status_code == 503
     assert (await client.get("/healthz")).status_code == 200
 
 

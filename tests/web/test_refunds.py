@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ivr.billing.errors import GatewayNotReached, OutcomeUnknown
+from ivr.billing.errors import GatewayNotReached, LedgerUnavailable, OutcomeUnknown
 from ivr.billing.refunds import NotGivenBack, Refund
 from ivr.billing.transactions import Standing
 from ivr.web.errors import PROBLEM, add_handlers
@@ -180,3 +180,43 @@ async def test_a_key_that_could_be_a_card_number_or_a_slip_is_refused(
     staff: Staff, key: str
 ) -> None:
     assert (await staff.ask(key=key)).status_code == 422
+
+
+async def asked_how(staff: Staff, secret: str = KEY) -> httpx.Response:
+    payment = staff.office.attempt.id
+    headers = {"Authorization": f"Bearer {secret}"}
+    return await staff.http.get(f"/v1/payments/{payment}/refundable", headers=headers)
+
+
+async def test_it_is_said_beforehand_how_much_is_left_and_how_it_would_go_back() -> None:
+    for standing, kind in ((Standing.SETTLED, "refund"), (Standing.CAPTURED, "void")):
+        staff = Staff(standing)
+        assert (await asked_how(staff)).json() == {"kind": kind, "left": euros("42.50")}
+        assert staff.office.giver.asked == []
+        await staff.http.aclose()
+
+
+async def test_what_is_left_shrinks_until_nothing_is(staff: Staff) -> None:
+    await staff.ask(amount=euros("40.00"))
+    assert (await asked_how(staff)).json()["left"] == euros("2.50")
+    await staff.ask()
+    answer = await asked_how(staff)
+    assert (answer.status_code, answer.headers["content-type"]) == (409, PROBLEM)
+
+
+async def test_how_it_would_go_back_is_told_to_who_may_give_it_back(staff: Staff) -> None:
+    assert (await asked_how(staff, "d" * 32)).status_code == 403
+
+
+async def test_a_database_that_goes_away_does_not_claim_that_nothing_happened(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise LedgerUnavailable("gone")
+
+    monkeypatch.setattr(staff.office.refunds, "done", away)
+    answer = await staff.ask(key="key-of-a-wish")
+    assert len(staff.office.giver.credits) == 1
+    assert answer.status_code == 503
+    assert "same Idempotency-Key" in answer.text
+    assert "Nothing was changed" not in answer.text

@@ -302,12 +302,3 @@ SELECT token, method, brand, last4, expires, account_type, payer, card_on_file_i
        by_telephone, mandates.wording AS mandate, mandates.accepted_at AS agreed_at
 FROM attempts LEFT JOIN mandates ON mandates.attempt_id = attempts.id
 WHERE id = $1::uuid AND token IS NOT NULL
-
--- name: recent_payments
--- One page of attempts, newest first, before the cursor $1; of one call if $2 is given.
-SELECT seq, id, order_id, customer_id, call_id, amount, currency, fee, method, state, brand, last4,
-       transaction_id, processor_code, confirmation, reason, created_at, ended_at
-FROM attempts
-WHERE ($1::bigint IS NULL OR seq < $1) AND ($2::text IS NULL OR call_id = $2)
-ORDER BY seq DESC
-LIMIT $3::int

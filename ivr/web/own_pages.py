@@ -1,4 +1,4 @@
-"""The page on which an agent asks a caller for a card; everything it needs comes from here."""
+"""Pages for staff: served as they are, and everything they need comes from here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 
 from fastapi import APIRouter, Response
 
-FOLDER = Path(__file__).parent / "agent"
-TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+}
 HEADERS = {
     # No inline script or style, no other server, no frame around it.
     "Content-Security-Policy": (
@@ -21,18 +25,19 @@ HEADERS = {
 }
 
 
-def routes() -> APIRouter:
-    """`/agent` and its two other files."""
+def pages(folder: Path) -> APIRouter:
+    """`/NAME`, which is NAME.html of the folder NAME, and `/NAME/…` for its other files."""
     router = APIRouter()
-    files = {"/agent": "agent.html", "/agent/agent.css": "agent.css", "/agent/agent.js": "agent.js"}
-    for path, name in files.items():
-        router.add_api_route(path, _serving(FOLDER / name), include_in_schema=False)
+    home = f"/{folder.name}"
+    for file in sorted(each for each in folder.iterdir() if each.suffix in TYPES):
+        path = home if file.name == f"{folder.name}.html" else f"{home}/{file.name}"
+        router.add_api_route(path, _serving(file), include_in_schema=False)
     return router
 
 
 def _serving(file: Path) -> Callable[[], Awaitable[Response]]:
     text = file.read_text(encoding="utf-8")
-    kind = TYPES[file.suffix.removeprefix(".")]
+    kind = TYPES[file.suffix]
 
     async def serve() -> Response:
         return Response(text, media_type=kind, headers=HEADERS)
