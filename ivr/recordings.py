@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from ivr.billing.proving import Clip
 from ivr.settings import Settings
 from ivr.storage.recordings import RecordingFolder
 from ivr.telephony.ami import Ami
@@ -18,13 +19,23 @@ from ivr.telephony.stream import EventStream
 
 
 class KeptClips:
-    """`billing.mandating.Clips` in the folder of recordings."""
+    """`billing.mandating.Clips` and `billing.proving.KeptRecordings`, in the folder of recordings.
 
-    def __init__(self, shelf: RecordingFolder) -> None:
+    Its methods raise OSError.
+    """
+
+    def __init__(self, shelf: RecordingFolder, has_begun: Callable[[str], Awaitable[bool]]) -> None:
         self._shelf = shelf
+        self._has_begun = has_begun
+
+    async def is_recorded(self, call_id: str) -> bool:
+        return await self._has_begun(call_id)
 
     async def spare(self, call_id: str) -> None:
         await asyncio.to_thread(self._shelf.spare, call_id)
+
+    async def has(self, clip: Clip) -> bool | None:
+        return await asyncio.to_thread(self._shelf.has_between, clip.call_id, clip.begin, clip.end)
 
 
 class Recorder:
@@ -46,7 +57,12 @@ class Recorder:
     @property
     def clips(self) -> KeptClips | None:
         """The recordings as proof of mandates; None where calls are not recorded."""
-        return KeptClips(self._shelf) if self._shelf is not None else None
+        if self._shelf is None:
+            return None
+        return KeptClips(self._shelf, self._has_begun)
+
+    async def _has_begun(self, call_id: str) -> bool:
+        return self._recordings is not None and await self._recordings.has_begun(call_id)
 
     def connect(self, ari: Ari, stream: EventStream, ami: Ami, secure_app: str) -> Muting:
         """From now on calls come from there; what mutes the PBX's recordings of any."""

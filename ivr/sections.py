@@ -140,6 +140,9 @@ class BankAccounts(Section):
     """whose merchant account takes ACH"""
     reactivate: Literal["accepted", "settled"] = "accepted"
     """whether lines come back when the gateway accepts a debit, or when it is settled days later"""
+    keep_days: int = Field(90, ge=0, le=730)
+    """from settlement until the gateway's vault forgets the account: 60 days is what customers have
+    to return a debit; what took no money is forgotten at once"""
 
 
 class Speech(Section):
@@ -175,7 +178,7 @@ class ApiKey(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$")
     key: SecretStr = Field(min_length=KEY_LENGTH)
-    scopes: tuple[Literal["read", "captures", "refunds", "reports", "webhooks"], ...]
+    scopes: tuple[Literal["read", "captures", "refunds", "reports", "links", "webhooks"], ...]
 
 
 class Web(Section):

@@ -57,7 +57,7 @@ class Mandate:
     accepted_at: datetime
     how: KeptAs
     reference: str
-    """where in the recording of the call it is: "12.5-31.0 s"; or the ways that the notice goes"""
+    """where in the recording of the call it is, see `heard_at`; or the ways that the notice goes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,17 @@ class NotVerified:
 
     code: str = ""
     """the gateway's, for the log"""
+
+
+def heard_at(begin: float, end: float) -> str:
+    """Where in a recording something is, in seconds of the call."""
+    return f"{begin:.1f}-{end:.1f} s"
+
+
+def heard_between(reference: str) -> tuple[float, float]:
+    """Begin and end of what `heard_at` named. Raises ValueError."""
+    begin, _, end = reference.removesuffix(" s").partition("-")
+    return float(begin), float(end)
 
 
 def wording(

@@ -10,9 +10,11 @@ from typing import Protocol
 from ivr.billing.bank_accounts import (
     AccountHolder,
     BankAccountKeyed,
+    KeptAs,
     Mandate,
     NotVerified,
     Way,
+    heard_at,
     wording,
 )
 from ivr.billing.money import Money
@@ -48,6 +50,10 @@ class AccountVault(Protocol):
 class Clips(Protocol):
     """Recordings of calls that are the proof of a mandate."""
 
+    async def is_recorded(self, call_id: str) -> bool:
+        """Whether this call is being recorded; waits for a recording that is just beginning."""
+        ...
+
     async def spare(self, call_id: str) -> None:
         """Keep the recording of this call as long as a mandate must be kept. Raises OSError."""
         ...
@@ -56,6 +62,19 @@ class Clips(Protocol):
 def today() -> date:
     """By the clock and time zone of this machine."""
     return datetime.now(UTC).astimezone().date()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a mandate was read to the caller who agreed to it."""
+
+    day: date
+    """that it named"""
+    how: KeptAs
+    """its proof was to be"""
+    begin: float
+    """seconds of the call"""
+    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +99,18 @@ class Mandating:
         """Whether a mandate of this customer could be kept as the rules want. LedgerUnavailable."""
         return self.clips is not None or await self.mandates.can_notify(customer_id, self.ways)
 
+    async def proof(self, call_id: str, customer_id: int) -> KeptAs | None:
+        """How a mandate that is read in this call, from now on, can be proved; None: it cannot.
+
+        A clip is not certain before the recording is kept (proving.py). Raises LedgerUnavailable.
+        """
+        if self.clips is not None and await self.clips.is_recorded(call_id):
+            return "clip"
+        return await self._notice(customer_id)
+
     def holder(self, name: str, amount: Money, language: str) -> AccountHolder:
         """What the secure part tells the gateway of the account that is to be keyed."""
-        return AccountHolder(name, self._wording(name, amount, language, ""))
+        return AccountHolder(name, self._wording(name, amount, language, "", self.clock()))
 
     async def authorised(
         self,
@@ -92,34 +120,49 @@ class Mandating:
         call_id: str,
         name: str,
         language: str,
-        heard: tuple[float, float],
+        reading: Reading,
     ) -> BankAccountOnHand | NotVerified:
-        """The caller has just agreed, between two seconds of the call: what can be charged.
+        """The caller has just agreed: what can be charged.
 
         Raises LedgerUnavailable: then nothing may be charged; and as AccountVault.
         """
-        begin, end = heard
+        how: KeptAs | None = reading.how
+        if how == "clip" and not await self._spared(call_id):
+            how = await self._notice(attempt.customer_id)
+        if how is None:
+            return NotVerified()
+        place = heard_at(reading.begin, reading.end)
         mandate = Mandate(
             attempt_id=attempt.id,
             call_id=call_id,
-            wording=self._wording(name, attempt.amount, language, account.last4),
+            wording=self._wording(name, attempt.amount, language, account.last4, reading.day),
             language=language,
             accepted_at=datetime.now(UTC),
-            how="notice" if self.clips is None else "clip",
-            reference=", ".join(self.ways) if self.clips is None else f"{begin:.1f}-{end:.1f} s",
+            how=how,
+            reference=place if how == "clip" else ", ".join(self.ways),
         )
-        if self.clips is not None:
-            await self.clips.spare(call_id)
         await self.mandates.keep(mandate)
         return await self.vault.vault_account(account, mandate, attempt.amount.currency)
 
-    def _wording(self, name: str, amount: Money, language: str, last4: str) -> str:
+    async def _notice(self, customer_id: int) -> KeptAs | None:
+        return "notice" if await self.mandates.can_notify(customer_id, self.ways) else None
+
+    async def _spared(self, call_id: str) -> bool:
+        if self.clips is None:
+            return False
+        try:
+            await self.clips.spare(call_id)
+        except OSError:  # where nothing can be written, no recording will be either
+            return False
+        return True
+
+    def _wording(self, name: str, amount: Money, language: str, last4: str, day: date) -> str:
         return wording(
             language,
             company=self.company,
             name=name,
             amount=amount,
             last4=last4,
-            day=self.clock(),
+            day=day,
             phone=self.phone,
         )

@@ -27,6 +27,8 @@ TONE_PEAK = 900
 """of 32768: heard, and quieter than speech"""
 SLACK = RATE // 10
 """so short a gap beside a span belongs to it; elsewhere it is silence, and told nowhere"""
+CLOCKS_APART = RATE // 2
+"""what a call names by its own clock may be so much earlier or later in its recording"""
 VERSION = 1
 
 _PERIOD = RATE // math.gcd(RATE, TONE_HZ)
@@ -126,6 +128,12 @@ class Manifest:
         """As JSON text, with the id of the key and the signature."""
         body = self._body() | {"key": key_id(key)}
         return json.dumps(body | {"signature": _signature(body, key)}, indent=1) + "\n"
+
+    def has_sound(self, begin: int, end: int) -> bool:
+        """Whether all between two of its samples was recorded, but for the clocks."""
+        first, last = begin + CLOCKS_APART, end - CLOCKS_APART
+        masked = any(one.start < last and first < one.end for one in self.spans)
+        return not masked and last <= self.samples
 
     def _body(self) -> dict[str, Any]:
         return {

@@ -1,8 +1,14 @@
-"""Bank accounts at Braintree: vaulted once their bank knows them (`mandating.AccountVault`)."""
+"""Bank accounts at Braintree: vaulted for one debit, and taken out of the vault after it.
+
+Each mandate has a customer of its own there, whose id is made of the payment's: whatever is left of
+it, also by a request that was never answered, goes when that customer is deleted.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -10,6 +16,8 @@ from ivr.billing.bank_accounts import BankAccountKeyed, Mandate, NotVerified
 from ivr.billing.errors import GatewayRefused
 from ivr.billing.payments import BankAccountOnHand
 from ivr.gateways.braintree import Braintree
+from ivr.gateways.sdk import exceptions
+from ivr.gateways.vault import ensure_customer
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +35,7 @@ mutation VaultAccount($input: VaultUsBankAccountInput!) {
 
 
 class BraintreeAccounts:
-    """`mandating.AccountVault` of one merchant."""
+    """`mandating.AccountVault` and `forgetting.AccountVault` of one merchant."""
 
     def __init__(self, braintree: Braintree) -> None:
         self._braintree = braintree
@@ -35,9 +43,12 @@ class BraintreeAccounts:
     async def vault_account(
         self, account: BankAccountKeyed, mandate: Mandate, currency: str
     ) -> BankAccountOnHand | NotVerified:
+        merchant_account = self._braintree.account(currency)
+        ref = customer_ref(mandate.attempt_id)
         wanted = {
             "paymentMethodId": account.token,
-            "verificationMerchantAccountId": self._braintree.account(currency),
+            "customerId": await self._braintree.ask(lambda sdk: _customer(sdk, ref)),
+            "verificationMerchantAccountId": merchant_account,
             "verificationMethod": "NETWORK_CHECK",  # the only one that answers within a call
             "achMandate": mandate.wording,
             "achMandateAcceptedAt": mandate.accepted_at.isoformat(),
@@ -55,3 +66,27 @@ class BraintreeAccounts:
         return BankAccountOnHand(
             account.last4, account.account_type, token, mandate.wording, mandate.accepted_at
         )
+
+    async def forget_account(self, attempt_id: UUID) -> None:
+        ref = customer_ref(attempt_id)
+        await self._braintree.ask(lambda sdk: _forget(sdk, ref))
+
+
+def customer_ref(attempt_id: UUID) -> str:
+    """Whom the gateway keeps the account of one mandate for: 36 characters, its longest id."""
+    return f"ach-{attempt_id.hex}"
+
+
+def _customer(sdk: Any, ref: str) -> str:
+    """Their id in GraphQL; made when they are not there yet. Raises GatewayRefused."""
+    ensure_customer(sdk, ref)
+    return str(sdk.customer.find(ref).graphql_id)
+
+
+def _forget(sdk: Any, ref: str) -> None:
+    """Return when the gateway has neither this customer nor their account.
+
+    https://developer.paypal.com/braintree/docs/reference/request/customer/delete/python
+    """
+    with contextlib.suppress(exceptions.NotFoundError):
+        sdk.customer.delete(ref)

@@ -106,6 +106,9 @@ class StandIn:
                 web.get(one, self._look("find", desk.find)),
                 web.post(f"{merchant}/customers", self._create_customer),
                 web.get(merchant + "/customers/{id}", self._look("find", vault.find_customer)),
+                web.delete(
+                    merchant + "/customers/{id}", self._look("remove", vault.delete_customer)
+                ),
                 web.get(means, self._look("find", vault.find_card)),
                 web.delete(means, self._look("remove", vault.delete_card)),
                 web.put(f"{one}/void", self._change("void", desk.void)),

@@ -26,6 +26,7 @@ from ivr.lab import gateway_tokens as tokens
 from ivr.lab.gateway_answers import UNPROCESSABLE, notification
 from ivr.lab.gateway_desk import Account, Desk
 from ivr.lab.gateway_ledger import LedgerFile, Token, Transaction, Vaulted
+from ivr.lab.gateway_vault import global_id
 from ivr.lab.gateway_wire import parse
 
 APPROVED = {"1000", "1003"}
@@ -39,6 +40,7 @@ MANDATE_MISSING = ("93105", "ACH mandate is required.", "usBankAccount.achMandat
 TOKEN_UNKNOWN = ("91565", "Unknown or expired payment method.", "paymentMethodId")
 NOT_VERIFIED = ("915172", "US bank account is not verified.", "paymentMethodId")
 NOT_BY_TELEPHONE = ("915173", "Standard entry class code must be TEL here.", "options")
+CUSTOMER_UNKNOWN = ("91510", "Customer ID is invalid.", "customerId")
 METHOD_UNKNOWN = ("93120", "Verification method is not played here.", "verificationMethod")
 ENDS = {"settle": "settled", "return": "settlement_declined"}
 KINDS = {"settled": "transaction_settled", "settlement_declined": "transaction_settlement_declined"}
@@ -107,12 +109,15 @@ class Bank:
     def _vault(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         wanted = variables["input"]
         found = self._ledger.book.tokens.get(wanted["paymentMethodId"])
-        if found is None or not found.account_type or self._is_vaulted(found):
+        if found is None or not found.account_type or found.id in self._ledger.book.used:
             return tokens.refused([TOKEN_UNKNOWN], "vaultUsBankAccount")
         if wanted.get("verificationMethod") != "NETWORK_CHECK":
             return tokens.refused([METHOD_UNKNOWN], "vaultUsBankAccount")
+        customer = self._customer(wanted.get("customerId"))
+        if customer is None:
+            return tokens.refused([CUSTOMER_UNKNOWN], "vaultUsBankAccount")
         token = secrets.token_urlsafe(12)
-        self._ledger.vaulted(Vaulted(token, wanted.get("customerId") or "", found))
+        self._ledger.vaulted(Vaulted(token, customer, found))
         answers = {code: (code, text) for code, text, _ in test_accounts.ANSWERS.values()}
         code, text = answers.get(found.fails or "1000", test_accounts.UNKNOWN[:2])
         verification = {
@@ -122,8 +127,14 @@ class Bank:
         answer = {"paymentMethod": {"id": token}, "verification": verification}
         return tokens.answered("vaultUsBankAccount", answer)
 
-    def _is_vaulted(self, token: Token) -> bool:
-        return any(kept.card.id == token.id for kept in self._ledger.book.vault.values())
+    def _customer(self, wanted: str | None) -> str | None:
+        """By their id in GraphQL; without one the vault makes somebody up."""
+        if not wanted:
+            customer_id = secrets.token_hex(5)
+            self._ledger.customer(customer_id)
+            return customer_id
+        known = {global_id(one): one for one in self._ledger.book.customers}
+        return known.get(wanted)
 
     def _charge(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         wanted = variables["input"]

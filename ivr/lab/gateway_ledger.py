@@ -1,8 +1,8 @@
 """The stand-in gateway's own ledger: a file of JSON lines, each on the disk before it is answered.
 
 Lines are tokens, transactions (each change writes the whole transaction again), request keys that
-failed, customers, and cards that go into their vault or out of it. Of a card it keeps bin, last 4,
-brand and expiry, and how its checks come out.
+failed, customers that come and go, and cards that go into their vault or out of it. Of a card it
+keeps bin, last 4, brand and expiry, and how its checks come out.
 """
 
 from __future__ import annotations
@@ -139,13 +139,22 @@ class Book:
             self._take_key(line, transaction.id)
         elif line["kind"] == "customer":
             self.customers.add(line["customer"])
+        elif line["kind"] == "customer-gone":
+            self._drop(line["customer"])
         elif line["kind"] == "vaulted":
             card = Token(**line["card"])
             self.vault[line["token"]] = Vaulted(line["token"], line["customer"], card)
+            self.used.add(card.id)
         elif line["kind"] == "unvaulted":
             self.vault.pop(line["token"], None)
         else:
             self._take_key(line, "")
+
+    def _drop(self, customer_id: str) -> None:
+        self.customers.discard(customer_id)
+        self.vault = {
+            token: kept for token, kept in self.vault.items() if kept.customer_id != customer_id
+        }
 
     def _take_key(self, line: dict[str, Any], transaction_id: str) -> None:
         if line.get("key"):
@@ -195,6 +204,10 @@ class LedgerFile:
     def customer(self, customer_id: str) -> None:
         """Keep a new customer."""
         self._append({"kind": "customer", "customer": customer_id})
+
+    def customer_gone(self, customer_id: str) -> None:
+        """Forget a customer and all that they left."""
+        self._append({"kind": "customer-gone", "customer": customer_id})
 
     def vaulted(self, kept: Vaulted) -> None:
         """Keep a card in a customer's vault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections.abc import Mapping
@@ -47,6 +48,13 @@ class Vault:
         known = customer_id in self._ledger.book.customers
         return self._customer(customer_id, OK) if known else NOT_FOUND
 
+    def delete_customer(self, customer_id: str) -> Answer:
+        """DELETE /customers/{id}; what they left goes with them."""
+        if customer_id not in self._ledger.book.customers:
+            return NOT_FOUND
+        self._ledger.customer_gone(customer_id)
+        return Answer(OK)
+
     def find_card(self, token: str) -> Answer:
         """GET /payment_methods/any/{token}."""
         kept = self._ledger.book.vault.get(token)
@@ -89,8 +97,18 @@ class Vault:
             for kept in self._ledger.book.vault.values()
             if kept.customer_id == customer_id and not kept.card.account_type
         )
-        customer = {"id": customer_id, "credit-cards": Items(cards), "addresses": Items(())}
+        customer = {
+            "id": customer_id,
+            "global-id": global_id(customer_id),
+            "credit-cards": Items(cards),
+            "addresses": Items(()),
+        }
         return Answer(status, document("customer", customer))
+
+
+def global_id(customer_id: str) -> str:
+    """A customer's id in GraphQL."""
+    return base64.urlsafe_b64encode(f"customer_{customer_id}".encode()).decode().rstrip("=")
 
 
 def fields(kept: Vaulted) -> dict[str, Any]:

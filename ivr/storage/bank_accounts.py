@@ -1,12 +1,13 @@
-"""Mandates to debit bank accounts, and the gateway's notifications that were taken."""
+"""Mandates to debit bank accounts, their proof, their end, and the gateway's notifications."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from ivr.billing.bank_accounts import Mandate, Way
+from ivr.billing.bank_accounts import Mandate, Way, heard_between
 from ivr.billing.payments import AttemptState
+from ivr.billing.proving import Clip, Notice
 from ivr.billing.settling import Became, Notification
 from ivr.storage.pool import Database
 from ivr.storage.rows import storable
@@ -33,6 +34,41 @@ class PostgresMandates:
             mandate.how,
             mandate.reference,
         )
+
+
+class PostgresProofs:
+    """`billing.proving.Proofs`. Every method raises LedgerUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def unproved(self) -> list[Clip]:
+        return [
+            Clip(row["attempt_id"], row["call_id"], *heard_between(row["reference"]), row["age"])
+            for row in await self._database.rows("mandates_unproved")
+        ]
+
+    async def proved(self, attempt_id: UUID) -> None:
+        await self._database.change("mandate_proved", attempt_id)
+
+    async def notify(self, attempt_id: UUID, ways: Sequence[Way]) -> Notice | None:
+        row = await self._database.change("notify_of_mandate", attempt_id, list(ways))
+        return Notice(row["order_id"], tuple(row["ways"])) if row else None
+
+
+class PostgresAccounts:
+    """`billing.forgetting.Accounts`. Every method raises LedgerUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def to_forget(self, most: int, keep_days: int) -> list[UUID]:
+        async with self._database.session() as session:
+            rows = await session.rows("accounts_to_forget", most, keep_days)
+        return [row["attempt_id"] for row in rows if row["is_over"]]
+
+    async def forgotten(self, attempt_id: UUID) -> None:
+        await self._database.change("account_forgotten", attempt_id)
 
 
 class PostgresNotifications:

@@ -74,6 +74,21 @@ class RecordingFolder:
         """Whether that call's recording is kept already, with its manifest."""
         return (self._folder / f"{call_id}.json").exists()
 
+    def has_between(self, call_id: str, begin: float, end: float) -> bool | None:
+        """Whether that call's recording has the sound from one second of the call to another.
+
+        None: it is not kept here, or not yet. Raises OSError.
+        """
+        file = self._folder / f"{call_id}.wav"
+        try:
+            manifest = read_manifest(file.with_suffix(".json").read_text(encoding="utf-8"))
+            is_there = file.stat().st_size >= HEADER_BYTES + manifest.samples * SAMPLE_BYTES
+        except FileNotFoundError:
+            return None
+        except (ManifestBroken, UnicodeDecodeError):
+            return False
+        return is_there and manifest.has_sound(round(begin * RATE), round(end * RATE))
+
     def room_for(self, call_id: str, number: int) -> Path:
         """A new file for a part, until the recording is whole. Raises OSError."""
         file = self._folder / f".{call_id}.{number}.part"

@@ -119,6 +119,8 @@ class Recordings:
         self._ari = ari
         self._stream = stream
         self._shelf = shelf
+        self._running: dict[str, Recording] = {}
+        """of calls that are not over"""
         self._under_way: set[str] = set()
         """calls whose parts are still being made or put together"""
         self._courses: dict[str, Course] = {}
@@ -128,10 +130,18 @@ class Recordings:
     def of(self, call: CallArrived) -> Recording:
         """The recording of a call that has just arrived; it begins with `begin()`."""
         self._under_way.add(call.id)
-        return Recording(self, self._ari, self._stream, call)
+        recording = Recording(self, self._ari, self._stream, call)
+        self._running[call.id] = recording
+        return recording
+
+    async def has_begun(self, call_id: str) -> bool:
+        """Whether that call is being recorded now; waits for a part that is just beginning."""
+        recording = self._running.get(call_id)
+        return recording is not None and await recording.has_begun()
 
     def take_over(self, call_id: str, parts: list[Part], course: Course) -> None:
         """A call is over: put its recording together, in a task of ours."""
+        self._running.pop(call_id, None)
         if not parts:
             log.error("call_not_recorded", call=call_id)
             self._under_way.discard(call_id)
@@ -237,10 +247,17 @@ class Recording:
         """the id of the snoop that is, or may be, on the caller's channel"""
         self._entered = asyncio.Event()
         self._beginning: asyncio.Task[None] | None = None
+        self._has_begun = False
 
     def begin(self) -> None:
         """Begin a part; does not wait."""
         self._beginning = asyncio.create_task(self._begin(), name=f"record {self._call.id}")
+
+    async def has_begun(self) -> bool:
+        """Whether it records now; of a part that is just beginning, once that is known."""
+        if self._beginning is not None:
+            await asyncio.wait({self._beginning})
+        return self._has_begun
 
     async def leave(self) -> None:
         self._secure_since = self._at()
@@ -278,6 +295,7 @@ class Recording:
             part = self._part()
             self._parts.append(part)  # first: an order that is not answered may be carried out
             await self._ari.record(self._snoop, part.name)
+            self._has_begun = True
         except (TelephonyError, TimeoutError) as error:
             why = str(error) or "its snoop did not reach our application in time"
             log.warning("not_recorded", call=self._call.id, why=why)
@@ -290,6 +308,7 @@ class Recording:
 
     async def _stop(self) -> bool:
         """Whether nobody listens on our behalf any more."""
+        self._has_begun = False
         if self._beginning is not None:
             await asyncio.wait({self._beginning})
             self._beginning = None
@@ -306,6 +325,7 @@ class Recording:
         if isinstance(event, StasisStart):
             self._entered.set()
         elif isinstance(event, StasisEnd | ChannelDestroyed):
+            self._has_begun = False
             log.info("part_over", call=self._call.id)
 
     def _at(self) -> int:

@@ -37,6 +37,12 @@ def charged_with(ended: Conversation) -> list[BankAccountOnHand]:
     return [each for each in means if isinstance(each, BankAccountOnHand)]
 
 
+def clips(company: Company) -> FakeClips:
+    assert company.mandating
+    assert isinstance(company.mandating.clips, FakeClips)
+    return company.mandating.clips
+
+
 async def test_a_caller_pays_from_a_bank_account() -> None:
     ended = await converse(a_company(), PAYS)
     assert ended.outcome is CallOutcome.PAID
@@ -100,9 +106,7 @@ async def test_with_recordings_the_clip_is_the_proof_and_its_recording_is_spared
     begin, end = (float(part) for part in kept.reference.removesuffix(" s").split("-"))
     assert kept.how == "clip"
     assert 0 < begin < end
-    assert company.mandating
-    assert isinstance(company.mandating.clips, FakeClips)
-    assert company.mandating.clips.spared == [ended.call.id]
+    assert clips(company).spared == [ended.call.id]
     assert "mandate" not in company.rows.events
 
 
@@ -111,6 +115,57 @@ async def test_without_recordings_a_notice_is_sent_once_the_debit_is_accepted() 
     (kept,) = ended.company.rows.mandates.values()
     assert (kept.how, kept.reference) == ("notice", "text")
     assert ended.company.rows.events.count("mandate") == 2
+
+
+async def test_a_call_that_is_not_recorded_is_followed_by_the_notice() -> None:
+    company = a_company(recorded=True)
+    clips(company).are_recorded = False
+    company.rows.with_phone.add(SMITH.id)
+    await converse(company, PAYS)
+    (kept,) = company.rows.mandates.values()
+    assert (kept.how, kept.reference) == ("notice", "text")
+    assert clips(company).spared == []
+    assert company.rows.events.count("mandate") == 2
+
+
+async def test_a_mandate_that_cannot_be_proved_is_not_even_read() -> None:
+    company = a_company(recorded=True)
+    clips(company).are_recorded = False
+    ended = await converse(company, TO_THE_ACCOUNT)
+    assert "account_not_available" in ended.phrases
+    assert "mandate" not in ended.phrases
+    assert ended.outcome is CallOutcome.AGENT
+    assert company.states == [AttemptState.CANCELED]
+
+
+async def test_a_recording_that_cannot_be_spared_is_no_proof_and_the_notice_is() -> None:
+    company = a_company(recorded=True)
+    clips(company).is_full = True
+    company.rows.with_phone.add(SMITH.id)
+    ended = await converse(company, PAYS)
+    assert [kept.how for kept in company.rows.mandates.values()] == ["notice"]
+    assert ended.outcome is CallOutcome.PAID
+
+
+async def test_without_any_proof_nothing_is_charged() -> None:
+    company = a_company(recorded=True)
+    clips(company).is_full = True
+    ended = await converse(company, PAYS, whole_script=False)
+    assert company.rows.mandates == {}
+    assert company.vault.asked == []
+    assert company.charged == []
+    assert ended.outcome is not CallOutcome.PAID
+
+
+async def test_the_day_that_is_kept_is_the_day_that_was_read() -> None:
+    company = a_company()
+    days = iter([date(2026, 11, 23), date(2026, 11, 23), date(2026, 11, 24)])
+    assert company.mandating
+    company.mandating = replace(company.mandating, clock=lambda: next(days))
+    ended = await converse(company, PAYS)
+    (kept,) = company.rows.mandates.values()
+    assert "date=2026-11-23" in ended.line.said("mandate").values
+    assert kept.wording.startswith("Today is 2026-11-23")
 
 
 async def test_who_cannot_be_notified_is_not_offered_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -51,6 +51,7 @@ class KeptAttempt:
     charging_at: float = 0.0
     daemon: str = ""
     waits_for_settlement: bool = False
+    settled_at: datetime | None = None
     doubt: KeptDoubt | None = None
 
 
@@ -114,6 +115,12 @@ class FakeCompany:
     """customers whom a text message reaches"""
     mandates: dict[UUID, Mandate] = field(default_factory=dict)
     """by attempt"""
+    proved: set[UUID] = field(default_factory=set)
+    """attempts whose mandate was found in a recording"""
+    looked_at: dict[UUID, float] = field(default_factory=dict)
+    """attempts whose account need not be looked at before then"""
+    forgotten: set[UUID] = field(default_factory=set)
+    """attempts whose account the gateway has no more"""
     notifications: dict[str, tuple[UUID | None, Became]] = field(default_factory=dict)
     """of the gateway, by digest"""
     captures: dict[UUID, CaptureRequest] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ivr.billing.customers import ServiceStatus, SuspensionReason
@@ -113,6 +114,7 @@ class FakeLedger:
         self._move(kept, state, None)
         self.company.events.append(f"payment.{state}")
         if state is AttemptState.SETTLED:
+            kept.settled_at = datetime.now(UTC)
             if kept.paid and kept.waits_for_settlement:
                 kept.paid = replace(kept.paid, reactivated=self._back(kept.attempt))
             return

@@ -13,7 +13,13 @@ from aiohttp import web
 from ivr.billing.bank_accounts import NotVerified
 from ivr.billing.errors import GatewayNotReached, GatewayRefused, OutcomeUnknown
 from ivr.billing.money import Money
-from ivr.billing.payments import AttemptState, BankAccountOnHand, Captured, DeclineBucket, Refusal
+from ivr.billing.payments import (
+    AttemptState,
+    BankAccountOnHand,
+    Captured,
+    DeclineBucket,
+    Refusal,
+)
 from ivr.billing.settling import Notification
 from ivr.billing.transactions import Standing
 from ivr.gateways.bank_accounts import BraintreeAccounts
@@ -118,7 +124,7 @@ async def test_a_token_is_vaulted_once(gateway: Braintree) -> None:
 
 async def test_a_currency_without_a_merchant_account_vaults_nothing(gateway: Braintree) -> None:
     with pytest.raises(GatewayRefused, match="merchant_accounts"):
-        await BraintreeAccounts(gateway).vault_account(await keyed_account(gateway), AGREED, "JPY")
+        await BraintreeAccounts(gateway).vault_account(await keyed_account(gateway), AGREED, "CHF")
 
 
 async def test_a_token_of_the_secure_part_cannot_be_charged(

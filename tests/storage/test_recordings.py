@@ -236,3 +236,49 @@ def test_a_folder_that_cannot_be_is_told_of_at_the_start(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(RecordingNotKept, match=r"\[recordings\] folder"):
         RecordingFolder(tmp_path / "file" / "folder", KEY)
+
+
+SHELF_HAS = (
+    ((5.0, 7.9), True),
+    ((0.0, 1.8), True),
+    ((4.7, 8.3), True),  # the clocks of call and recording are not the same
+    ((4.0, 7.9), False),  # it began before the recording was back
+    ((5.0, 9.0), False),  # it went on after it
+    ((2.5, 4.5), False),
+)
+
+
+@pytest.mark.parametrize(("heard", "has"), SHELF_HAS)
+def test_what_was_heard_is_in_the_recording_or_is_not(
+    tmp_path: Path,
+    heard: tuple[float, float],
+    has: bool,  # noqa: FBT001 - a case
+) -> None:
+    kept(tmp_path)
+    assert RecordingFolder(tmp_path / "kept", KEY).has_between(CALL, *heard) is has
+
+
+def test_a_recording_that_is_put_together_from_what_a_crash_left_counts_as_well(
+    tmp_path: Path,
+) -> None:
+    kept(tmp_path, samples=None, secure=None)
+    shelf = RecordingFolder(tmp_path / "kept", KEY)
+    assert shelf.has_between(CALL, 5.0, 7.9)
+    assert not shelf.has_between(CALL, 4.0, 7.9)
+
+
+def test_of_a_recording_that_is_not_kept_nobody_can_say(tmp_path: Path) -> None:
+    shelf = RecordingFolder(tmp_path / "kept", KEY)
+    shelf.spare(CALL)
+    assert shelf.has_between(CALL, 5.0, 7.9) is None
+
+
+def test_a_recording_that_was_cut_off_or_lost_its_manifest_proves_nothing(tmp_path: Path) -> None:
+    file = kept(tmp_path)
+    shelf = RecordingFolder(tmp_path / "kept", KEY)
+    os.truncate(file, HEADER_BYTES + 7 * RATE)
+    assert shelf.has_between(CALL, 5.0, 7.9) is False
+    file.with_suffix(".json").write_text("{}")
+    assert shelf.has_between(CALL, 5.0, 7.9) is False
+    file.unlink()
+    assert shelf.has_between(CALL, 5.0, 7.9) is False

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from ivr.billing.allocating import in_full
 from ivr.billing.calls import CallArrived, CallOutcome
 from ivr.billing.customers import Customer, Service, SuspensionReason
+from ivr.billing.forgetting import Accounts
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.keeping import CardsOnFile
 from ivr.billing.mandating import Mandates
@@ -26,10 +27,16 @@ from ivr.billing.ports import (
     Invoices,
     Ledger,
 )
+from ivr.billing.proving import Proofs
 from ivr.billing.refunding import Refunds
 from ivr.billing.settling import Notifications
 from ivr.storage.assisted_captures import PostgresAssistedCaptures
-from ivr.storage.bank_accounts import PostgresMandates, PostgresNotifications
+from ivr.storage.bank_accounts import (
+    PostgresAccounts,
+    PostgresMandates,
+    PostgresNotifications,
+    PostgresProofs,
+)
 from ivr.storage.calls import PostgresCalls
 from ivr.storage.captures import PostgresCaptures
 from ivr.storage.cards_on_file import PostgresCardsOnFile
@@ -42,7 +49,12 @@ from ivr.storage.pool import Database
 from ivr.storage.refunds import PostgresRefunds
 from ivr.storage.resolving import PostgresDoubts
 from ivr.storage.services import PostgresServices
-from tests.fakes.bank_accounts import FakeMandates, FakeNotifications
+from tests.fakes.bank_accounts import (
+    FakeAccounts,
+    FakeMandates,
+    FakeNotifications,
+    FakeProofs,
+)
 from tests.fakes.cards_on_file import FakeCardsOnFile
 from tests.fakes.doubts import FakeDoubts
 from tests.fakes.refunds import FakeRefunds
@@ -110,6 +122,12 @@ class World(Protocol):
 
     @property
     def mandates(self) -> Mandates: ...
+
+    @property
+    def proofs(self) -> Proofs: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
 
     @property
     def notifications(self) -> Notifications: ...
@@ -180,6 +198,8 @@ class FakeWorld:
         self.refunds = FakeRefunds(self.company)
         self.calls = FakeCalls(self.company)
         self.mandates = FakeMandates(self.company)
+        self.proofs = FakeProofs(self.company)
+        self.accounts = FakeAccounts(self.company)
         self.notifications = FakeNotifications(self.company)
 
     def settling_first(self, *methods: Method) -> Ledger:
@@ -240,6 +260,8 @@ class PostgresWorld:
         self.refunds = PostgresRefunds(database)
         self.calls = PostgresCalls(database)
         self.mandates = PostgresMandates(database)
+        self.proofs = PostgresProofs(database)
+        self.accounts = PostgresAccounts(database)
         self.notifications = PostgresNotifications(database)
 
     def settling_first(self, *methods: Method) -> Ledger:

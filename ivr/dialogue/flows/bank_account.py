@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ivr.billing.bank_accounts import BankAccountKeyed, NotVerified
+from datetime import date
+
+from ivr.billing.bank_accounts import BankAccountKeyed, KeptAs, NotVerified
 from ivr.billing.captures import CaptureResult
 from ivr.billing.customers import Customer
 from ivr.billing.errors import GatewayError
-from ivr.billing.mandating import Mandating
+from ivr.billing.mandating import Mandating, Reading
 from ivr.billing.methods import Method
 from ivr.billing.payments import Attempt, BankAccountOnHand
 from ivr.dialogue.call import Call
@@ -46,12 +48,13 @@ async def bank_account(
     if account is None:
         return None
     await tell_fee(call, attempt)
-    begin = call.seconds
-    await read_mandate(call, desk.mandating, attempt, customer, account.last4)
+    how = await proof(call, desk.mandating, customer)
+    begin, day = call.seconds, desk.mandating.clock()
+    await read_mandate(call, desk.mandating, attempt, customer, account.last4, day)
     if not await call.ask(agree_to_debit(), may_go_back=True):
         return None
-    heard = (begin, call.seconds)
-    verified = await verify(call, desk.mandating, attempt, customer, account, heard)
+    reading = Reading(day, how, begin, call.seconds)
+    verified = await verify(call, desk.mandating, attempt, customer, account, reading)
     if verified is None:
         call.methods_failed.add(Method.BANK_ACCOUNT)
         await call.say("account_not_verified")
@@ -79,13 +82,26 @@ async def keyed_account(
     raise WantsAgent(f"no bank account by telephone: {outcome.result}")
 
 
+async def proof(call: Call, mandating: Mandating, customer: Customer) -> KeptAs:
+    """How the mandate that is read next is proved. Raises WantsAgent when it cannot be.
+
+    Which is not known before: the recording is off in the secure part, and may not come back.
+    """
+    async with call.filling():
+        how = await mandating.proof(call.id, customer.id)
+    if how is None:
+        await call.say("account_not_available")
+        raise WantsAgent("a mandate cannot be proved")
+    return how
+
+
 async def read_mandate(
-    call: Call, mandating: Mandating, attempt: Attempt, customer: Customer, last4: str
+    call: Call, mandating: Mandating, attempt: Attempt, customer: Customer, last4: str, day: date
 ) -> None:
     """All of it, to its end: no key hushes what a caller agrees to. Raises HungUp."""
     await call.say(
         "mandate",
-        date=mandating.clock(),
+        date=day,
         amount=attempt.amount,
         last4=last4,
         name=customer.name,
@@ -105,7 +121,7 @@ async def verify(
     attempt: Attempt,
     customer: Customer,
     account: BankAccountKeyed,
-    heard: tuple[float, float],
+    reading: Reading,
 ) -> BankAccountOnHand | None:
     """What can be charged now; None when the bank does not know it, or cannot be asked.
 
@@ -120,7 +136,7 @@ async def verify(
                 call_id=call.id,
                 name=customer.name,
                 language=call.language,
-                heard=heard,
+                reading=reading,
             )
         except GatewayError as error:
             call.failures.append(error)
