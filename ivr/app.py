@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -139,8 +140,7 @@ async def _serve(
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),
                 **calls.work(migrated),
-                **resolving.work(settings, stack, database, daemon, calls.metrics, migrated),
-                **comparing.work(settings, stack, database, daemon, calls.metrics, migrated),
+                **_afterwards(settings, stack, database, daemon, calls.metrics, recorder, migrated),
             }.items()
         ]
         serving = tasks.create_task(web.serve(), name="web")
@@ -153,6 +153,23 @@ async def _serve(
         web.stop()
         await serving
         _cancel(background)
+
+
+def _afterwards(
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    daemon: UUID,
+    metrics: Metrics,
+    recorder: Recorder,
+    migrated: asyncio.Event,
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """What is done about payments after their calls, by name."""
+    return {
+        **resolving.work(settings, stack, database, daemon, metrics, migrated),
+        **comparing.work(settings, stack, database, daemon, metrics, migrated),
+        **debiting.work(settings, stack, database, recorder.clips, migrated),
+    }
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
