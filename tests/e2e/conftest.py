@@ -46,16 +46,16 @@ def free_among(first: int, last: int, transport: processes.Transport) -> int:
 
 @contextmanager
 def a_lab(**environment: str) -> Iterator[tuple[Path, Lab]]:
-    """`environment` is there while it starts, and keeps no settings from the tests after it."""
+    """`environment` and ports of its own hold while it starts, not for the tests after it."""
     folder = Path(tempfile.mkdtemp(prefix="saldo-e2e-"))
     try:
         with (
             TerminalProgress() as progress,
             mock.patch.object(pbx, "_choose_ports", ports_nobody_prefers),
+            mock.patch.dict(os.environ, environment),
         ):
-            with mock.patch.dict(os.environ, environment):
-                running = laboratory.up(folder, load(), progress)
-            yield folder, running
+            running = laboratory.up(folder, load(), progress)
+        yield folder, running
     finally:
         laboratory.down(folder)
         database.remove(folder)
