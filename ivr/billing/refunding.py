@@ -122,11 +122,17 @@ class Giver(Protocol):
         """How a sale stands now; SETTLED: it is too late to void it. None: there is no such."""
         ...
 
-    async def void(self, sale_id: str, request_key: str) -> GivenBack | NotGivenBack: ...
+    async def void(
+        self, sale_id: str, request_key: str, *, again: bool = False
+    ) -> GivenBack | NotGivenBack:
+        """`again`: it may have been done before, so that it is never asked for without the key."""
+        ...
 
     async def refund(
-        self, sale_id: str, *, amount: Money, order_id: str, request_key: str
-    ) -> GivenBack | NotGivenBack: ...
+        self, sale_id: str, *, amount: Money, order_id: str, request_key: str, again: bool = False
+    ) -> GivenBack | NotGivenBack:
+        """`again` as for `void`."""
+        ...
 
     async def of_order(self, order_id: str) -> list[Transaction]: ...
 
@@ -197,14 +203,15 @@ class Refunding:
             return await self._refunds.unknown(refund.id, f"unforeseen {type(error).__name__}")
         return await self._end(refund, answer)
 
-    async def _ask(self, refund: Refund) -> GivenBack | NotGivenBack:
+    async def _ask(self, refund: Refund, *, again: bool = False) -> GivenBack | NotGivenBack:
         if refund.kind is RefundKind.VOID:
-            return await self._giver.void(refund.sale_id, str(refund.id))
+            return await self._giver.void(refund.sale_id, str(refund.id), again=again)
         return await self._giver.refund(
             refund.sale_id,
             amount=refund.amount,
             order_id=refund.order_id,
             request_key=str(refund.id),
+            again=again,
         )
 
     async def _end(self, refund: Refund, answer: GivenBack | NotGivenBack) -> Refund:
@@ -218,7 +225,7 @@ class Refunding:
             if found := await self._found(refund):
                 return await self._refunds.done(refund.id, found)
             if self._giver.request_keys:
-                return await self._end(refund, await self._ask(refund))
+                return await self._end(refund, await self._ask(refund, again=True))
         except GatewayError as error:
             return await self._refunds.unknown(refund.id, str(error))
         if age_seconds > GONE_SECONDS:

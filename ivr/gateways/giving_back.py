@@ -32,31 +32,41 @@ class BraintreeRefunds(BraintreeBooks):
         """By its id and not by a search, whose index lags behind."""
         return await self._gateway.ask(lambda sdk: _standing(sdk, sale_id))
 
-    async def void(self, sale_id: str, request_key: str) -> GivenBack | NotGivenBack:
+    async def void(
+        self, sale_id: str, request_key: str, *, again: bool = False
+    ) -> GivenBack | NotGivenBack:
         return await self._give_back(
-            lambda sdk, key: sdk.transaction.void(sale_id, key), request_key
+            lambda sdk, key: sdk.transaction.void(sale_id, key), request_key, again=again
         )
 
     async def refund(
-        self, sale_id: str, *, amount: Money, order_id: str, request_key: str
+        self, sale_id: str, *, amount: Money, order_id: str, request_key: str, again: bool = False
     ) -> GivenBack | NotGivenBack:
         wish = {"amount": str(amount.amount), "order_id": order_id}
         return await self._give_back(
-            lambda sdk, key: sdk.transaction.refund(sale_id, {**wish, **key}), request_key
+            lambda sdk, key: sdk.transaction.refund(sale_id, {**wish, **key}),
+            request_key,
+            again=again,
         )
 
-    async def _give_back(self, send: Send, request_key: str) -> GivenBack | NotGivenBack:
-        return await self._gateway.ask(lambda sdk: self._sent(sdk, send, request_key))
+    async def _give_back(
+        self, send: Send, request_key: str, *, again: bool
+    ) -> GivenBack | NotGivenBack:
+        return await self._gateway.ask(lambda sdk: self._sent(sdk, send, request_key, again=again))
 
     # In a thread from here on.
 
-    def _sent(self, sdk: Any, send: Send, request_key: str) -> GivenBack | NotGivenBack:
-        keyed = self._gateway.request_keys
+    def _sent(
+        self, sdk: Any, send: Send, request_key: str, *, again: bool
+    ) -> GivenBack | NotGivenBack:
+        keyed = again or self._gateway.request_keys
         try:
             result = send(sdk, {"api_request_key": request_key} if keyed else {})
             if keyed and KEY_NOT_ALLOWED in codes_of(result):
-                # A validation error: nothing was given back, so that once again is safe.
+                # A validation error: nothing was given back by this request.
                 self._gateway.request_keys = False
+                if again:
+                    raise OutcomeUnknown("request keys are not allowed: it is not asked for again")
                 result = send(sdk, {})
         except exceptions.NotFoundError:
             return NotGivenBack("the gateway does not know this payment")

@@ -195,6 +195,17 @@ async def test_without_keys_nothing_is_sent_again_and_given_up_when_it_will_not_
     assert office.giver.credits == []
 
 
+async def test_who_has_yet_to_learn_that_there_are_no_keys_gives_nothing_back_twice() -> None:
+    office = Office(Standing.SETTLED)
+    office.giver.takes_keys = False
+    office.giver.will(OutcomeUnknown("done, and the answer was lost"))
+    refund = await office.refunding.give_back(office.wish("10.00"))
+    office.giver.request_keys = True  # the next run of the daemon
+    assert await office.refunding.resolve() == 1
+    assert office.company.refunds[refund.id].refund.state is RefundState.UNKNOWN
+    assert office.giver.credits == []
+
+
 async def test_a_ledger_that_goes_away_in_between_leaves_nothing_done_twice() -> None:
     office = Office(Standing.SETTLED)
     office.giver.seconds = 0.01

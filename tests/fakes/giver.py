@@ -18,6 +18,8 @@ class FakeGiver:
 
     def __init__(self) -> None:
         self.request_keys = True
+        """as far as its user knows"""
+        self.takes_keys = True
         self.books: dict[str, Transaction] = {}
         self.asked: list[str] = []
         """request keys, in order"""
@@ -43,7 +45,10 @@ class FakeGiver:
         """What was refunded."""
         return [each.amount for each in self.books.values() if not each.is_sale]
 
-    async def void(self, sale_id: str, request_key: str) -> GivenBack | NotGivenBack:
+    async def void(
+        self, sale_id: str, request_key: str, *, again: bool = False
+    ) -> GivenBack | NotGivenBack:
+        self._check_key(again=again)
         if answer := self._scripted(request_key):
             return answer
         sale = self.books[sale_id]
@@ -54,8 +59,9 @@ class FakeGiver:
         return await self._done(request_key, sale_id)
 
     async def refund(
-        self, sale_id: str, *, amount: Money, order_id: str, request_key: str
+        self, sale_id: str, *, amount: Money, order_id: str, request_key: str, again: bool = False
     ) -> GivenBack | NotGivenBack:
+        self._check_key(again=again)
         if answer := self._scripted(request_key):
             return answer
         if request_key not in self._keys:
@@ -72,6 +78,12 @@ class FakeGiver:
     async def standing(self, sale_id: str) -> Standing | None:
         sale = self.books.get(sale_id)
         return sale.standing if sale else None
+
+    def _check_key(self, *, again: bool) -> None:
+        if not self.takes_keys:
+            self.request_keys = False
+            if again:
+                raise OutcomeUnknown("915231")
 
     def _scripted(self, request_key: str) -> NotGivenBack | None:
         self.asked.append(request_key)

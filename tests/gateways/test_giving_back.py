@@ -140,6 +140,30 @@ async def test_an_account_without_request_keys_gives_back_without_one(
     assert refunded(tmp_path) == ["10.00"]
 
 
+async def test_what_may_be_done_already_is_never_asked_for_again_without_a_key(
+    gateway: Braintree, giver: BraintreeRefunds, stand_in: StandIn, tmp_path: Path
+) -> None:
+    sale_id = await sold(gateway, settled=True)
+    stand_in.faults.ask({"mode": "refuse-keys"})
+    stand_in.faults.ask({"mode": "delay", "seconds": 0, "count": 1, "on": ["refund"]})
+    stand_in.faults.ask({"mode": "reset-after", "count": 1, "on": ["refund"]})
+    with pytest.raises(OutcomeUnknown):
+        await refund(giver, sale_id, "10.00", key="k", order_id="saldo-refund-1")
+    restarted = to_stand_in(stand_in)  # it has yet to learn that keys are not allowed
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="not asked for again"):
+            await BraintreeRefunds(restarted).refund(
+                sale_id,
+                amount=Money.of("10.00", "EUR"),
+                order_id="saldo-refund-1",
+                request_key="k",
+                again=True,
+            )
+    assert not restarted.request_keys
+    await restarted.aclose()
+    assert refunded(tmp_path) == ["10.00"]
+
+
 async def test_a_key_used_for_another_amount_is_not_called_not_given_back(
     gateway: Braintree, giver: BraintreeRefunds
 ) -> None:
