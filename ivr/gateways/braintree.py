@@ -113,8 +113,8 @@ class Braintree:
             GatewayNotReached: nothing was sent.
             OutcomeUnknown: for every answer that does not tell, such as keys not allowed.
         """
-        sale = {**self._of(amount, order_id), **charged_with(means, keep)}
-        return await self._run(lambda: self._sale_again(sale, request_key))
+        sale = self._of(amount, order_id)
+        return await self._run(lambda: self._charge_again(sale, means, keep, request_key))
 
     def _of(self, amount: Money, order_id: str) -> dict[str, Any]:
         account = self.account(amount.currency)
@@ -192,10 +192,19 @@ class Braintree:
     def _charge(
         self, sale: dict[str, Any], means: MeansOnHand, keep: KeepCard | None, request_key: str
     ) -> Captured | Refusal:
+        return self._sale({**sale, **self._charged_with(means, keep)}, request_key)
+
+    def _charge_again(
+        self, sale: dict[str, Any], means: MeansOnHand, keep: KeepCard | None, request_key: str
+    ) -> Captured | Refusal:
+        # Who sent it first may have died before the gateway had the customer.
+        return self._sale_again({**sale, **self._charged_with(means, keep)}, request_key)
+
+    def _charged_with(self, means: MeansOnHand, keep: KeepCard | None) -> dict[str, Any]:
         # A card that cannot be kept is charged all the same.
         if keep is not None and isinstance(self._with_customer(keep), GatewayError):
             keep = None
-        return self._sale({**sale, **charged_with(means, keep)}, request_key)
+        return charged_with(means, keep)
 
     def _with_customer(self, keep: KeepCard) -> GatewayError | None:
         return _guarded(lambda: ensure_customer(self._sdk, keep.customer_ref))()

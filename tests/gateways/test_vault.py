@@ -63,6 +63,21 @@ async def test_the_same_sale_sent_again_keeps_the_card_once(
     assert (tmp_path / "gateway.jsonl").read_text().count('"kind":"vaulted"') == 1
 
 
+async def test_a_charge_that_died_before_its_customer_was_made_is_sent_again_and_keeps_the_card(
+    gateway: Braintree, tmp_path: Path
+) -> None:
+    again = await gateway.send_again(
+        means=card(await card_token(gateway)),
+        amount=Money.of("10.00", "EUR"),
+        order_id="o",
+        request_key="key-o",
+        keep=KEEP,
+    )
+    assert isinstance(again, Captured)
+    assert again.kept
+    assert len(taken(tmp_path)) == 1
+
+
 @pytest.mark.parametrize(
     "fault",
     [{"mode": "reset-before"}, {"mode": "500-after-capture"}, {"mode": "hang", "seconds": 9}],
