@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from ivr.billing.errors import AmountOutOfRange, GatewayError
+from ivr.billing.errors import AmountOutOfRange, GatewayError, LedgerUnavailable
 from ivr.billing.links import DECLINES, Bill, LinkAttempt, LinkKey
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
@@ -120,9 +120,14 @@ class PayPalAway:
     """PayPal could not be reached, or did not approve it: nothing was charged."""
 
 
+@dataclass(frozen=True, slots=True)
+class Working:
+    """It was begun, and the ledger cannot say now what became of it: ask again."""
+
+
 Refused = Changed | TooMany | CardNotTaken | PayPalAway | NotCharged
 """Why nothing was even begun; with NotCharged the gateway is away."""
-Result = Refused | LinkAttempt
+Result = Refused | Working | LinkAttempt
 
 
 class OnlinePaying:
@@ -276,4 +281,7 @@ class OnlinePaying:
         return await self._began(bill, key)
 
     async def _began(self, bill: Bill, key: UUID) -> Result:
-        return await self._book.attempt(bill.link.id, key) or NotCharged()
+        try:
+            return await self._book.attempt(bill.link.id, key) or NotCharged()
+        except LedgerUnavailable:  # it may have been charged: nobody may say that it was not
+            return Working()

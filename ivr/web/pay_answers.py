@@ -5,12 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 from ivr.billing.links import Bill, LinkAttempt
-from ivr.billing.online_paying import CardNotTaken, Changed, PayPalAway, Result, TooMany
+from ivr.billing.online_paying import (
+    CardNotTaken,
+    Changed,
+    PayPalAway,
+    Refused,
+    Result,
+    TooMany,
+    Working,
+)
 from ivr.billing.payments import AttemptState, DeclineBucket, NotCharged
 from ivr.web.pay_words import money
 
 CANCELED = {"already-paid": "paid_meanwhile", "being-paid": "being_paid"}
 """why an attempt was canceled → what the page says"""
+WITHOUT_ATTEMPT: dict[type[Refused | Working], str] = {
+    Changed: "changed",
+    TooMany: "too_many",
+    CardNotTaken: "card_not_taken",
+    PayPalAway: "paypal_away",
+    NotCharged: "not_charged",
+    Working: "working",
+}
+"""what the page says when there is no attempt to tell of, or none can be read"""
 
 
 def now(bill: Bill) -> str:
@@ -22,19 +39,9 @@ def now(bill: Bill) -> str:
 
 def answer(result: Result, language: str) -> dict[str, Any]:
     """One result as JSON: its state, and what is to be shown with it."""
-    match result:
-        case LinkAttempt():
-            return _of_attempt(result, language)
-        case Changed():
-            return {"state": "changed"}
-        case TooMany():
-            return {"state": "too_many"}
-        case CardNotTaken():
-            return {"state": "card_not_taken"}
-        case PayPalAway():
-            return {"state": "paypal_away"}
-        case NotCharged():
-            return {"state": "not_charged"}
+    if isinstance(result, LinkAttempt):
+        return _of_attempt(result, language)
+    return {"state": WITHOUT_ATTEMPT[type(result)]}
 
 
 def _of_attempt(attempt: LinkAttempt, language: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from ivr.billing.links import Link, LinkPurpose
 from ivr.lab.packages import ensure_tree
@@ -146,6 +146,59 @@ async def test_paypal_is_approved_and_charged_once(house: PayHouse, visit: Visit
     await visitor.open(back)  # the same approval once more
     assert await visitor.sees_receipt() == code
     assert await house.taken(link) == ["42.50"]
+
+
+async def test_a_phone_on_a_bad_line_pays_once_and_is_not_told_that_nothing_was_begun(
+    house: PayHouse, visit: Visit
+) -> None:
+    link = await house.link("42.50")
+    visitor = await visit(link)
+    asked = 0
+
+    async def lost_on_the_way(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            await route.fetch()  # it arrives, and its answer does not
+            await route.abort()
+        elif asked == 2:
+            await route.fulfill(status=503, json={"state": "away"})
+        else:
+            await route.continue_()
+
+    await visitor.page.route("**/card?*", lost_on_the_way)
+    await visitor.pays_by_card()
+    await visitor.sees_receipt()
+    assert await house.taken(link) == ["42.50"]
+    visitor.complaints.clear()
+
+
+async def test_two_presses_while_an_amount_is_looked_at_are_one(
+    house: PayHouse, visit: Visit
+) -> None:
+    visitor = await visit(await house.link("42.50"))
+    await visitor.page.check("#much-part")
+    asked = len(house.arrivals.paths)
+    await visitor.page.fill("#part-amount", "20")
+    await visitor.page.evaluate("for (const press of [1, 2]) document.all['pay-paypal'].click()")
+    await expect(visitor.page.locator("text=Log in and pay")).to_be_visible()
+    begun = [path for path in house.arrivals.paths[asked:] if path.endswith("/paypal")]
+    assert len(begun) == 1
+
+
+async def test_who_comes_back_from_paypal_by_the_browsers_button_finds_the_bill(
+    house: PayHouse, visit: Visit
+) -> None:
+    visitor = await visit(await house.link("42.50"))
+    await visitor.page.route("**/checkoutnow?*", lambda route: route.fulfill(status=204))
+    async with visitor.page.expect_request("**/checkoutnow?*"):
+        await visitor.page.click("#pay-paypal")
+    await expect(visitor.page.locator("#working")).to_be_visible()
+    # Headless browsers keep no page; one that kept it as it was says so.
+    kept = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+    await visitor.page.evaluate(kept)
+    await expect(visitor.page.locator("#pay-paypal")).to_be_visible()
+    visitor.complaints.clear()
 
 
 async def test_paypal_canceled_charges_nothing_and_can_be_tried_again(

@@ -7,14 +7,16 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
 from ivr.billing import online_paying
-from ivr.billing.links import DECLINES, Link, LinkPurpose
+from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.links import DECLINES, Link, LinkAttempt, LinkPurpose
 from ivr.billing.money import Money
+from ivr.storage.links import PostgresLinks
 from ivr.web.pay_security import MISSES_A_MINUTE
 from tests.web.pay_house import PayHouse, open_house
 
@@ -316,3 +318,28 @@ async def test_a_paypal_payment_that_nobody_approved_is_not_charged(
     forged = {"payment_id": "PAYID-1", "payer_id": "P1"}
     assert (await script.post("/paypal/approved", key=key, **forged))["state"] == "paypal_away"
     assert await house.taken(script.link) == []
+
+
+async def test_a_database_that_goes_away_after_the_charge_does_not_say_that_nothing_was_begun(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nonce = await script.nonce()
+    asked = PostgresLinks.attempt
+
+    async def away_once_begun(links: PostgresLinks, link_id: int, key: UUID) -> LinkAttempt | None:
+        if await asked(links, link_id, key):
+            raise LedgerUnavailable("away")
+        return None
+
+    monkeypatch.setattr(PostgresLinks, "attempt", away_once_begun)
+    key = str(uuid4())
+    assert await script.pay(key=key, nonce=nonce) == {"state": "working"}
+    monkeypatch.undo()
+    assert (await script.get(f"/result/{key}"))["state"] == "paid"
+    assert await script.house.taken(script.link) == [AMOUNT]
+
+
+async def test_the_script_asks_nothing_that_telephones_of_2020_lack(script: Script) -> None:
+    code = (await script.http.get(str(httpx.URL(script.link.url).join("/pay/assets/pay.js")))).text
+    for later in ("randomUUID", "structuredClone", ".at(", "Object.hasOwn", "AbortSignal.timeout"):
+        assert later not in code

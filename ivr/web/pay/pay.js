@@ -35,8 +35,14 @@ async function ask(path, body) {
   }
   const language = `${path.includes("?") ? "&" : "?"}lang=${document.documentElement.lang}`;
   const answer = await fetch(HERE + path + language, options);
-  if (answer.status >= 500 && answer.status !== 503) throw new Error("no answer of ours");
+  if (answer.status === 429 || (answer.status >= 500 && answer.status !== 503)) throw new Error("no answer of ours");
   return answer.json();
+}
+
+// The number of one press of the button, also in telephones that cannot make a UUID themselves.
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // What is to be seen: the bill and the form, or one of the results.
@@ -85,10 +91,12 @@ function again(word) {
 
 async function look(key) {
   try {
-    return await ask(`/result/${key}`);
+    const answer = await ask(`/result/${key}`);
+    if (answer.state !== "away") return answer;
   } catch {
-    return { state: "working" }; // the connection, not the payment: look again
+    // the connection, not the payment
   }
+  return { state: "working" }; // look again
 }
 
 // Follow one press of the button until it is known what became of it.
@@ -118,15 +126,18 @@ function finish(answer) {
 }
 
 // Send one order; the same again if the connection fails, which is one payment all the same.
-// `lost` is what is so if no answer comes at all: of a charge nobody knows, so it is looked for.
-async function order(path, body, lost = { state: "working" }) {
+// If one may have arrived whose answer did not, nobody knows what became of it: it is looked for.
+async function order(path, body) {
+  let lost = false;
   for (let tried = 1; ; tried++) {
     try {
-      return await ask(path, body);
+      const answer = await ask(path, body);
+      if (answer.state !== "away") return answer;
     } catch {
-      if (tried === TRIES) return lost;
-      await pause(PAUSE_MS);
+      lost = true;
     }
+    if (tried === TRIES) return { state: lost ? "working" : "away" };
+    await pause(PAUSE_MS);
   }
 }
 
@@ -145,27 +156,39 @@ async function amountIsGood() {
 }
 
 async function payByCard() {
-  if (busy || !fields || !(await amountIsGood()) || !allFilled()) return;
-  busy = true;
-  let nonce;
-  try {
-    ({ nonce } = await fields.tokenize());
-  } catch (error) {
+  if (busy || !fields) return;
+  busy = true; // before anything is waited for: a second press must find it so
+  const nonce = (await amountIsGood()) && allFilled() && (await cardAsNonce());
+  if (!nonce) {
     busy = false;
-    if (!complain(error.details?.invalidFieldKeys ?? [])) tell("not_charged");
     return;
   }
   begin();
-  const key = crypto.randomUUID();
+  const key = newKey();
   await follow(await order("/card", { key, amount: quote.amount, fee: quote.card, nonce }), key);
 }
 
+async function cardAsNonce() {
+  try {
+    return (await fields.tokenize()).nonce;
+  } catch (error) {
+    if (!complain(error.details?.invalidFieldKeys ?? [])) tell("not_charged");
+    return "";
+  }
+}
+
 async function payByPayPal() {
-  if (busy || !(await amountIsGood())) return;
+  if (busy) return;
+  busy = true;
+  if (!(await amountIsGood())) {
+    busy = false;
+    return;
+  }
   begin();
-  const key = crypto.randomUUID();
   const language = document.documentElement.lang;
-  const answer = await order("/paypal", { key, amount: quote.amount, fee: quote.paypal, language }, { state: "away" });
+  const wanted = { key: newKey(), amount: quote.amount, fee: quote.paypal, language };
+  // Sent once: nothing moves before it is approved, and another press makes another one.
+  const answer = await ask("/paypal", wanted).catch(() => ({ state: "away" }));
   if (answer.approval_url) location.assign(answer.approval_url);
   else finish(answer);
 }
@@ -211,7 +234,7 @@ async function loadFields() {
     const styles = { input: { "font-size": "16px", "font-family": "system-ui, sans-serif", color: "#1b2430" } };
     fields = await braintree.hostedFields.create({ client, fields: wanted, styles });
   } catch {
-    tell("fields_away");
+    if (!busy) tell("fields_away");
     return;
   }
   fields.on("focus", ({ emittedBy }) => $(`field-${emittedBy}`).classList.add("focused"));
@@ -297,4 +320,6 @@ async function start() {
   }
 }
 
+// Back from PayPal by the browser's own button, the page is as it was left: waiting for ever.
+window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 start();
