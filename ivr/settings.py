@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -44,7 +45,9 @@ from ivr.sections import (
     Webhooks,
 )
 
-__all__ = ["PROJECT", "Settings", "SettingsError", "Speech", "load"]
+__all__ = ["PROJECT", "Settings", "SettingsError", "Speech", "load", "without_settings"]
+
+PREFIX = "SALDO_"
 
 
 class SettingsError(Exception):
@@ -55,7 +58,7 @@ class Settings(BaseSettings):
     """All of saldo.toml."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SALDO_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
     company: Company = Company()
@@ -190,3 +193,13 @@ def load(config: Path | None = None) -> Settings:
         what = "there is no such setting: see docs/settings.md" if unknown else first["msg"]
         said = ": ".join(filter(None, (str(path), where, what.removeprefix("Value error, "))))
         raise SettingsError(said) from None
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program that has all settings from its file."""
+    return {name: value for name, value in environment.items() if not _is_setting(name)}
+
+
+def _is_setting(name: str) -> bool:
+    section = name.upper().removeprefix(PREFIX).partition("__")[0].lower()
+    return name.upper().startswith(PREFIX) and section in Settings.model_fields

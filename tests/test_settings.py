@@ -8,7 +8,7 @@ import pytest
 
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
-from ivr.settings import PROJECT, Settings, SettingsError, load
+from ivr.settings import PROJECT, Settings, SettingsError, load, without_settings
 
 
 def written(folder: Path, text: str) -> Path:
@@ -149,3 +149,14 @@ def test_every_setting_is_on_the_page() -> None:
         assert field.annotation is not None
         for key in field.annotation.model_fields:
             assert f"| `{key}` |" in page, f"[{section}] {key}"
+
+
+def test_a_program_with_all_settings_in_its_file_is_given_none_by_the_environment() -> None:
+    others = {
+        "PATH": "/bin",
+        "SALDO_LAB_DIR": "/lab",
+        "SALDO_CACHE_DIR": "/cache",
+        "TEXTS__URL": "",
+    }
+    settings = {"SALDO_TEXTS__URL": "json://x", "saldo_mail__host": "x", "SALDO_WEB": "{}"}
+    assert without_settings({**others, **settings}) == others

@@ -27,7 +27,7 @@ from ivr.lab.packages import Tree, ensure_tree
 from ivr.lab.post import PostOffice
 from ivr.lab.processes import LOOPBACK, ProcessError, ProcessId
 from ivr.lab.progress import SetupProgress
-from ivr.settings import PROJECT, Settings
+from ivr.settings import PROJECT, Settings, without_settings
 
 READY_SECONDS = 60.0
 PORT_ATTEMPTS = 5
@@ -302,6 +302,8 @@ def _start_serve_on(folder: Path, config: Path, port: int) -> None:
         [sys.executable, "-m", "ivr.cli.main", "serve", "--config", str(config)],
         log=log,
         folder=PROJECT,
+        # They are in the file, and there no text or charge leaves the lab.
+        environment=without_settings(os.environ),
     )
     _note(folder, "serve", process)
     processes.wait_until(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from ivr.billing.bank_accounts import wording
+from ivr.billing.money import Money
 from ivr.messaging.templates import KINDS, LANGUAGES, SAMPLE, SHIPPED, Templates, TemplateWrong
 
 LONGEST_TEXT = 320
@@ -43,6 +47,26 @@ def test_the_languages_differ_and_so_do_money_and_days() -> None:
     assert "hemos recibido 42,50\xa0€" in templates.text("receipt", of("es"))
     assert "31 de enero de 2026" in templates.text("promise", of("es"))
     assert templates.text("receipt", of("fr")) == templates.text("receipt", of("en"))
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "english", "spanish"),
+    [
+        ("1980.000", "JPY", "JP¥1,980", "1.980\xa0JPY"),
+        ("12.500", "KWD", "KWD12.500", "12,500\xa0KWD"),
+        ("12.345", "IQD", "IQD12.345", "12,345\xa0IQD"),
+    ],
+)
+def test_money_has_the_decimals_of_its_currency(
+    amount: str, currency: str, english: str, spanish: str
+) -> None:
+    payment = {**SAMPLE["payment"], "amount": Decimal(amount), "currency": currency}
+    texts = [
+        Templates("Saldo", country).text("receipt", {**of(language), "payment": payment})
+        for language, country in (("en", "GB"), ("es", "ES"))
+    ]
+    assert f"we received {english}" in texts[0]
+    assert f"hemos recibido {spanish}" in texts[1]
 
 
 @pytest.mark.parametrize(("language", "says"), [("en", "is on its way"), ("es", "está en camino")])
@@ -93,3 +117,23 @@ def test_a_broken_template_is_named(tmp_path: Path, written: str, why: str) -> N
     assert why in wrong
     with pytest.raises(TemplateWrong, match=r"en/receipt\.txt"):
         templates.text("receipt", of("en"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_notice_of_a_mandate_says_all_of_it_by_whatever_way(language: str) -> None:
+    words = wording(
+        language,
+        company="Saldo Telecom",
+        name="Harbor Freight Services",
+        amount=Money.of("310.25", "USD"),
+        last4="0000",
+        day=date(2026, 11, 23),
+        phone="1-800-555-0100",
+    )
+    facts = {**of(language), "message": {**SAMPLE["message"], "mandate": words}}
+    templates = Templates("Saldo Telecom", "US")
+    _, mail, _ = templates.mail("mandate", facts)
+    text = templates.text("mandate", facts)
+    assert words in mail
+    assert words in text
+    assert len(text) <= LONGEST_TEXT
