@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ivr.gateways.braintree import Braintree
 from ivr.settings import Settings
 from ivr.speech.catalogue import Catalogue
@@ -13,8 +15,12 @@ from ivr.speech.voice import Voice
 __all__ = ["BuildProgress", "build_prompts", "gateway", "voice"]
 
 
-def gateway(settings: Settings) -> Braintree:
-    """The payment gateway. Raises GatewayRefused when a setting is missing; close it."""
+def gateway(settings: Settings, answers_within: float = math.inf) -> Braintree:
+    """The payment gateway. Raises GatewayRefused when a setting is missing; close it.
+
+    `answers_within` is for who asks only what may be asked again: seconds to wait, if less than the
+    company waits for a charge.
+    """
     braintree = settings.braintree
     return Braintree(
         environment=braintree.environment,
@@ -23,7 +29,7 @@ def gateway(settings: Settings) -> Braintree:
         private_key=braintree.private_key.get_secret_value(),
         merchant_accounts=braintree.merchant_accounts,
         url=braintree.url,
-        timeout_seconds=braintree.timeout_seconds,
+        timeout_seconds=min(braintree.timeout_seconds, answers_within),
         threads=braintree.threads,
     )
 

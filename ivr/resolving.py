@@ -26,6 +26,9 @@ from ivr.storage.resolving import ABANDONED_SECONDS, PostgresDoubts
 log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 1.0
+ANSWER_SECONDS = 20.0
+"""how long one request of a look may take, which is safe to repeat: when the gateway comes back,
+nobody may still be waiting for the answer to one that it lost before"""
 AWAY_SECONDS = (1.0, 2.0, 5.0)
 """pauses while the database is away"""
 COUNT_ROUNDS = 10
@@ -98,7 +101,7 @@ def work(
     migrated: asyncio.Event,
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """What `saldo serve` does about unknown outcomes, by name."""
-    gateway = parts.gateway(settings)
+    gateway = parts.gateway(settings, ANSWER_SECONDS)
     stack.push_async_callback(gateway.aclose)
     ledger, doubts = PostgresLedger(database, daemon), PostgresDoubts(database, daemon)
     resolver = Resolver(ledger, doubts, BraintreeBooks(gateway), metrics)

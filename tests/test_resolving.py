@@ -13,8 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from ivr import resolving
+from ivr.billing.doubts import Schedule
 from ivr.billing.errors import LedgerUnavailable
-from ivr.billing.payments import AttemptState, Declined, Unknown
+from ivr.billing.payments import Attempt, AttemptState, Declined, Unknown
+from ivr.gateways.transport import CONNECT_SECONDS
 from ivr.lab.gateway import StandIn
 from ivr.metrics import Metrics
 from ivr.resolving import Resolver
@@ -187,6 +189,13 @@ async def test_what_serve_builds_from_its_settings_takes_up_what_a_dead_daemon_l
     dead = uuid4()
     await house.world.ask("INSERT INTO daemons VALUES ($1, 'n', 'a', now(), now(), now())", dead)
     await house.world.ask("UPDATE attempts SET daemon = $1 WHERE id = $2", dead, attempt.id)
+    await captured_by_serve(house, stand_in, attempt)
+    assert await charge == Unknown()  # its own task, which did not die, was answered no more
+    assert len(taken(tmp_path)) == 1
+
+
+async def captured_by_serve(house: CountingHouse, stand_in: StandIn, attempt: Attempt) -> None:
+    """Let what `saldo serve` builds look for it, for ten seconds at most."""
     account = stand_in.account
     settings = Settings.model_validate(
         {
@@ -212,8 +221,22 @@ async def test_what_serve_builds_from_its_settings_takes_up_what_a_dead_daemon_l
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
     assert await house.world.state(attempt) is AttemptState.CAPTURED
-    assert await charge == Unknown()  # its own task, which did not die, was answered no more
-    assert len(taken(tmp_path)) == 1
+
+
+async def test_a_look_that_the_gateway_never_answers_does_not_keep_the_next_one_waiting(
+    house: CountingHouse, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = await house.attempt()
+    stand_in.faults.ask({"mode": "reset-before", "count": 1})
+    stand_in.faults.ask({"mode": "hang", "seconds": 30, "count": 1})
+    assert await house.pay(attempt) == Unknown()
+    monkeypatch.setattr("ivr.resolving.ANSWER_SECONDS", 0.3)
+    await captured_by_serve(house, stand_in, attempt)
+
+
+def test_requests_that_are_given_up_leave_time_to_ask_again_within_a_minute() -> None:
+    longest_pause = max(Schedule().misses)
+    assert resolving.ANSWER_SECONDS + CONNECT_SECONDS + longest_pause <= 60
 
 
 async def test_a_database_that_is_away_is_said_once_and_waited_for(
