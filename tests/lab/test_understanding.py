@@ -18,7 +18,7 @@ from ivr.settings import Settings
 from ivr.speech.ears import Ears
 from ivr.speech.errors import HearingError
 
-SECONDS = 12.0
+SECONDS = 8.0
 """longer than any answer"""
 
 
@@ -38,8 +38,10 @@ async def noise(kind: str) -> Samples:
     return (await synthesise([sound]))[sound].samples
 
 
-@pytest.mark.parametrize("question", ["yes_no", "digits", NAME])
-@pytest.mark.parametrize("kind", ["silence", "cough", "music", "hiss", "babble"])
+@pytest.mark.parametrize(
+    ("kind", "question"),
+    [("silence", "yes_no"), ("cough", "digits"), ("music", NAME), ("babble", "yes_no")],
+)
 async def test_what_nobody_said_is_no_answer(ears: Ears, kind: str, question: str) -> None:
     result = await understand(ears, Trial("en", question, kind, await noise(kind)))
     assert (result.meaning, result.passed) == ("", False)
