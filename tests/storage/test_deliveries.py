@@ -128,6 +128,21 @@ async def test_of_one_payment_the_next_goes_when_the_one_before_has_arrived(
     assert second.event_id > other.event_id
 
 
+async def test_a_node_that_plans_while_another_does_never_takes_the_later_half_of_a_payment(
+    office: Office,
+) -> None:
+    everything = await office.endpoints.add("https://crm.example/", (), SECRET)
+    await office.paid()
+    async with office.real.database.transaction() as other:  # a node that has one, and wants more
+        await other.raw.fetch("SELECT id FROM events ORDER BY id LIMIT 1 FOR UPDATE")
+        planning = asyncio.create_task(office.claim(1, channels=(Channel.WEBHOOK,)))
+        await asyncio.wait({planning}, timeout=0.5)
+        if planning.done():
+            assert planning.result() == []
+    first = await planning or await office.claim(channels=(Channel.WEBHOOK,))
+    assert at(everything, first) == ["payment.captured"]
+
+
 async def test_ten_looks_at_once_take_each_message_once(office: Office) -> None:
     for _ in range(5):
         await office.paid()

@@ -3,13 +3,15 @@
 -- name: plan_deliveries
 -- Write down to whom the next events go. $1: the channels that are set up here; $2: the kinds that
 -- are told by SOAP. A message to a customer that no channel is set up for is kept as skipped. Who
--- waits to hear whether they paid, and did not, hears it by text and by mail.
+-- waits to hear whether they paid, and did not, hears it by text and by mail. One node after the
+-- other: if one skipped what another has locked, it could tell the end of a payment before its
+-- beginning.
 WITH fresh AS (
     SELECT id, topic, kind, attempt_id FROM events
     WHERE planned_at IS NULL
     ORDER BY id
     LIMIT $3::int
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE
 ), wanted AS (
     SELECT fresh.id, fresh.attempt_id, 'webhook' AS channel, endpoint.id AS endpoint_id,
            NULL AS why
