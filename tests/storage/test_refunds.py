@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from uuid import UUID
 
 import pytest
 
 from ivr.billing.refunding import NotRefundable
-from ivr.billing.refunds import Refund, RefundKind
+from ivr.billing.refunds import Refund, RefundKind, RefundState
 from ivr.storage.errors import QueryRefused
 from tests.storage.test_contract_refunds import paid, wish
+from tests.storage.test_resolving import until_somebody_waits
 from tests.storage.world import PostgresWorld
 
+LOCK = "SELECT FROM invoices WHERE id = $1 FOR NO KEY UPDATE"
 TRAIL = "SELECT string_agg(state, ' ' ORDER BY id) FROM refund_steps WHERE refund_id = $1"
 
 
@@ -48,6 +51,23 @@ async def test_an_end_that_is_written_by_two_at_once_counts_once(real: PostgresW
         *(real.refunds.done(refund_id, f"credit{n}") for n in range(4))
     )
     assert len({end.transaction_id for end in ends}) == 1
+
+
+async def test_a_refund_and_a_charge_of_the_same_bills_wait_for_each_other_in_one_order(
+    real: PostgresWorld,
+) -> None:
+    line = await real.service(await real.customer())
+    newer = await real.invoice(line, "10.00", due=date(2026, 4, 30))
+    older = await real.invoice(line, "10.00", due=date(2026, 3, 31))
+    assert newer.id < older.id
+    attempt = await paid(real, newer, older)
+    refund, _ = await real.refunds.open(wish(attempt, reopen=True), RefundKind.REFUND)
+    async with real.database.transaction() as session:
+        await session.raw.execute(LOCK, newer.id)
+        done = asyncio.create_task(real.refunds.done(refund.id, "credit1"))
+        await until_somebody_waits(real)
+        await session.raw.execute(LOCK, older.id)
+    assert (await done).state is RefundState.DONE
 
 
 async def test_every_step_is_on_the_trail(real: PostgresWorld) -> None:

@@ -65,11 +65,15 @@ RETURNING attempt_id, kind, amount, reopen
 
 -- name: lock_paid_invoices
 -- What a payment still pays of each invoice, oldest first, and nobody changes that meanwhile.
-SELECT invoices.id, allocations.applied - allocations.reopened AS applied
-FROM allocations JOIN invoices ON invoices.id = allocations.invoice_id
-WHERE allocations.attempt_id = $1::uuid AND allocations.applied > allocations.reopened
-ORDER BY invoices.due_date, invoices.id
-FOR NO KEY UPDATE OF invoices
+-- (They are locked in the order of their ids, as by everybody else.)
+WITH locked AS (
+    SELECT invoices.id, invoices.due_date, allocations.applied - allocations.reopened AS applied
+    FROM allocations JOIN invoices ON invoices.id = allocations.invoice_id
+    WHERE allocations.attempt_id = $1::uuid AND allocations.applied > allocations.reopened
+    ORDER BY invoices.id
+    FOR NO KEY UPDATE OF invoices
+)
+SELECT id, applied FROM locked ORDER BY due_date, id
 
 -- name: reopen_invoices
 -- So much less is paid of these invoices.
