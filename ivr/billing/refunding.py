@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
-from ivr.billing.errors import BillingError, GatewayError, OutcomeUnknown
+from ivr.billing.errors import BillingError, GatewayError, LedgerUnavailable, OutcomeUnknown
 from ivr.billing.money import Money
 from ivr.billing.refunds import (
     GivenBack,
@@ -22,6 +22,8 @@ from ivr.billing.transactions import Standing, Transaction
 Spawn = Callable[[Coroutine[Any, Any, Refund]], "asyncio.Task[Refund]"]
 """Starts a task that belongs to the app: who asked may leave, and half a refund is none."""
 
+AGAIN_SECONDS = 600.0
+"""so long after it was asked for it may be asked for again; later the books are only searched"""
 GONE_SECONDS = 900.0
 """what the gateway's books do not show so long after it was asked for was never done"""
 ANSWER_SECONDS = 200.0
@@ -176,11 +178,17 @@ class Refunding:
     async def resolve(self) -> int:
         """Find out what became of refunds without an answer; how many are left for the next time.
 
-        Raises LedgerUnavailable.
+        One whose end cannot be written down is left, and holds up no other. Raises
+        LedgerUnavailable.
         """
         left = 0
         for refund, age_seconds in await self._refunds.unfinished(ANSWER_SECONDS):
-            left += (await self._look(refund, age_seconds)).is_open
+            try:
+                left += (await self._look(refund, age_seconds)).is_open
+            except LedgerUnavailable:
+                raise
+            except BillingError:
+                left += 1
         return left
 
     async def _kind(self, payment: Payment) -> RefundKind:
@@ -224,7 +232,7 @@ class Refunding:
         try:
             if found := await self._found(refund):
                 return await self._refunds.done(refund.id, found)
-            if self._giver.request_keys:
+            if self._giver.request_keys and age_seconds < AGAIN_SECONDS:
                 return await self._end(refund, await self._ask(refund, again=True))
         except GatewayError as error:
             return await self._refunds.unknown(refund.id, str(error))

@@ -6,16 +6,27 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ivr.billing.errors import GatewayNotReached, LedgerUnavailable, OutcomeUnknown
+from ivr.billing.errors import (
+    BillingError,
+    GatewayNotReached,
+    LedgerUnavailable,
+    OutcomeUnknown,
+)
 from ivr.billing.money import Money, total
 from ivr.billing.payments import Allocation, Attempt, AttemptState, Captured
-from ivr.billing.refunding import NotRefundable, Refunding, RefundKeyUsed
+from ivr.billing.refunding import (
+    AGAIN_SECONDS,
+    GONE_SECONDS,
+    NotRefundable,
+    Refunding,
+    RefundKeyUsed,
+)
 from ivr.billing.refunds import (
     NotGivenBack,
     Refund,
@@ -204,6 +215,39 @@ async def test_who_has_yet_to_learn_that_there_are_no_keys_gives_nothing_back_tw
     assert await office.refunding.resolve() == 1
     assert office.company.refunds[refund.id].refund.state is RefundState.UNKNOWN
     assert office.giver.credits == []
+
+
+async def test_a_key_that_the_gateway_can_say_nothing_of_is_searched_for_and_then_given_up() -> (
+    None
+):
+    office = Office(Standing.SETTLED)
+    office.giver.will(*[OutcomeUnknown("915234")] * 2)
+    refund = await office.refunding.give_back(office.wish("10.00"))
+    assert await office.refunding.resolve() == 1
+    kept = office.company.refunds[refund.id]
+    kept.asked_at -= AGAIN_SECONDS
+    assert await office.refunding.resolve() == 1
+    kept.asked_at -= GONE_SECONDS - AGAIN_SECONDS
+    assert await office.refunding.resolve() == 0
+    assert kept.refund.state is RefundState.REFUSED
+    assert len(office.giver.asked) == 2
+    assert (await office.refunding.outlook(office.attempt.id)).left == WHOLE
+
+
+async def test_a_refund_whose_end_cannot_be_written_holds_up_no_other() -> None:
+    class Stubborn(FakeRefunds):
+        async def done(self, refund_id: UUID, transaction_id: str) -> Refund:
+            if refund_id == bad.id:
+                raise BillingError("the database refused it")
+            return await super().done(refund_id, transaction_id)
+
+    office = Office(Standing.SETTLED)
+    office.giver.will(*[OutcomeUnknown("reset")] * 2)
+    bad = await office.refunding.give_back(office.wish("10.00", "k1"))
+    good = await office.refunding.give_back(office.wish("11.00", "k2"))
+    stubborn = Refunding(Stubborn(office.company), office.giver, office.spawn)
+    assert await stubborn.resolve() == 1
+    assert office.company.refunds[good.id].refund.state is RefundState.DONE
 
 
 async def test_a_ledger_that_goes_away_in_between_leaves_nothing_done_twice() -> None:
