@@ -7,14 +7,20 @@ from contextlib import AsyncExitStack
 from fastapi import APIRouter
 
 from ivr import parts
+from ivr.api_keys import api_keys
+from ivr.billing.linking import Linking
 from ivr.billing.links import LinkKey
+from ivr.billing.messages import ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.online_paying import OnlinePaying
 from ivr.billing.paying import Paying
 from ivr.gateways.online import BraintreeOnline
 from ivr.settings import Settings
+from ivr.storage.customers import PostgresDirectory
+from ivr.storage.invoices import PostgresInvoices
 from ivr.storage.links import PostgresLinks
 from ivr.storage.pool import Database
+from ivr.web import links as links_of_staff
 from ivr.web.pay_page import PayPage, routes
 from ivr.web.pay_security import SCRIPTS, Visitors, policy
 from ivr.web.pay_words import Look, PageText
@@ -31,15 +37,15 @@ def links(settings: Settings, database: Database) -> PostgresLinks | None:
 def pages(
     settings: Settings, stack: AsyncExitStack, database: Database, paying: Paying
 ) -> list[APIRouter]:
-    """The pay page's routes; none where [pay_page] has no url. Raises PayPageError."""
+    """Routes of the pay page and of its links; none without [pay_page] url. Raises PayPageError."""
     if not settings.pay_page.url:
         return []
     braintree = parts.gateway(settings)
     stack.push_async_callback(braintree.aclose)
-    key = _key(settings)
+    key, book = _key(settings), PostgresLinks(database, _key(settings))
     methods = [each for each in ON_PAGES if each in settings.payments.methods]
     online_paying = OnlinePaying(
-        PostgresLinks(database, key),
+        book,
         paying,
         BraintreeOnline(braintree, settings.company.name),
         key,
@@ -47,7 +53,27 @@ def pages(
         methods=methods or [Method.CARD],
         brands=settings.capture.brands,
     )
-    return [routes(_page(settings, online_paying, key))]
+    return [
+        routes(_page(settings, online_paying, key)),
+        links_of_staff.routes(
+            linking(settings, database, book), api_keys(settings), settings.pay_page.minutes
+        ),
+    ]
+
+
+def linking(settings: Settings, database: Database, links: PostgresLinks) -> Linking:
+    """What staff does with links, and by which ways this company sends them."""
+    ways: dict[ToCustomer, bool] = {
+        "text": bool(settings.texts.url.get_secret_value()),
+        "mail": bool(settings.mail.host),
+    }
+    return Linking(
+        links,
+        PostgresDirectory(database),
+        PostgresInvoices(database),
+        settings.terms(),
+        [way for way, is_set_up in ways.items() if is_set_up],
+    )
 
 
 def _page(settings: Settings, online_paying: OnlinePaying, key: LinkKey) -> PayPage:

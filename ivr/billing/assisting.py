@@ -23,23 +23,19 @@ from ivr.billing.assisted_captures import (
     untouched,
 )
 from ivr.billing.captures import CaptureField, CaptureRequest
+from ivr.billing.choosing import payable
 from ivr.billing.customers import Customer
 from ivr.billing.errors import (
-    AmountOutOfRange,
     CaptureError,
     CaptureNotFound,
-    CurrencyMismatch,
     KeyUsedBefore,
     LedgerUnavailable,
     NotNow,
-    NotPayable,
     TalkUnreachable,
     TriedTooOften,
 )
-from ivr.billing.invoices import Invoice, by_currency
 from ivr.billing.limits import CardVerdict
 from ivr.billing.methods import Method
-from ivr.billing.money import Money
 from ivr.billing.payments import Attempt
 from ivr.billing.ports import AssistedCaptures, Directory, Invoices, Talks
 from ivr.billing.terms import Terms
@@ -212,7 +208,14 @@ class Assisting:
             if before is not None:
                 return self._same(before, digest)
             talk = await self._free_talk(wanted)
-            customer, chosen = await self._payable(wanted)
+            customer, chosen = await payable(
+                self.directory,
+                self.invoices,
+                self.terms,
+                account=wanted.account,
+                numbers=wanted.invoices,
+                amount=wanted.amount,
+            )
             capture = await self._opened(wanted, digest, talk, customer, chosen)
             watched = Watched(capture)
             self._running[capture.id] = watched
@@ -252,35 +255,6 @@ class Assisting:
         if await self.talks.is_secure_part_away():
             raise TalkUnreachable("the secure process is not running: no card can be taken now")
         return await self.talks.find(wanted.channel, wanted.agent_channel)
-
-    async def _payable(self, wanted: Wanted) -> tuple[Customer | None, Chosen | None]:
-        """The customer if one was named, and what is to be paid; NotPayable when it cannot be."""
-        customer = None
-        if wanted.account:
-            customer = await self.directory.by_external_id(wanted.account)
-            if customer is None:
-                raise NotPayable("no customer has this account")
-        invoices = await self.invoices.by_number(wanted.invoices) if wanted.invoices else []
-        if missing := set(wanted.invoices) - {invoice.number for invoice in invoices}:
-            raise NotPayable(f"no invoice has the number {min(missing)}")
-        owners = {invoice.customer_id for invoice in invoices}
-        if len(owners | ({customer.id} if customer else set())) > 1:
-            raise NotPayable("the invoices are not all of one customer, or not of this account")
-        if paid := [invoice.number for invoice in invoices if not invoice.due]:
-            raise NotPayable(f"nothing is due on invoice {paid[0]}")
-        if len(by_currency(invoices)) > 1:
-            raise NotPayable("the invoices are in two currencies: take them one after the other")
-        return customer, self._chosen(invoices, wanted.amount)
-
-    def _chosen(self, invoices: list[Invoice], amount: Money | None) -> Chosen | None:
-        if not invoices:
-            if amount is not None:
-                raise NotPayable("name the invoices that the amount is for")
-            return None
-        try:
-            return self.terms.chosen(invoices, amount)
-        except (AmountOutOfRange, CurrencyMismatch) as error:
-            raise NotPayable(str(error)) from None
 
     async def _opened(
         self,

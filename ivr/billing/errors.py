@@ -77,6 +77,14 @@ class PromiseRefused(BillingError):
     """Payment cannot be promised like that."""
 
 
+class LinkNotFound(BillingError):
+    """No link of that id."""
+
+
+class NotReachable(BillingError):
+    """A customer cannot be told in that way: nothing was sent."""
+
+
 class TransitionRefused(BillingError):
     """An attempt cannot go from its `state` to that one."""
 

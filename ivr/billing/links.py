@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.messages import ToCustomer
 from ivr.billing.money import Money, total
 from ivr.billing.payments import AttemptState, DeclineBucket, Reactivated
 
@@ -20,6 +22,8 @@ ID_BYTES = 6
 TAG_BYTES = 9
 """72 bits: whoever guesses a million codes a second for a year has one chance in 150 million."""
 CODE_CHARS = 20
+CODE = re.compile(rf"[A-Za-z0-9_-]{{{CODE_CHARS}}}")
+"""the decoder takes + and / for - and _: one link would have several addresses"""
 DECLINES = 5
 """refused cards that one link may have; then a person helps"""
 
@@ -48,6 +52,72 @@ class Link:
     """the call it was made in: payments by this link are its payments too"""
     amounts: Mapping[int, Money] = field(default_factory=dict)
     """by invoice id, when a part was chosen already; else all that is due"""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """A link that a member of staff asks for."""
+
+    account: str
+    """the biller's own key; empty: whose the invoices are"""
+    invoices: tuple[str, ...]
+    """by their numbers; none: all that is due on the account"""
+    amount: Money | None
+    """None: all that is due on them"""
+    minutes: float
+    """how long it may be used"""
+    tell: tuple[ToCustomer, ...]
+    """how the customer gets it; nothing: by whoever asked"""
+    who: str
+    """the name of their API key"""
+    key: str
+    """of theirs: the same wish with the same key is one link"""
+
+    @property
+    def digest(self) -> str:
+        """What tells another wish with the same key."""
+        whole = (
+            self.account,
+            sorted(self.invoices),
+            self.amount,
+            self.minutes,
+            sorted(self.tell),
+        )
+        return hashlib.sha256("\n".join(map(str, whole)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMade:
+    """A link, and what is known of it beside the bill it shows."""
+
+    link: Link
+    digest: str = field(default="", repr=False)
+    """of the wish, when staff asked for it"""
+    is_over: bool = False
+    """it has expired"""
+    is_revoked: bool = False
+
+
+class LinkState(StrEnum):
+    """What may be done with a link."""
+
+    OPEN = "open"
+    CONFIRMING = "confirming"
+    """what was paid by it, or in another way, is not known yet"""
+    PAID = "paid"
+    """nothing is due any more of what it is for"""
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNow:
+    """A link as staff looks at it."""
+
+    link: Link
+    state: LinkState
+    paid: LinkAttempt | None
+    """the last payment by it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +198,9 @@ class LinkKey:
 
     def read(self, code: str) -> int | None:
         """The link's id; None when the code is none of ours. Takes the same time for any code."""
-        if len(code) != CODE_CHARS or not code.isascii():
+        if not CODE.fullmatch(code):
             return None
-        try:
-            whole = base64.urlsafe_b64decode(code)
-        except ValueError:
-            return None
+        whole = base64.urlsafe_b64decode(code)
         number, tag = whole[:ID_BYTES], whole[ID_BYTES:]
         if not hmac.compare_digest(tag, self._tag(b"link", number)):
             return None

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 Topic = Literal["webhook", "text", "mail"]
+ToCustomer = Literal["text", "mail"]
+"""the topics that go to the customer"""
 
 RETRY_SECONDS = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 """The pause after each failed try: the schedule of the Standard Webhooks specification, 75 h."""

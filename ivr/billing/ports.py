@@ -17,7 +17,7 @@ from ivr.billing.doubts import Doubt, Stray, Undone
 from ivr.billing.invoices import Invoice
 from ivr.billing.links import Link, LinkAttempt, LinkPurpose
 from ivr.billing.matches import Decision, Hypothesis, Named
-from ivr.billing.messages import Message
+from ivr.billing.messages import Message, ToCustomer
 from ivr.billing.money import Money
 from ivr.billing.payments import (
     Attempt,
@@ -40,8 +40,8 @@ class Directory(Protocol):
         """By the biller's own key."""
         ...
 
-    async def has_phone(self, customer_id: int) -> bool:
-        """Whether a text message would reach them: a number is on file."""
+    async def ways_to(self, customer_id: int) -> frozenset[ToCustomer]:
+        """By what they would be reached: a telephone number is on file, or an e-mail address."""
         ...
 
 
@@ -205,10 +205,6 @@ class Links(Protocol):
         call_id: str | None = None,
     ) -> Link:
         """A link to pay these invoices: all that is due, or `amounts` of it by invoice id."""
-        ...
-
-    async def revoke(self, link_id: int) -> None:
-        """No page is shown for it any more; what was charged by it stays as it is."""
         ...
 
     async def news(self, link_id: int) -> LinkAttempt | None:

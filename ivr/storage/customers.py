@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ivr.billing.customers import Customer
+from ivr.billing.messages import ToCustomer
 from ivr.storage import rows
 from ivr.storage.pool import Database
 from ivr.storage.rows import Page, page, storable
+
+WAYS: tuple[ToCustomer, ...] = ("text", "mail")
 
 
 class PostgresDirectory:
@@ -22,9 +25,9 @@ class PostgresDirectory:
         row = await self._database.row("customer_by_external_id", storable(external_id))
         return rows.customer(row) if row else None
 
-    async def has_phone(self, customer_id: int) -> bool:
-        row = await self._database.row("customer_has_phone", customer_id)
-        return bool(row and row["has_phone"])
+    async def ways_to(self, customer_id: int) -> frozenset[ToCustomer]:
+        row = await self._database.row("ways_to_customer", customer_id)
+        return frozenset(way for way in WAYS if row and row[way])
 
     async def recent(self, before: int | None = None, limit: int = 50) -> Page[Customer]:
         """Customers, newest first, older than the cursor `before`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from ivr.billing.messages import Message
-from ivr.storage.pool import Database, Record
+from ivr.storage.pool import Database, Record, Session
 from ivr.storage.rows import Page, page
 
 
@@ -38,16 +39,7 @@ class PostgresEvents:
         self._database = database
 
     async def tell(self, *messages: Message) -> None:
-        await self._database.change(
-            "tell",
-            [message.topic for message in messages],
-            [message.kind for message in messages],
-            [message.attempt_id for message in messages],
-            [message.call_id for message in messages],
-            [json.dumps(dict(message.ids), default=str) for message in messages],
-            [message.to for message in messages],
-            [message.until for message in messages],
-        )
+        await self._database.change("tell", *_columns(messages))
 
     async def recent(
         self, before: int | None = None, limit: int = 50, call_id: str | None = None
@@ -55,6 +47,22 @@ class PostgresEvents:
         """Events, newest first, older than the cursor `before`; of one call if given."""
         found = await self._database.rows("recent_events", before, call_id, limit + 1)
         return page(found, limit, "id", _event)
+
+
+async def tell(session: Session, *messages: Message) -> None:
+    """Keep messages in the commit of what they are about."""
+    if messages:
+        await session.run("tell", *_columns(messages))
+
+
+def _columns(messages: Sequence[Message]) -> Iterator[list[Any]]:
+    yield [message.topic for message in messages]
+    yield [message.kind for message in messages]
+    yield [message.attempt_id for message in messages]
+    yield [message.call_id for message in messages]
+    yield [json.dumps(dict(message.ids), default=str) for message in messages]
+    yield [message.to for message in messages]
+    yield [message.until for message in messages]
 
 
 def _event(row: Record) -> Event:

@@ -17,8 +17,10 @@ from ivr.billing.errors import (
     GatewayError,
     KeyUsedBefore,
     LedgerUnavailable,
+    LinkNotFound,
     NotNow,
     NotPayable,
+    NotReachable,
     TalkNotFound,
     TalkRecorded,
     TalkUnreachable,
@@ -42,8 +44,10 @@ REFUSALS: dict[type[CaptureError], tuple[int, str]] = {
 }
 
 
-REFUND_REFUSALS: dict[type[BillingError], tuple[int, str]] = {
+STAFF_REFUSALS: dict[type[BillingError], tuple[int, str]] = {
     AttemptNotFound: (404, "No such payment"),
+    LinkNotFound: (404, "No such link"),
+    NotReachable: (422, "The customer cannot be reached"),
     RefundKeyUsed: (409, "The Idempotency-Key was used before"),
     NotRefundable: (409, "It cannot be given back"),
 }
@@ -91,8 +95,8 @@ async def _capture(_: Request, error: Exception) -> JSONResponse:
     return problem(status, title, str(error))
 
 
-async def _refund(_: Request, error: Exception) -> JSONResponse:
-    status, title = next(what for kind, what in REFUND_REFUSALS.items() if isinstance(error, kind))
+async def _staff(_: Request, error: Exception) -> JSONResponse:
+    status, title = next(what for kind, what in STAFF_REFUSALS.items() if isinstance(error, kind))
     return problem(status, title, str(error))
 
 
@@ -108,7 +112,7 @@ def add_handlers(app: FastAPI) -> None:
         LedgerUnavailable: _ledger,
         CaptureError: _capture,
         GatewayError: _gateway,
-        **dict.fromkeys(REFUND_REFUSALS, _refund),
+        **dict.fromkeys(STAFF_REFUSALS, _staff),
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

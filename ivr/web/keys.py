@@ -21,6 +21,8 @@ class Scope(StrEnum):
     """money given back"""
     REPORTS = "reports"
     """sums for the books"""
+    LINKS = "links"
+    """links to the pay page"""
     WEBHOOKS = "webhooks"
     """where webhooks go, and what became of them"""
 

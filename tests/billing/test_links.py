@@ -32,6 +32,15 @@ def test_a_code_with_one_character_changed_is_none(link_id: int, place: int, oth
     assert changed == code or KEY.read(changed) is None
 
 
+def test_a_link_has_one_address_only() -> None:
+    codes = [KEY.code(link_id) for link_id in range(100)]
+    others = [code.replace("_", "/").replace("-", "+") for code in codes]
+    assert [code for code, other in zip(codes, others, strict=True) if code != other]
+    assert all(
+        code == other or KEY.read(other) is None for code, other in zip(codes, others, strict=True)
+    )
+
+
 @pytest.mark.parametrize("code", ["", "x", "é" * 20, "=" * 20, "a" * 19, "a" * 21, "!" * 20])
 def test_what_is_no_code_is_read_as_none(code: str) -> None:
     assert KEY.read(code) is None

@@ -22,7 +22,6 @@ class FakeLinks:
     def __init__(self) -> None:
         self.key = LinkKey("k" * 32, "https://pay.example.com")
         self.made: list[Link] = []
-        self.revoked: list[int] = []
         self.comes: list[tuple[float, LinkAttempt]] = []
         """so many seconds after the start of the loop → what is new from then on"""
         self.away_until = 0.0
@@ -50,9 +49,6 @@ class FakeLinks:
         )
         self.made.append(link)
         return link
-
-    async def revoke(self, link_id: int) -> None:
-        self.revoked.append(link_id)
 
     async def news(self, link_id: int) -> LinkAttempt | None:
         now = asyncio.get_running_loop().time()

@@ -15,6 +15,7 @@ from ivr.billing.calls import CallArrived, CallEnded
 from ivr.billing.captures import CaptureField, CaptureOutcome, CaptureRequest
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import Invoice, in_order
+from ivr.billing.messages import ToCustomer
 from ivr.billing.payments import AttemptState, CardOnHand, confirmation_code
 from ivr.storage.assisted_captures import CANCELED_FOR, PAYMENTS
 from tests.fakes.company import FakeCompany, KeptAttempt
@@ -48,9 +49,9 @@ class FakeDirectory:
         """The account number, as in the other world."""
         return await self.by_account_number(external_id)
 
-    async def has_phone(self, customer_id: int) -> bool:
+    async def ways_to(self, customer_id: int) -> frozenset[ToCustomer]:
         self.company.check()
-        return customer_id in self.company.with_phone
+        return frozenset({"text"}) if customer_id in self.company.with_phone else frozenset()
 
 
 class FakeInvoices:

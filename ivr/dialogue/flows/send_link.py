@@ -17,7 +17,7 @@ async def can_send_link(desk: Desk, customer: Customer) -> bool:
     """Whether there is a pay page, and a number on file. Raises LedgerUnavailable."""
     if desk.links is None or desk.outbox is None:
         return False
-    return await desk.directory.has_phone(customer.id)
+    return "text" in await desk.directory.ways_to(customer.id)
 
 
 async def send_link(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> None:

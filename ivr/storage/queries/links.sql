@@ -1,12 +1,12 @@
 -- Links to the pay page and the payments made by them.
 
 -- name: keep_link
--- A new link and its invoices; an id that is taken gives no row, and another one is drawn.
+-- A new link and its invoices; an id or a request key that is taken gives no row.
 WITH kept AS (
-    INSERT INTO links (id, customer_id, purpose, call_id, expires_at)
+    INSERT INTO links (id, customer_id, purpose, call_id, expires_at, asked_by, request_key, digest)
     VALUES ($1::bigint, $2::bigint, $3::text, $4::text,
-            now() + make_interval(secs => $5::double precision))
-    ON CONFLICT (id) DO NOTHING
+            now() + make_interval(secs => $5::double precision), $8::text, $9::text, $10::text)
+    ON CONFLICT DO NOTHING
     RETURNING id, expires_at
 ), bound AS (
     INSERT INTO link_invoices (link_id, invoice_id, amount)
@@ -16,8 +16,19 @@ WITH kept AS (
 SELECT expires_at FROM kept
 
 -- name: revoke_link
--- No page is shown for it any more; what was charged by it stays as it is.
-UPDATE links SET revoked_at = now() WHERE id = $1::bigint AND revoked_at IS NULL
+-- No page is shown for it any more; what was charged by it stays as it is. The first one counts.
+UPDATE links
+SET revoked_at = coalesce(revoked_at, now()),
+    revoked_by = CASE WHEN revoked_at IS NULL THEN nullif($2::text, '') ELSE revoked_by END
+WHERE id = $1::bigint
+RETURNING id
+
+-- name: any_link
+-- One by its id ($1) or by the key that staff asked with ($2), whatever became of it.
+SELECT id, customer_id, purpose, call_id, expires_at, digest, expires_at <= now() AS is_over,
+       revoked_at IS NOT NULL AS is_revoked
+FROM links
+WHERE id = $1::bigint OR request_key = $2::text
 
 -- name: link_by_id
 -- A link that was made, neither revoked nor expired more than $2 seconds ago, and how often its
