@@ -11,6 +11,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+from ivr.billing.errors import OutcomeUnknown
 from ivr.gateways.errors import ValidationRefused
 from ivr.gateways.outcomes import graphql_data
 
@@ -39,18 +40,37 @@ mutation Debit($input: ChargeUsBankAccountInput!) {
 
 
 def debit(sdk: Any, sale: Mapping[str, Any], request_key: str | None) -> SimpleNamespace:
-    """What came of it: a `transaction`, or `errors` of validation, as from `transaction.sale`."""
+    """What came of it: a `transaction`, or `errors` of validation, as from `transaction.sale`.
+
+    A transaction that is there was made, whatever errors are beside it. Raises OutcomeUnknown:
+    the errors do not say that nothing was done.
+    """
+    answer = sdk.graphql_client.query(DOCUMENT, _variables(sale, request_key))
+    data = answer.get("data") or {}
+    found = (data.get("chargeUsBankAccount") or {}).get("transaction")
+    if found:
+        return SimpleNamespace(transaction=_transaction(found), errors=None)
+    if not _is_undone(answer):
+        raise OutcomeUnknown("the gateway's errors do not say whether the account was debited")
     try:
-        data = graphql_data(sdk.graphql_client.query(DOCUMENT, _variables(sale, request_key)))
+        graphql_data(answer)
     except ValidationRefused as refused:
         faults = [
             SimpleNamespace(code=fault.code, attribute=fault.field, message=fault.message)
             for fault in refused.faults
         ]
         return SimpleNamespace(transaction=None, errors=SimpleNamespace(deep_errors=faults))
-    answer = data.get("chargeUsBankAccount") or {}
-    found = answer.get("transaction")
-    return SimpleNamespace(transaction=_transaction(found) if found else None, errors=None)
+    return SimpleNamespace(transaction=None, errors=None)
+
+
+def _is_undone(answer: Mapping[str, Any]) -> bool:
+    """Whether errors are all of the request: of its fields, or it was not even begun.
+
+    What was begun has `data`, if only null (https://spec.graphql.org/October2021/#sec-Data).
+    """
+    errors = answer.get("errors") or ()
+    kinds = {(error.get("extensions") or {}).get("errorClass") for error in errors}
+    return "data" not in answer or kinds <= {"VALIDATION"}
 
 
 def _variables(sale: Mapping[str, Any], request_key: str | None) -> dict[str, Any]:
@@ -74,7 +94,7 @@ def _variables(sale: Mapping[str, Any], request_key: str | None) -> dict[str, An
 
 
 def _transaction(found: Mapping[str, Any]) -> SimpleNamespace:
-    events = found.get("statusHistory") or [{}]
+    events = [event for event in found.get("statusHistory") or () if event]
     responses = [event["processorResponse"] for event in events if event.get("processorResponse")]
     response = responses[-1] if responses else {}
     decline = _first(events, "declineType")
