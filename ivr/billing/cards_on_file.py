@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ivr.billing.payments import CardOnFile, CardOnHand
 
-WORDING = "keep_card/1"
+WORDING = "keep_card/2"
 """the phrase that a caller agrees to, and its version: raise it when its text changes"""
 OFFERED = 3
 """so many cards are read out, the ones kept last"""

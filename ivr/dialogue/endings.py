@@ -7,7 +7,7 @@ Ending                  raised anywhere, caught in one place (dialogue/running.p
 ├── CannotGoOn          our side cannot do what was promised: `reason` says what
 └── Over                nothing is left to say but goodbye
 WentBack                the caller wants the question before: caught by the flow that asked it
-CardNotTaken            no card can be charged in this call now: caught by the flow that pays
+MeansNotTaken           this cannot be charged in this call now: caught by the flow that pays
 PaysForAnother          the caller knows an account number only: caught by the flow that takes calls
 LineError
 ├── SecurePartAway      the secure process cannot take the caller, or did not give them back
@@ -17,6 +17,7 @@ LineError
 from __future__ import annotations
 
 from ivr.billing.calls import CallOutcome
+from ivr.billing.methods import Method
 
 
 class Ending(Exception):
@@ -62,12 +63,13 @@ class WentBack(Exception):
     """The caller wants the question before this one; only where the flow said there is one."""
 
 
-class CardNotTaken(Exception):
-    """No card can be charged in this call now; `reason` is for the trail."""
+class MeansNotTaken(Exception):
+    """It cannot be paid with `methods` in this call from now on; `reason` is for the trail."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, methods: frozenset[Method] = frozenset()) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.methods = methods
 
 
 class PaysForAnother(Exception):

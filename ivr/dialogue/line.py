@@ -79,6 +79,10 @@ class Line(Handset, Protocol):
         """
         ...
 
+    async def somebody_is_there(self) -> bool:
+        """Whether `transfer_to_agent` would reach somebody now, as far as is known."""
+        ...
+
     async def transfer_to_agent(self) -> None:
         """Hand the caller to the agent who waits for them, or to the queue: it is over for us.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ivr.billing.names import written_words
-from ivr.speech import jsgf
+from ivr.speech import jsgf, spoken
 from ivr.speech.errors import GrammarError
 from ivr.speech.jsgf import Choice, Expansion, GrammarFile, Many, Rule, Sequence, Tag, Word
 
@@ -187,8 +187,9 @@ def one_of(name: str, language: str, choices: Iterable[str]) -> Grammar:
 
     Of "James Smith" and "Jane Smith": james, jane, james smith, jane smith. A whole name means
     itself, though it is part of another: of "Ana Ruiz" and "Ana Ruiz Soto", ana ruiz is the first.
+    Digits are said one by one: of "visa 1042" and "visa 7358" also one zero four two.
     """
-    names = [written_words(choice) for choice in choices]
+    names = [_said(choice, language) for choice in choices]
     runs = [_runs(words) for words in names]
     ways = [
         Sequence((*map(Word, run), Tag(str(place))))
@@ -197,6 +198,15 @@ def one_of(name: str, language: str, choices: Iterable[str]) -> Grammar:
         if (names.count(run) if run == words else sum(run in others for others in runs)) == 1
     ]
     return Grammar(name, language, "names that were read out", Choice(tuple(ways)))
+
+
+def _said(choice: str, language: str) -> tuple[str, ...]:
+    return tuple(
+        said
+        for word in written_words(choice)
+        for said in (spoken.spelled_words(word, language) if word.isdecimal() else (word,))
+        if said != spoken.PAUSE
+    )
 
 
 def _runs(words: tuple[str, ...]) -> list[tuple[str, ...]]:

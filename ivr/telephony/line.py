@@ -146,11 +146,16 @@ class AsteriskLine:
             variable = f"{WORD}{name.upper()}"
             await self._presence.ask_pbx(self._ari.set_variable(self.channel_id, variable, value))
 
+    async def somebody_is_there(self) -> bool:
+        if self._agents is None:
+            return False
+        self._presence.must_be_there()
+        return self.goes_back or not await self._nobody_waits_in(self._agents.queue)
+
     async def transfer_to_agent(self) -> None:
         if self._agents is None:
             raise NobodyAvailable("no agent queue is set up: see [agents] in saldo.toml")
-        self._presence.must_be_there()
-        if not self.goes_back and await self._nobody_waits_in(self._agents.queue):
+        if not await self.somebody_is_there():
             raise NobodyAvailable(f"nobody is logged in to the queue {self._agents.queue!r}")
         await self.continue_at(self._agents.context, self._agents.extension)
 

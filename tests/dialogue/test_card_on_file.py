@@ -9,6 +9,10 @@ from ivr.billing.cards_on_file import WORDING, Consent, RemovedFor
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.methods import Method
 from ivr.billing.payments import AttemptState, CardOnFile, DeclineBucket, KeepCard
+from ivr.dialogue.flows.card_on_file import remove_which
+from ivr.dialogue.flows.methods import which_way
+from ivr.dialogue.hearing import Heard
+from ivr.dialogue.questions import Understood
 from tests.dialogue.company import SMITH, Company, invoice
 from tests.dialogue.conversation import KNOWN, PAYS_ONE, Conversation, converse
 from tests.dialogue.saying import CODE, QUIET, YES, Answer, commands, says
@@ -39,7 +43,7 @@ def removed_for(company: Company, card: CardOnFile) -> RemovedFor | None:
 
 async def test_a_caller_who_agrees_leaves_the_card_that_was_just_keyed() -> None:
     company = a_company(keeps_cards=True)
-    ended = await converse(company, [*TO_THE_CARD, ("keep_card", "1"), *CONSENT_AND_END])
+    ended = await converse(company, [*TO_THE_CARD, ("agree_to_keep", "1"), *CONSENT_AND_END])
     assert ended.phrases.index("keep_card") < ended.phrases.index("confirm_charge")
     (kept,) = company.rows.cards.values()
     assert (kept.customer_id, kept.card.last4) == (SMITH.id, "1111")
@@ -48,7 +52,7 @@ async def test_a_caller_who_agrees_leaves_the_card_that_was_just_keyed() -> None
 
 async def test_the_consent_is_written_down_with_its_payment_its_wording_and_its_language() -> None:
     company = a_company(keeps_cards=True)
-    ended = await converse(company, [*TO_THE_CARD, ("keep_card", "1"), *CONSENT_AND_END])
+    ended = await converse(company, [*TO_THE_CARD, ("agree_to_keep", "1"), *CONSENT_AND_END])
     (consent,) = company.rows.consents.values()
     assert (consent.customer_id, consent.wording, consent.language) == (SMITH.id, WORDING, "en")
     assert (consent.attempt_id, consent.call_id) == (company.attempts[0].id, ended.call.id)
@@ -56,7 +60,7 @@ async def test_the_consent_is_written_down_with_its_payment_its_wording_and_its_
 
 async def test_the_gateway_is_not_told_the_account_number() -> None:
     company = a_company(keeps_cards=True)
-    await converse(company, [*TO_THE_CARD, ("keep_card", "1"), *CONSENT_AND_END])
+    await converse(company, [*TO_THE_CARD, ("agree_to_keep", "1"), *CONSENT_AND_END])
     (charge,) = company.gateway.charges
     assert charge.keep
     assert SMITH.account_number not in charge.keep.customer_ref
@@ -65,7 +69,7 @@ async def test_the_gateway_is_not_told_the_account_number() -> None:
 async def test_a_caller_who_says_no_or_nothing_leaves_no_card() -> None:
     for answer in ("2", ""):
         company = a_company(keeps_cards=True)
-        script: Script = [*TO_THE_CARD, ("keep_card", answer), *CONSENT_AND_END]
+        script: Script = [*TO_THE_CARD, ("agree_to_keep", answer), *CONSENT_AND_END]
         ended = await converse(company, script)
         assert ended.outcome is CallOutcome.PAID
         assert company.rows.cards == {}
@@ -83,7 +87,7 @@ async def test_a_caller_is_asked_once_a_call() -> None:
     company.declines(DeclineBucket.SOFT)
     script: Script = [
         *TO_THE_CARD,
-        ("keep_card", "2"),
+        ("agree_to_keep", "2"),
         ("confirm_charge", "1"),
         ("declined", "1"),
         *CONSENT_AND_END,
@@ -97,7 +101,7 @@ async def test_a_card_that_was_declined_is_not_kept() -> None:
     company = a_company(keeps_cards=True)
     company.declines(DeclineBucket.HARD)
     script: Script = [
-        *TO_THE_CARD, ("keep_card", "1"), ("confirm_charge", "1"), ("declined", "2"),
+        *TO_THE_CARD, ("agree_to_keep", "1"), ("confirm_charge", "1"), ("declined", "2"),
     ]  # fmt: skip
     await converse(company, script)
     assert company.rows.cards == {}
@@ -121,9 +125,18 @@ class LosesConsents(FakeCardsOnFile):
 async def test_a_consent_that_cannot_be_written_down_costs_the_keeping_only() -> None:
     company = a_company(keeps_cards=True)
     company.cards = LosesConsents(company.rows)
-    ended = await converse(company, [*TO_THE_CARD, ("keep_card", "1"), *CONSENT_AND_END])
+    ended = await converse(company, [*TO_THE_CARD, ("agree_to_keep", "1"), *CONSENT_AND_END])
     assert ended.outcome is CallOutcome.PAID
     assert company.gateway.vault == {}
+
+
+async def test_no_key_hushes_what_is_agreed_to_or_agrees_before_it_was_heard() -> None:
+    company = a_company(keeps_cards=True)
+    script: Script = [*TO_THE_CARD, ("keep_card", "111"), ("agree_to_keep", "2"), *CONSENT_AND_END]
+    ended = await converse(company, script)
+    told = next(each for each in ended.line.heard if each.said.phrase == "keep_card")
+    assert told.until == told.at + 3
+    assert company.rows.cards == {}
 
 
 # Paying with it
@@ -153,7 +166,7 @@ async def test_the_last_three_cards_are_offered() -> None:
     for last4 in ("1111", "2222", "3333", "4444"):
         company.left(last4)
     ended = await converse(company, [*TO_THE_CARD, ("method_remove_card", "3"), *CONSENT_AND_END])
-    assert ended.phrases.count("method_card_on_file") == 3
+    assert ended.phrases.count("method_card_by_number") == 3
     assert charged_with(ended) == ["vaulted-2222"]
 
 
@@ -244,6 +257,43 @@ async def test_the_card_is_no_answer_where_it_may_be_this_one_or_another() -> No
     assert charged_with(ended) == [card.token]
 
 
+async def test_a_brand_that_two_cards_have_is_no_answer_and_is_not_suggested() -> None:
+    company = a_company()
+    company.left("1111")
+    newer = company.left("2222")
+    ended = await talk(company, by("visa"), by("1"), YES, FINISH)
+    assert "not_understood" in ended.phrases
+    assert "method_card_on_file_voice" not in ended.phrases
+    assert charged_with(ended) == [newer.token]
+
+
+async def test_yes_is_no_answer_where_two_cards_are_read_out() -> None:
+    company = a_company()
+    company.left("1111", brand="mastercard")
+    company.left("2222")
+    ended = await talk(company, by("yes"), by("mastercard"), YES, FINISH)
+    assert "not_understood" in ended.phrases
+    assert charged_with(ended) == ["vaulted-1111"]
+
+
+@pytest.mark.parametrize("brand", ["discover", "unionpay"])
+async def test_a_brand_that_cannot_be_made_out_goes_by_its_number(brand: str) -> None:
+    company = a_company()
+    card = company.left(brand=brand)
+    ended = await talk(company, by("1"), YES, FINISH)
+    assert "method_card_by_number_voice" in ended.phrases
+    assert charged_with(ended) == [card.token]
+
+
+async def test_the_last_four_digits_name_a_card_by_voice() -> None:
+    company = a_company()
+    older, newer = company.left("1111"), company.left("2222")
+    question = which_way([newer, older], (Method.CARD,))
+    assert question.by_voice
+    assert question.by_voice.expecting.among == ("visa 2222", "visa 1111")
+    assert question.meant(Heard("payment_method", "2", "one one one one")) == Understood(older)
+
+
 async def test_going_back_from_the_consent_offers_the_choice_again() -> None:
     company = a_company()
     card = company.left()
@@ -258,6 +308,23 @@ async def test_a_card_is_removed_and_left_by_voice() -> None:
     await talk(company, by("3"), YES, YES, YES, FINISH)
     assert removed_for(company, card) is RemovedFor.CALLER
     assert len([kept for kept in company.rows.cards.values() if kept.removed_for is None]) == 1
+
+
+@pytest.mark.parametrize("said", ["2", "last"])
+async def test_of_several_cards_the_one_to_remove_is_named_by_voice(said: str) -> None:
+    company = a_company()
+    older, newer = company.left("1111"), company.left("2222")
+    which = says("option", said)
+    await talk(company, by("4"), which, YES, by("1"), YES, FINISH)
+    assert removed_for(company, older) is RemovedFor.CALLER
+    assert removed_for(company, newer) is None
+
+
+async def test_the_card_to_remove_is_called_by_its_last_four_digits_too() -> None:
+    company = a_company()
+    question = remove_which([company.left("1111"), company.left("2222", brand="mastercard")])
+    assert question.by_voice
+    assert question.by_voice.expecting.among == ("visa 1111", "mastercard 2222")
 
 
 # Removing it
@@ -302,7 +369,7 @@ async def test_of_several_cards_the_one_that_is_named_is_removed() -> None:
     script: Script = [
         *TO_THE_CARD,
         ("choose_method", "4"),
-        ("confirm_card_removal", "2"),
+        ("remove_none", "2"),
         ("confirm_card_removal", "1"),
         ("choose_method", "1"),
         *CONSENT_AND_END,
@@ -311,3 +378,11 @@ async def test_of_several_cards_the_one_that_is_named_is_removed() -> None:
     assert removed_for(company, older) is RemovedFor.CALLER
     assert removed_for(company, newer) is None
     assert charged_with(ended) == [newer.token]
+
+
+@pytest.mark.parametrize("none", ["3", "none"])
+async def test_of_several_cards_none_may_be_removed_after_all(none: str) -> None:
+    company = a_company()
+    cards = company.left("1111"), company.left("2222")
+    await talk(company, by("4"), says("option", none), by("1"), YES, FINISH)
+    assert [removed_for(company, card) for card in cards] == [None, None]

@@ -6,16 +6,20 @@ from itertools import takewhile
 
 import pytest
 
+from ivr.billing.bank_accounts import NotVerified
 from ivr.billing.calls import CallOutcome
 from ivr.billing.captures import CaptureResult
+from ivr.billing.methods import Method
 from ivr.billing.payments import AttemptState, DeclineBucket, Refusal
 from ivr.billing.promising import Promising
 from ivr.billing.terms import Terms
+from ivr.dialogue.endings import NobodyAvailable
 from tests.dialogue.company import Company, invoice
 from tests.dialogue.conversation import KNOWN, Conversation, converse
 from tests.dialogue.saying import CODE, QUIET, YES, commands, says
 from tests.fakes.ears import ScriptedEars
 from tests.fakes.line import FakeLine, Script
+from tests.fakes.links import news
 from tests.fakes.promises import FakePromises
 
 DECLINED_ONCE: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("confirm_charge", "1")]
@@ -194,3 +198,154 @@ async def test_a_refused_caller_may_want_a_person() -> None:
     ended = await converse(company, script)
     assert ended.phrases[-1] == "transferring"
     assert ended.outcome is CallOutcome.AGENT
+
+
+# Who is there, and what else there is
+
+
+async def test_a_person_is_not_offered_when_nobody_is_there() -> None:
+    company = a_company()
+    company.declines(HARD)
+    line = FakeLine([*DECLINED_ONCE, ("option_later", "4")])
+    line.agents = NobodyAvailable("at night")
+    ended = await converse(company, line=line)
+    assert offered(ended) == ["another_card", "link", "promise", "later"]
+    assert ended.phrases[-1] == "goodbye"
+    assert ended.outcome is CallOutcome.NOT_PAID
+
+
+async def test_with_nothing_to_offer_at_night_the_caller_hears_that_nobody_is_there() -> None:
+    company = Company(invoice(7, "42.50"))
+    company.hashes = ["a" * 64, "b" * 64]
+    company.declines(SOFT, SOFT)
+    line = FakeLine([*DECLINED_ONCE, ("declined", "1"), ("confirm_charge", "1")])
+    line.agents = NobodyAvailable("at night")
+    ended = await converse(company, line=line)
+    assert ended.phrases[-4:] == ["declined_final", "transferring", "no_agent", "goodbye"]
+
+
+async def test_a_refused_caller_may_leave_it_when_nobody_is_there() -> None:
+    company = a_company()
+    company.secure_results = [CaptureResult.INTERNAL_ERROR]
+    line = FakeLine([*KNOWN, ("pay_one_or_leave", "1"), ("option_later", "2")])
+    line.agents = NobodyAvailable("at night")
+    ended = await converse(company, line=line)
+    assert "option_later" in ended.phrases
+    assert ended.phrases[-1] == "goodbye"
+
+
+def with_paypal() -> Company:
+    company = a_company()
+    company.methods = (Method.CARD, Method.PAYPAL)
+    assert company.links
+    company.links.comes = [(60.0, news(AttemptState.CAPTURED))]
+    return company
+
+
+TO_A_CARD: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("method_card", "1")]
+
+
+async def test_where_something_else_can_be_paid_with_it_is_offered_in_place_of_another_card() -> (
+    None
+):
+    company = with_paypal()
+    company.declines(SOFT)
+    script: Script = [*TO_A_CARD, ("confirm_charge", "1"), ("declined", "1")]
+    ended = await converse(company, [*script, ("method_paypal", "2"), ("repeat_or_end", "2")])
+    assert "option_another_card" not in ended.phrases
+    assert ended.outcome is CallOutcome.PAID
+
+
+async def test_after_enough_cards_the_other_ways_are_left() -> None:
+    company = with_paypal()
+    company.hashes = ["a" * 64, "b" * 64]
+    company.declines(SOFT, SOFT)
+    other: Script = [("declined", "1"), ("method_card", "1"), ("confirm_charge", "1")]
+    paypal: Script = [("declined", "1"), ("method_paypal", "1"), ("repeat_or_end", "2")]
+    ended = await converse(company, [*TO_A_CARD, ("confirm_charge", "1"), *other, *paypal])
+    assert ended.phrases.count("method_card") == 2
+    assert ended.outcome is CallOutcome.PAID
+
+
+async def test_the_same_card_is_keyed_again_without_being_asked_how_to_pay() -> None:
+    company = with_paypal()
+    company.declines(FIX)
+    script: Script = [*TO_A_CARD, ("confirm_charge", "1"), ("option_person", "1")]
+    ended = await converse(company, [*script, *ENDS])
+    assert offered(ended) == ["same_card", "other_way", "link", "person"]
+    assert ended.phrases.count("choose_method") == 1
+    assert ended.outcome is CallOutcome.PAID
+
+
+async def test_a_card_on_file_is_not_said_to_be_keyed_once_more() -> None:
+    company = a_company()
+    company.left()
+    company.declines(FIX)
+    script: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("choose_method", "1")]
+    ended = await converse(company, [*script, ("confirm_charge", "1")], whole_script=False)
+    assert offered(ended) == ["another_card", "link", "promise", "person"]
+
+
+async def test_a_part_is_paid_with_the_card_on_file_that_had_not_enough() -> None:
+    company = a_company()
+    card = company.left()
+    company.gateway.will(NO_FUNDS)
+    script: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("choose_method", "1")]
+    part: Script = [("confirm_charge", "1"), ("declined", "1"), ("ask_amount", "2000#")]
+    ended = await converse(company, [*script, *part, *ENDS])
+    assert [charge.means.token for charge in company.gateway.charges] == [card.token] * 2
+    assert ended.phrases.count("choose_method") == 1
+
+
+async def test_a_debit_that_its_bank_declines_is_not_called_a_card() -> None:
+    company = Company(invoice(7, "42.50", "USD"))
+    company.takes_bank_accounts(Method.BANK_ACCOUNT, Method.CARD)
+    company.declines(HARD)
+    script: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("method_bank_account", "1")]
+    script = [*script, ("agree_to_debit", "1"), ("debit_declined", "1"), *ENDS]
+    ended = await converse(company, script)
+    assert "declined" not in ended.phrases
+    assert ended.outcome is CallOutcome.PAID
+
+
+async def test_no_card_is_offered_where_none_is_taken() -> None:
+    company = Company(invoice(7, "42.50", "USD"))
+    company.takes_bank_accounts()
+    company.declines(SOFT)
+    script: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("agree_to_debit", "1")]
+    ended = await converse(company, script)
+    assert ended.phrases[-2:] == ["debit_declined", "transferring"]
+
+
+# What cannot be taken, and what is left
+
+
+async def test_when_no_card_can_be_taken_the_other_ways_are_asked_for() -> None:
+    company = with_paypal()
+    company.secure_results = [CaptureResult.INTERNAL_ERROR]
+    script: Script = [*TO_A_CARD, ("method_paypal", "1"), ("repeat_or_end", "2")]
+    ended = await converse(company, script)
+    assert ended.phrases.count("way_not_taken") == 1
+    assert ended.phrases.count("method_card") == 1
+    assert ended.outcome is CallOutcome.PAID
+
+
+async def test_a_card_on_file_goes_on_when_none_can_be_keyed() -> None:
+    company = a_company()
+    card = company.left()
+    company.secure_results = [CaptureResult.INTERNAL_ERROR]
+    script: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("choose_method", "2")]
+    ended = await converse(company, [*script, ("way_not_taken", ""), ("choose_method", "1"), *ENDS])
+    assert [charge.means.token for charge in company.gateway.charges] == [card.token]
+    assert "method_another_card" not in ended.phrases[ended.phrases.index("way_not_taken") :]
+
+
+async def test_an_account_that_is_no_good_leads_to_a_link_where_no_card_is_taken() -> None:
+    company = Company(invoice(7, "42.50", "USD"))
+    company.sends_links()
+    company.takes_bank_accounts()
+    company.vault.answer = NotVerified("2046")
+    pays: Script = [("pay_one_or_leave", "1")]
+    script: Script = [*KNOWN, *pays, ("agree_to_debit", "1"), *pays, ("payment_not_taken", "1")]
+    ended = await converse(company, script)
+    assert ended.phrases[-2:] == ["link_sent", "goodbye"]

@@ -174,6 +174,38 @@ async def test_it_is_asked_for_by_voice() -> None:
     assert [str(each.amount) for each in company.attempts] == ["45.00 EUR"]
 
 
+async def test_going_back_from_the_yes_asks_for_the_amount_again_and_uses_up_a_try() -> None:
+    company = a_company()
+    back = [says("amount", "45"), YES, commands("back")]
+    ears = ScriptedEars(QUIET, QUIET, commands("for_another"), *back * 3)
+    ended = await converse(
+        company, line=FakeLine([("ask_account_number_voice", "1042#")]), ears=ears
+    )
+    assert ended.phrases.count("ask_amount_for_another_voice") == 3
+    assert ended.phrases[-2:] == ["too_many_tries", "transferring"]
+    assert "amount_not_taken" not in ended.phrases
+    assert failures(company) == 3
+
+
+async def test_going_back_from_the_amount_that_is_read_back_asks_for_another() -> None:
+    company = a_company()
+    ears = ScriptedEars(
+        QUIET, QUIET, commands("for_another"), says("amount", "54"), commands("back"),
+        says("amount", "45"), YES, YES, says("repeat_or_end", "no"),
+    )  # fmt: skip
+    ended = await converse(
+        company, line=FakeLine([("ask_account_number_voice", "1042#")]), ears=ears
+    )
+    assert ended.outcome is CallOutcome.PAID
+    assert [str(each.amount) for each in company.attempts] == ["45.00 EUR"]
+
+
+async def test_who_refuses_the_charge_hears_that_nothing_was_charged() -> None:
+    company = a_company()
+    ended = await converse(company, [*ACCOUNT, *amount("1000#"), ("confirm_charge", "2")])
+    assert ended.phrases[-2:] == ["nothing_charged", "goodbye"]
+
+
 async def test_where_it_is_not_offered_the_key_means_nothing() -> None:
     company = a_company()
     company.for_another = ""

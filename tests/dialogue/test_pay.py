@@ -112,6 +112,7 @@ async def test_refusing_the_amount_charges_nothing_and_offers_it_again() -> None
     ended = await converse(a_company(), script)
     assert ended.outcome is CallOutcome.NOT_PAID
     assert ended.company.states == [AttemptState.CANCELED]
+    assert ended.phrases.count("nothing_charged") == 1
 
 
 async def test_silence_at_the_last_yes_charges_nothing() -> None:

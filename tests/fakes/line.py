@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from ivr.billing.calls import CallArrived
-from ivr.dialogue.endings import HungUp, LineError
+from ivr.dialogue.endings import HungUp, LineError, NobodyAvailable
 from tests.fakes.voice import Said, said
 
 SECONDS_A_PHRASE = 3.0
@@ -198,6 +198,10 @@ class FakeLine:
         if self.word_lost:
             raise self.word_lost
         self.words |= words
+
+    async def somebody_is_there(self) -> bool:
+        self.check()
+        return not isinstance(self.agents, NobodyAvailable)
 
     async def transfer_to_agent(self) -> None:
         self.check()

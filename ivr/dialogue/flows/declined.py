@@ -1,13 +1,14 @@
-"""After a card that was not accepted, or cannot be taken: what else makes sense, in the same call.
+"""After what was not accepted, or cannot be taken: what else makes sense, in the same call.
 
 | bucket | in this order, three at most, then a person, and later if there is room  |
 |--------|--------------------------------------------------------------------------|
 | soft   | another card, a link, a promise; about funds: a part before all          |
 | hard   | another card, a link, a promise                                          |
-| fix    | the card once more, a link, a promise                                    |
+| fix    | the card once more, another way, a link, a promise                       |
 
-What is not at hand is left out: a card when enough were tried, a link without a number on file. The
-words are the same for every decline: none says which check failed.
+Where something else than a card can be paid with, it is another way, in the place of another card.
+What is not at hand is left out: a card when enough were tried, a link without a number on file, a
+person when nobody is there. The words are the same for every decline: none says which check failed.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from ivr.billing.allocating import Chosen
 from ivr.billing.calls import CallOutcome
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import total_due
+from ivr.billing.methods import Method
 from ivr.billing.payments import DeclineBucket, Declined
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import Over, WantsAgent, WentBack
+from ivr.dialogue.endings import MeansNotTaken, Over, WantsAgent, WentBack
 from ivr.dialogue.flows.amount import part_of
+from ivr.dialogue.flows.methods import COUNTED, Way, methods_for
 from ivr.dialogue.flows.promise import promise_to_pay
 from ivr.dialogue.flows.send_link import can_send_link, send_link
 from ivr.dialogue.phrases import PhraseId, phrase
@@ -39,6 +42,8 @@ class Next(Enum):
     ANOTHER_CARD = auto()
     SAME_CARD = auto()
     """the same card, keyed once more"""
+    OTHER_WAY = auto()
+    """another card too, where one may be tried"""
     PART = auto()
     LINK = auto()
     PROMISE = auto()
@@ -51,12 +56,13 @@ MOST = 4
 ORDER: Mapping[DeclineBucket, tuple[Next, ...]] = {
     DeclineBucket.SOFT: (Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
     DeclineBucket.HARD: (Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
-    DeclineBucket.FIX: (Next.SAME_CARD, Next.LINK, Next.PROMISE),
+    DeclineBucket.FIX: (Next.SAME_CARD, Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
 }
 ABOUT_FUNDS = (Next.PART, Next.ANOTHER_CARD, Next.PROMISE, Next.LINK)
 OPTIONS: Mapping[Next, PhraseId] = {
     Next.ANOTHER_CARD: "option_another_card",
     Next.SAME_CARD: "option_same_card",
+    Next.OTHER_WAY: "option_other_way",
     Next.PART: "option_part",
     Next.LINK: "option_link",
     Next.PROMISE: "option_promise",
@@ -75,52 +81,74 @@ MEANINGS: Mapping[Next, str] = {
 
 
 async def after_decline(
-    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, declined: Declined
-) -> Chosen:
-    """What is to be paid with the next card, when the caller wants to try one.
+    call: Call,
+    desk: Desk,
+    customer: Customer | None,
+    chosen: Chosen,
+    declined: Declined,
+    way: Way,
+) -> tuple[Chosen, Way | None]:
+    """What is to be paid next, and with what: None when that is to be asked.
 
-    Without a customer, who pays for another, only cards and a person are offered. Raises Over when
-    the caller promised, gets a link or leaves it; WantsAgent; WentBack; and as Call.ask.
+    `way` is what was declined. Without a customer, who pays for another, only cards and a person
+    are offered. Raises Over when the caller promised, gets a link or leaves it; WantsAgent;
+    WentBack; and as Call.ask.
     """
-    found = await at_hand(call, desk, customer, chosen, declined)
+    found = await at_hand(call, desk, customer, chosen, declined, way)
+    last = await person_or_later(call)
+    if not found and last is Next.LATER:
+        last = Next.PERSON  # who hears that nobody is there
+    opening: PhraseId = "debit_declined" if way is Method.BANK_ACCOUNT else "declined"
     if not found:
-        await call.say("declined_final")
-        raise WantsAgent("cards declined")
-    may_wait = declined.bucket is DeclineBucket.SOFT and len(found) < MOST - 1
-    steps = [*found, Next.PERSON, *([Next.LATER] if may_wait else [])]
+        is_first = opening != "declined" or len(call.declined) == 1
+        await call.say(opening if is_first else "declined_final")
+        raise WantsAgent("declined, and nothing else is at hand")
+    steps = [*found, last]
+    if last is Next.PERSON and declined.bucket is DeclineBucket.SOFT and len(steps) < MOST:
+        steps.append(Next.LATER)
     while True:
-        step = await call.ask(what_next("declined", steps), may_go_back=True)
-        if step in (Next.ANOTHER_CARD, Next.SAME_CARD):
-            return chosen
+        step = await call.ask(what_next(opening, steps), may_go_back=True)
+        if step in (Next.ANOTHER_CARD, Next.OTHER_WAY):
+            return chosen, None
+        if step is Next.SAME_CARD:
+            return chosen, way
         with suppress(WentBack):
             if step is Next.PART:
-                return await part_of(call, desk.terms, chosen.invoices)
+                return await part_of(call, desk.terms, chosen.invoices), way
             await _do(step, call, desk, customer, chosen)
 
 
-async def instead_of_a_card(
-    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, why: str
+async def instead(
+    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, error: MeansNotTaken
 ) -> NoReturn:
-    """A link or a person, for a caller whose card cannot be taken. Raises Over, WantsAgent."""
+    """A link or a person, for a caller with whom no way to pay is left. Raises Over, WantsAgent."""
+    of_a_card = Method.CARD in error.methods
     if customer is None or not await can_send_link(desk, customer):
-        await call.say("card_not_available")
-        raise WantsAgent(f"no card by telephone: {why}")
-    step = await call.ask(what_next("card_not_taken", [Next.LINK, Next.PERSON]))
+        await call.say("card_not_available" if of_a_card else "payment_not_taken")
+        raise WantsAgent(f"no payment by telephone: {error.reason}")
+    opening: PhraseId = "card_not_taken" if of_a_card else "payment_not_taken"
+    step = await call.ask(what_next(opening, [Next.LINK, await person_or_later(call)]))
     await _do(step, call, desk, customer, chosen)
-    raise WantsAgent(f"no card by telephone: {why}")
+    raise WantsAgent(f"no payment by telephone: {error.reason}")
+
+
+async def person_or_later(call: Call) -> Next:
+    """A person, or when nobody is there, to leave it for now."""
+    return Next.PERSON if await call.line.somebody_is_there() else Next.LATER
 
 
 async def at_hand(
-    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, declined: Declined
+    call: Call,
+    desk: Desk,
+    customer: Customer | None,
+    chosen: Chosen,
+    declined: Declined,
+    way: Way,
 ) -> list[Next]:
     """What may be offered besides a person, in its order. Raises LedgerUnavailable."""
-    may = set[Next]()
-    if len(call.declined) < desk.limits.card_tries_a_call:
-        may.add(Next.SAME_CARD)
-        if call.different_cards < desk.limits.cards_a_call:
-            may.add(Next.ANOTHER_CARD)
+    may = await _may_pay(call, desk, customer, chosen, way)
     if customer is not None:
-        if may and _has_a_part(desk, chosen):
+        if may & {Next.SAME_CARD, Next.ANOTHER_CARD} and _has_a_part(desk, chosen):
             may.add(Next.PART)
         async with call.filling():
             if await can_send_link(desk, customer):
@@ -128,7 +156,35 @@ async def at_hand(
             if desk.promising and await desk.promising.may_promise(customer, chosen.invoices):
                 may.add(Next.PROMISE)
     order = ABOUT_FUNDS if declined.about_funds else ORDER[declined.bucket]
+    if Next.OTHER_WAY in may:
+        order = tuple(Next.OTHER_WAY if each is Next.ANOTHER_CARD else each for each in order)
+    elif Next.SAME_CARD in may and Next.SAME_CARD in order:
+        may.discard(Next.ANOTHER_CARD)
     return [step for step in order if step in may][: MOST - 1]
+
+
+async def _may_pay(
+    call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, way: Way
+) -> set[Next]:
+    """Whether the same card, another one or something else may be tried.
+
+    What a limit would stop from now on is not offered again in this call.
+    """
+    may = set[Next]()
+    if len(call.declined) < desk.limits.card_tries_a_call and way is Method.CARD:
+        may.add(Next.SAME_CARD)
+    if (
+        len(call.declined) >= desk.limits.card_tries_a_call
+        or call.different_cards >= desk.limits.cards_a_call
+    ):
+        call.methods_failed |= COUNTED
+    elif Method.CARD in desk.methods and Method.CARD not in call.methods_failed:
+        may.add(Next.ANOTHER_CARD)
+    if customer is not None:
+        others = await methods_for(call, desk, customer, chosen.amount.currency)
+        if set(others) - {Method.CARD}:
+            may.add(Next.OTHER_WAY)
+    return may
 
 
 def what_next(opening: PhraseId, steps: Sequence[Next]) -> Question[Next]:

@@ -8,6 +8,7 @@ failed identification until it ends in a payment: nobody finds out a balance by 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
@@ -23,14 +24,16 @@ from ivr.billing.payments import (
     BeingPaid,
     CardOnHand,
     Declined,
+    NotCharged,
     Paid,
     PaidMeanwhile,
+    Unknown,
 )
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import CardNotTaken, Over, TooManyTries, WentBack
+from ivr.dialogue.endings import MeansNotTaken, Over, TooManyTries, WentBack
 from ivr.dialogue.flows.amount import LONGEST_AMOUNT, spoken
-from ivr.dialogue.flows.declined import after_decline, instead_of_a_card
+from ivr.dialogue.flows.declined import after_decline, instead
 from ivr.dialogue.flows.identify import ask_account
 from ivr.dialogue.flows.methods import card_of
 from ivr.dialogue.flows.pay import Settled, agrees, charge, tell
@@ -59,16 +62,12 @@ async def pay_for_another(call: Call, desk: Desk, account_number: str) -> NoRetu
     Ends with Over or another ending.
     """
     account = account_number or await call.ask(ask_account(""))
-    chosen, tried = await accepted(call, desk, account)
-    try:
-        result = await try_a_card(call, desk, chosen)
-        while isinstance(result, Declined):
-            chosen = await after_decline(call, desk, None, chosen, result)
-            result = await try_a_card(call, desk, chosen)
-    except CardNotTaken as error:
-        await instead_of_a_card(call, desk, None, chosen, error.reason)
-    except WentBack:
-        result = None
+    amounts = iter(range(desk.limits.identifications_a_call))
+    while True:
+        chosen, tried = await accepted(call, desk, account, amounts)
+        with contextlib.suppress(WentBack):
+            result = await paid_by_card(call, desk, chosen)
+            break
     if isinstance(result, Paid):
         if desk.limiting and tried:
             await desk.limiting.forgive(tried)
@@ -80,17 +79,32 @@ async def pay_for_another(call: Call, desk: Desk, account_number: str) -> NoRetu
     raise Over(call.settled or CallOutcome.NOT_PAID)
 
 
+async def paid_by_card(
+    call: Call, desk: Desk, chosen: Chosen
+) -> Paid | PaidMeanwhile | BeingPaid | Unknown | NotCharged | None:
+    """How it went with one card or more; None when the caller left it. Raises WentBack."""
+    while True:
+        try:
+            result = await try_a_card(call, desk, chosen)
+        except MeansNotTaken as error:
+            await instead(call, desk, None, chosen, error)
+        if not isinstance(result, Declined):
+            return result
+        chosen, _ = await after_decline(call, desk, None, chosen, result, Method.CARD)
+
+
 async def accepted(
-    call: Call, desk: Desk, account: str
+    call: Call, desk: Desk, account: str, amounts: Iterator[int]
 ) -> tuple[Chosen, IdentificationTries | None]:
     """An amount that may be paid for this account, and the try that it counts as.
 
-    Raises TooManyTries after as many refusals as identifications may fail, and as Call.ask.
+    Each takes one of `amounts`, so many as identifications may fail in a call. Raises TooManyTries
+    when none is left, and as Call.ask.
     """
     asking = question = ask_amount(desk.for_another)
-    for _ in range(desk.limits.identifications_a_call):
+    for _ in amounts:
         amount = await call.ask(question)
-        if not await call.ask(confirm(amount, account)):
+        if not await is_right(call, amount, account):
             question = asking
             continue
         async with call.filling():
@@ -100,8 +114,17 @@ async def accepted(
         call.note("amount not taken")
         call.line.forget_keys()
         question = asking.after(phrase("amount_not_taken"))
-    await call.say("amount_not_taken")
+    if question is not asking:
+        await call.say("amount_not_taken")
     raise TooManyTries
+
+
+async def is_right(call: Call, amount: Money, account: str) -> bool:
+    """Whether the caller means that; who goes back wants to say another amount."""
+    try:
+        return await call.ask(confirm(amount, account), may_go_back=True)
+    except WentBack:
+        return False
 
 
 async def look_up(

@@ -31,11 +31,11 @@ from ivr.billing.payments import (
 )
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import CannotGoOn, CardNotTaken, Over
+from ivr.dialogue.endings import CannotGoOn, MeansNotTaken, Over
 from ivr.dialogue.flows import card_on_file
 from ivr.dialogue.flows.amount import tell_fee
-from ivr.dialogue.flows.declined import after_decline, instead_of_a_card
-from ivr.dialogue.flows.methods import Way, choose_way, means_for
+from ivr.dialogue.flows.declined import after_decline, instead
+from ivr.dialogue.flows.methods import COUNTED, Way, choose_way, has_a_way, means_for
 from ivr.dialogue.flows.paypal import pay_by_link
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import Question, yes_no
@@ -54,22 +54,39 @@ async def pay_invoices(call: Call, desk: Desk, customer: Customer, chosen: Chose
     """
     if len(chosen.invoices) > 1 or chosen.is_part:  # else the amount was heard a moment ago
         await call.say("confirm_total", amount=chosen.amount)
-    try:
-        result = await try_to_pay(call, desk, customer, chosen)
-        while isinstance(result, Declined):
-            chosen = await after_decline(call, desk, customer, chosen, result)
-            result = await try_to_pay(call, desk, customer, chosen)
-    except CardNotTaken as error:
-        await instead_of_a_card(call, desk, customer, chosen, error.reason)
+    way: Way | None = None
+    while True:
+        try:
+            way = way or await choose_way(call, desk, customer, chosen.amount.currency)
+            result = await try_to_pay(call, desk, customer, chosen, way)
+        except MeansNotTaken as error:
+            await go_without(call, desk, customer, chosen, error)
+            way = None
+            continue
+        if not isinstance(result, Declined):
+            break
+        chosen, way = await after_decline(call, desk, customer, chosen, result, way)
     if isinstance(result, PaidMeanwhile):
         await say_what_changed(call, desk, customer, chosen)
     elif result:
         await tell(call, result)
 
 
-async def try_to_pay(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> Settled | None:
+async def go_without(
+    call: Call, desk: Desk, customer: Customer, chosen: Chosen, error: MeansNotTaken
+) -> None:
+    """Return when something else is left to pay with. Raises as declined.instead when not."""
+    call.note(f"not taken: {error.reason}")
+    call.methods_failed |= error.methods
+    if not await has_a_way(call, desk, customer, chosen.amount.currency):
+        await instead(call, desk, customer, chosen, error)
+    await call.say("way_not_taken")
+
+
+async def try_to_pay(
+    call: Call, desk: Desk, customer: Customer, chosen: Chosen, way: Way
+) -> Settled | None:
     """How one attempt went; None when the caller did not want to go through with it."""
-    way = await choose_way(call, desk, customer, chosen.amount.currency)
     if way is Method.PAYPAL:
         return await paid_by_link(call, desk, customer, chosen)
     method = way.method if isinstance(way, CardOnFile) else way
@@ -123,7 +140,10 @@ async def agrees(call: Call, attempt: Attempt, means: MeansOnHand) -> bool:
     if isinstance(means, BankAccountOnHand):
         return True
     await tell_fee(call, attempt)
-    return await call.ask(confirm_charge(attempt, means), may_go_back=True)
+    agreed = await call.ask(confirm_charge(attempt, means), may_go_back=True)
+    if not agreed:
+        await call.say("nothing_charged")
+    return agreed
 
 
 def confirm_charge(attempt: Attempt, means: MeansOnHand) -> Question[bool]:
@@ -142,7 +162,7 @@ async def charge(
     """Charge it while the caller is kept company, and note what that settled.
 
     A caller who hangs up meanwhile is paid for all the same; the call waits to know. Raises
-    CardNotTaken when a limit stopped it.
+    MeansNotTaken when a limit stopped it.
     """
     async with call.filling("charging", after_seconds=0):
         await call.rest()  # for as long as it takes there is nothing to be answered
@@ -155,9 +175,11 @@ async def charge(
         await leave_receipts(call)
     call.line.forget_keys()  # pressed while waiting; the result must not be hushed by them
     if isinstance(result, OverLimit):
-        raise CardNotTaken("limit")
+        raise MeansNotTaken("limit", COUNTED)
     if isinstance(result, Declined):
         call.declined.append(means.card_hash if isinstance(means, CardOnHand) else "")
+        if means.method is Method.BANK_ACCOUNT:
+            call.methods_failed.add(Method.BANK_ACCOUNT)
     return result
 
 

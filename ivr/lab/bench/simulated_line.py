@@ -83,6 +83,9 @@ class SimulatedLine:
     async def leave_word(self, words: Mapping[str, str]) -> None:  # noqa: ARG002 - the port names it
         return
 
+    async def somebody_is_there(self) -> bool:
+        return False
+
     async def transfer_to_agent(self) -> None:
         raise NobodyAvailable
 
