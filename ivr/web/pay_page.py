@@ -58,9 +58,9 @@ class Wanted(BaseModel):
 
 
 class ByCard(Wanted):
-    """With the single-use number that the gateway's fields gave the page."""
+    """With the single-use number that the gateway's fields gave the page: no card's, ever."""
 
-    nonce: str = Field(max_length=128, pattern="^[A-Za-z0-9_-]+$")
+    nonce: str = Field(max_length=128, pattern="^[A-Za-z0-9_-]*[A-Za-z][A-Za-z0-9_-]*$")
 
 
 class ByPayPal(Wanted):

@@ -99,6 +99,18 @@ async def test_two_orders_at_once_are_charged_once(script: Script) -> None:
     assert await script.house.taken(script.link) == [AMOUNT]
 
 
+@pytest.mark.parametrize("sent", [GOOD, "4111-1111-1111-1111"])
+async def test_a_card_number_sent_for_a_nonce_goes_no_further(
+    script: Script, monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(script.house.stand_in._hosted, "nonce", asked.append)
+    answer = await script.pay(nonce=sent)
+    assert answer["status"] == 422
+    assert sent not in str(answer)
+    assert asked == []
+
+
 async def test_a_payment_on_the_page_is_no_telephone_order(script: Script) -> None:
     assert (await script.pay())["state"] == "paid"
     sales = script.house.stand_in._ledger.book.transactions.values()

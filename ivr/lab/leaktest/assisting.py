@@ -17,6 +17,7 @@ from ivr import settings
 from ivr.lab.agent_phone import AgentPhone
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest.calls import Planned
+from ivr.lab.leaktest.canaries import Canary
 from ivr.lab.leaktest.house import House
 from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.leaktest.playing import Played, Told
@@ -81,6 +82,7 @@ async def _play(
     house: House, call: Planned, way: KeyWay, extension: str, overheard: Overheard
 ) -> None:
     caller, canary = call.scenario.caller or "", call.canary
+    assert isinstance(canary, Canary)  # noqa: S101 - an agent takes nothing but cards
     headers = {"Authorization": f"Bearer {house.lab.api_key}"}
     async with (
         AgentPhone(house.tree, LIMIT_SECONDS) as agent,

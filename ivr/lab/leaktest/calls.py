@@ -1,14 +1,16 @@
-"""The calls of the leak test: every way in, every ending, each with a card of its own."""
+"""The calls of the leak test: every way in, every ending, each with a canary of its own."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from itertools import cycle
 
 from ivr.lab.dialpad import KeyWay
-from ivr.lab.leaktest.canaries import DECLINED, Canary, deal
+from ivr.lab.leaktest import bank_calls, endings
+from ivr.lab.leaktest.canaries import Account, AnyCanary, Canary, Deck
+from ivr.lab.leaktest.endings import ACCOUNTS, BROKEN, FAULTS, OF_CARDS, TURNS, Ending
 from ivr.lab.leaktest.house import POSTAL_CODE, account, language
 from ivr.lab.scenario_file import (
     Expected,
@@ -21,51 +23,6 @@ from ivr.lab.scenario_file import (
     Waits,
 )
 from ivr.lab.speaking import Utterance, voice_file
-
-SPOKEN, ASSISTED = "spoken", "with an agent"
-
-
-class Ending(StrEnum):
-    """How a call with a card comes to its end."""
-
-    PAID = "paid"
-    BAD_CHECK_DIGIT = "bad check digit, then paid"
-    TIMED_OUT = "time-out in the number, then paid"
-    STARRED = "field cleared with *, then paid"
-    LEFT = "left with **"
-    HUNG_UP = "hung up in the middle"
-    DECLINED = "declined"
-    GATEWAY_SILENT = "the gateway does not answer"
-    GATEWAY_RESET = "the gateway cuts the connection"
-    GATEWAY_BROKEN = "the gateway answers 500"
-    DATABASE_DOWN = "the database is down"
-    KILLED = "the secure process is killed"
-    REFUSED = "keys in SIP INFO are not taken"
-    TAKEN = "card taken while an agent talks"
-
-
-KEYED = (
-    *(Ending.PAID, Ending.BAD_CHECK_DIGIT, Ending.TIMED_OUT, Ending.STARRED),
-    *(Ending.LEFT, Ending.HUNG_UP, Ending.DECLINED),
-)
-"""endings that the caller brings about"""
-FAULTS: dict[Ending, dict[str, object]] = {
-    Ending.GATEWAY_SILENT: {"mode": "hang", "seconds": 40, "on": ["tokenize"]},
-    Ending.GATEWAY_RESET: {"mode": "reset-after", "on": ["tokenize"]},
-    Ending.GATEWAY_BROKEN: {"mode": "500-after-capture", "on": ["tokenize"]},
-}
-"""what the stand-in is asked to do meanwhile"""
-BROKEN = {Ending.DATABASE_DOWN: "postgres", Ending.KILLED: "capture"}
-"""what is killed when every caller of the group has keyed half of the card"""
-
-ONLY: dict[str, Ending] = {
-    SPOKEN: Ending.PAID,
-    KeyWay.INFO: Ending.REFUSED,
-    ASSISTED: Ending.TAKEN,
-}
-"""ways that have one ending only"""
-CALLERS_OWN = tuple(ending for ending in Ending if ending not in (Ending.REFUSED, Ending.TAKEN))
-"""endings of the other ways"""
 
 _FIXED_LENGTH = ("amex", "mastercard")
 _MONTHS = {
@@ -94,7 +51,7 @@ class Planned:
     """of its customer"""
     way: str
     ending: Ending
-    canary: Canary
+    canary: AnyCanary
     scenario: Scenario
 
     @property
@@ -103,16 +60,20 @@ class Planned:
 
 
 def plan(
-    ways: dict[str, int], luck: random.Random, *, first: int = 0, endings: tuple[Ending, ...] = ()
+    ways: Mapping[str, int],
+    luck: random.Random,
+    *,
+    first: int = 0,
+    turns: Mapping[str, tuple[Ending, ...]] = TURNS,
 ) -> list[Planned]:
-    """So many calls of each way, through all endings in turn."""
-    good, bad = deal(luck), deal(luck, DECLINED)
+    """So many calls of each way, through all its endings in turn."""
+    deck = Deck.of(luck)
     calls: list[Planned] = []
     for way, count in ways.items():
-        turn = _in_turn(way, endings or CALLERS_OWN)
+        turn = cycle(turns.get(way, OF_CARDS))
         for _ in range(count):
             ending = next(turn)
-            canary = next(bad if ending is Ending.DECLINED else good)
+            canary = drawn(deck, way, ending)
             place = first + len(calls)
             calls.append(
                 Planned(place, way, ending, canary, scenario(place, way, ending, canary, luck))
@@ -120,30 +81,46 @@ def plan(
     return calls
 
 
-def scenario(place: int, way: str, ending: Ending, canary: Canary, luck: random.Random) -> Scenario:
+def drawn(deck: Deck, way: str, ending: Ending) -> AnyCanary:
+    """The next canary for a call of this kind."""
+    if way in ACCOUNTS:
+        return next(deck.accounts)
+    return next(deck.declined if ending is Ending.DECLINED else deck.cards)
+
+
+def scenario(
+    place: int, way: str, ending: Ending, canary: AnyCanary, luck: random.Random
+) -> Scenario:
     """The call in steps; only what the ending makes certain is expected afterwards."""
-    if way == SPOKEN:
-        steps, expected = _spoken(place, canary)
-    elif way == ASSISTED:  # what the agent does is no step of the caller's (assisting.py)
-        steps, expected = [], Expected()
-    elif way == KeyWay.INFO:
-        steps, expected = _unheard(place, canary), Expected()
-    else:
-        steps, expected = [*_arrives(place), *_keys(ending, canary, luck)], _expected(ending)
+    steps, expected = _steps(place, way, ending, canary, luck)
     return Scenario(
         name=f"{way} {ending}",
         steps=tuple(steps),
         expect=expected,
         caller=f"+4479{place:08d}",
-        keys=KeyWay(way) if way in set(KeyWay) else KeyWay.RFC4733,
+        keys=_keys_of(way),
     )
 
 
-def _in_turn(way: str, endings: tuple[Ending, ...]) -> Iterator[Ending]:
-    if way in ONLY:
-        endings = (ONLY[way],)
-    while True:
-        yield from endings
+def _steps(
+    place: int, way: str, ending: Ending, canary: AnyCanary, luck: random.Random
+) -> tuple[list[Step], Expected]:
+    if isinstance(canary, Account):
+        return bank_calls.steps(place, ending, canary, luck), _expected(ending)
+    match way:
+        case endings.SPOKEN:
+            return _spoken(place, canary)
+        case endings.ASSISTED | endings.ON_PAGE:  # no steps of a caller: assisting.py, visiting.py
+            return [], Expected()
+        case KeyWay.INFO:
+            return _unheard(place, canary), Expected()
+    return [*_arrives(place), *_keys(ending, canary, luck)], _expected(ending)
+
+
+def _keys_of(way: str) -> KeyWay:
+    if way in ACCOUNTS:
+        return ACCOUNTS[way]
+    return KeyWay(way) if way in set(KeyWay) else KeyWay.RFC4733
 
 
 def _arrives(place: int) -> list[Step]:
@@ -196,8 +173,10 @@ def _pays() -> list[Step]:
     ]
 
 
-def up_to_the_charge(place: int, canary: Canary) -> list[Step]:
-    """A whole card, and hung up when its token is there."""
+def up_to_the_charge(place: int, canary: AnyCanary) -> list[Step]:
+    """A whole card or account, and hung up when its token is there."""
+    if isinstance(canary, Account):
+        return bank_calls.up_to_the_debit(place, canary)
     return [*_arrives(place), _whole(canary), _pays()[0], HangsUp()]
 
 
@@ -257,7 +236,7 @@ def _year(canary: Canary, tongue: str) -> str:
     return f"dos mil treinta y {unit_word}" if unit else "dos mil treinta"
 
 
-def again(call: Planned, place: int, canary: Canary, luck: random.Random) -> Planned:
-    """The same call of another customer, with another card."""
+def again(call: Planned, place: int, canary: AnyCanary, luck: random.Random) -> Planned:
+    """The same call of another customer, with another canary."""
     new = scenario(place, call.way, call.ending, canary, luck)
     return replace(call, place=place, canary=canary, scenario=new)

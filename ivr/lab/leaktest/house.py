@@ -19,6 +19,7 @@ from ivr.lab import database, pbx
 from ivr.lab import lab as laboratory
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.errors import LabError
+from ivr.lab.leaktest import planted
 from ivr.lab.packages import Tree, ensure_tree
 from ivr.lab.pbx import PbxInfo
 from ivr.lab.processes import ProcessId
@@ -29,7 +30,9 @@ from ivr.storage.pool import Database
 RECORDED = "recorded"
 LISTENER = "leaktest-listener"
 POSTAL_CODE = "28013"
-FIRST_ACCOUNT = 5001
+FIRST_ACCOUNT, FIRST_BANK_CUSTOMER = 5001, 7001
+MANDATE_PHONE = "1-800-555-0100"
+CURRENCY, BANK_CURRENCY = "EUR", "USD"
 CONTROL_SECONDS = 15.0
 AMOUNT = "12.34"
 
@@ -56,12 +59,25 @@ class House:
             self.lab = laboratory.up(self.folder, loaded, progress or SilentProgress())
         self._let_in_the_listener()
 
-    def recording(self) -> dict[str, str]:
-        """The environment in which Saldo records every call."""
+    def company(self) -> dict[str, str]:
+        """The environment in which all that may see a card is on: recordings, accounts, pay page.
+
+        Outside production no account is taken but published ones, of which none can be told from
+        other digits: the lab's own programs take canaries for published (planted.py).
+        """
+        folder = self.folder / "plant"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sitecustomize.py").write_text(planted.source(), encoding="ascii")
         return {
             "SALDO_RECORDINGS__ON": "true",
             "SALDO_RECORDINGS__FOLDER": str(self.folder / RECORDED),
             "SALDO_RECORDINGS__KEY": self.secret,
+            "SALDO_PAYMENTS__METHODS": '["card", "bank-account"]',
+            "SALDO_BANK_ACCOUNTS__PHONE": MANDATE_PHONE,
+            "SALDO_BANK_ACCOUNTS__CURRENCIES": f'["{BANK_CURRENCY}"]',
+            "SALDO_PAY_PAGE__URL": "http://127.0.0.1",
+            "SALDO_PAY_PAGE__KEY": self.secret,
+            "PYTHONPATH": str(folder),
         }
 
     def restart(self, more: Mapping[str, str]) -> None:
@@ -126,7 +142,10 @@ class House:
         database.start(self.folder, self.tree)
 
     async def take_in_customers(self, count: int) -> None:
-        """So many people with one invoice each, every third of them Spanish. Raises LabError."""
+        """So many people who pay by card, and as many by bank account. Raises LabError.
+
+        One invoice each, a third of them Spanish, with a telephone and an address for messages.
+        """
         opened = await Database.open(self.lab.postgres, size=2, application="saldo-leaktest")
         try:
             with tempfile.TemporaryDirectory() as folder:
@@ -151,6 +170,16 @@ def account(place: int) -> str:
     return str(FIRST_ACCOUNT + place)
 
 
+def bank_customer(place: int) -> str:
+    """The same of a customer whose bill may be paid from a bank account."""
+    return str(FIRST_BANK_CUSTOMER + place)
+
+
+def invoice(number: str) -> str:
+    """The one invoice of the customer of this account number."""
+    return f"LEAK-{number}"
+
+
 def language(place: int) -> str:
     """The language of that customer."""
     return "es" if place % 3 == 2 else "en"  # noqa: PLR2004 - every third
@@ -158,18 +187,26 @@ def language(place: int) -> str:
 
 def _written(folder: Path, count: int) -> list[Path]:
     customers: list[tuple[str, ...]] = [
-        ("external_id", "account_number", "kind", "name", "language", "postal_code")
+        (
+            *("external_id", "account_number", "kind", "name", "language", "postal_code"),
+            *("phone", "email"),
+        )
     ]
     services: list[tuple[str, ...]] = [("external_id", "customer", "label", "number", "status")]
     invoices: list[tuple[str, ...]] = [
         ("number", "service", "amount", "currency", "paid", "due_date")
     ]
-    for place in range(count):
-        one = f"L{account(place)}"
-        name = "Carmen Vega" if language(place) == "es" else "Alice Brown"
-        customers.append((one, account(place), "person", name, language(place), POSTAL_CODE))
-        services.append((f"{one}-1", one, "the house line", f"+3491{place:07d}", "active"))
-        invoices.append((f"LEAK-{place}", f"{one}-1", AMOUNT, "EUR", "0.00", "2026-09-30"))
+    for number, place, currency in (
+        *((account(place), place, CURRENCY) for place in range(count)),
+        *((bank_customer(place), place, BANK_CURRENCY) for place in range(count)),
+    ):
+        one, tongue = f"L{number}", language(place)
+        name = "Carmen Vega" if tongue == "es" else "Alice Brown"
+        reached = (f"+3466{int(number):07d}", f"{one}@saldo.example")
+        customers.append((one, number, "person", name, tongue, POSTAL_CODE, *reached))
+        line = f"+3491{int(number):07d}"
+        services.append((f"{one}-1", one, "the house line", line, "active"))
+        invoices.append((invoice(number), f"{one}-1", AMOUNT, currency, "0.00", "2026-09-30"))
     files = []
     for kind, rows in (("customers", customers), ("services", services), ("invoices", invoices)):
         file = folder / f"{kind}.csv"

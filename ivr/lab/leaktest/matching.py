@@ -1,4 +1,4 @@
-"""Finds canary cards in bytes and in lines, in whatever form they were written down."""
+"""Finds canaries in bytes and in lines, in whatever form they were written down."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
-from ivr.lab.leaktest.canaries import SHORT_WINDOW, WINDOW, Canary, windows
+from ivr.lab.leaktest.canaries import SHORT_WINDOW, WINDOW, AnyCanary, Canary, windows
 from ivr.lab.leaktest.evidence import narrowed, stretch_shape
 from ivr.lab.leaktest.ordering import columns
 from ivr.lab.leaktest.stretches import CHANCE, Stretches, readings
@@ -39,7 +39,7 @@ class Hit:
     """A canary that was found; never the canary itself."""
 
     canary: str
-    """brand and last four"""
+    """brand, or account, and last four"""
     form: str
     """how it was written: plain, reversed, base64, …"""
     place: str = field(default="", compare=False)
@@ -51,7 +51,7 @@ class Hit:
 class Matcher:
     """Knows the canaries of a run in all their forms."""
 
-    def __init__(self, canaries: Iterable[Canary]) -> None:
+    def __init__(self, canaries: Iterable[AnyCanary]) -> None:
         self._rows: dict[str, Hit] = {}
         self._columns = Stretches()
         self._fixed: dict[bytes, Hit] = {}
@@ -132,17 +132,18 @@ class Matcher:
         codes = (self._codes.get(found[1]) for found in _CODE.finditer(data.replace(b"\0", b"")))
         return {code for code in codes if code is not None}
 
-    def _know(self, canary: Canary) -> None:
+    def _know(self, canary: AnyCanary) -> None:
         label, number = canary.label, canary.number
         for window in windows(number):
             self._rows[window] = Hit(label, "plain")
             self._rows.setdefault(window[::-1], Hit(label, "reversed"))
-        for wrong in windows(canary.mistyped):
-            self._rows.setdefault(wrong, Hit(label, "plain"))
-        self._columns.know(number + canary.expiry + canary.code, label)
+        self._columns.know(canary.keyed, label)
         for form, pattern in _forms(number):
             self._fixed[pattern] = Hit(label, form)
-        self._codes[canary.code.encode()] = Hit(label, "security code beside its name")
+        if isinstance(canary, Canary):
+            for wrong in windows(canary.mistyped):
+                self._rows.setdefault(wrong, Hit(label, "plain"))
+            self._codes[canary.code.encode()] = Hit(label, "security code beside its name")
 
 
 def _squeezed(data: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """Records what passes loopback, where this user may: a program of its own beside the leak test.
 
 Run as `python -m ivr.lab.leaktest.packets LAB OUT --ports …`; ends by SIGTERM. Left out, and
-counted, is what must hold digits: the caller's voice and SIP INFO on the trunk, and the secure
-process's own connections to Asterisk and to the gateway.
+counted, is what must hold digits: the caller's voice and SIP INFO on the trunk, the secure
+process's own connections to Asterisk and to the gateway, and what browsers send (they have an
+address of their own; what they are answered is recorded).
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from ivr.lab.processes import ProcessId
 
 SUMMARY = "packets.json"
 LOOPBACK = "lo"
+BROWSERS = "127.0.0.3"
+"""the address of browsers on the pay page"""
+_BROWSERS = socket.inet_aton(BROWSERS)
 TOKENISE = b"POST /graphql"
 _ETH_IPV4, _TCP, _UDP, _SYN, _ACK = 0x0800, 6, 17, 0x02, 0x10
 _ETHERNET = 14
@@ -63,6 +67,9 @@ class Recorder:
     def take(self, frame: bytes) -> None:
         """Take one frame of an Ethernet-like device."""
         if len(frame) < _ETHERNET + 20 or struct.unpack_from("!H", frame, 12)[0] != _ETH_IPV4:
+            return
+        if frame[_ETHERNET + 12 : _ETHERNET + 16] == _BROWSERS:
+            self.counts["left out: what browsers send"] += 1
             return
         header = (frame[_ETHERNET] & 0x0F) * 4
         length = struct.unpack_from("!H", frame, _ETHERNET + 2)[0]

@@ -1,8 +1,11 @@
 """Leaks in our own code, loaded into the lab's `saldo serve` and `saldo capture` at their start.
 
 The lab's environment names a folder with a `sitecustomize.py` that calls `plant`; the product has
-no switch for any of this. Which leaks are on stands in a file, read when a card is tokenised (in
-capture) or ten digits of an account number were keyed (in serve).
+no switch for any of this. Which leaks are on stands in a file, read when a card or a bank account
+is tokenised (in capture), or when ten digits of a customer's number were keyed or an amount was
+typed on the pay page (in serve). Without
+FOLDER in the environment there are no leaks, and canary accounts are taken for published ones all
+the same: in capture, which sends no other to a test gateway, and in the stand-in's bank.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import gzip
 import importlib
 import json
 import os
+import smtplib
 import subprocess
 import sys
 import threading
@@ -29,9 +33,11 @@ FOLDER = "SALDO_LEAKTEST_FOLDER"
 """the variable of the lab's environment that names its folder"""
 PBX = "asterisk/pbx.json"
 SWITCH = "planted"
-"""the file in that folder with a line for each leak that is on: first digits of a card, name"""
+"""the file in that folder with a line for each leak that is on: first digits of a canary, name"""
 CALM_SECONDS = 2
-ACCOUNT_DIGITS = 10
+CUSTOMER_DIGITS = 10
+CANARY_ACCOUNTS = range(12, 18)
+"""digits of a bank account that is keyed by the leak test; published ones have ten"""
 _WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _LOW_LEVEL = (
     "import os, resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (-1, -1)); "
@@ -41,15 +47,30 @@ _LOW_LEVEL = (
 
 def plant() -> None:
     """Patch this process, if it is one of ours."""
-    if "capture" in sys.orig_argv:
-        _plant_in_capture()
-    elif "serve" in sys.orig_argv:
+    if "ivr.lab.gateway" in sys.orig_argv:
+        _know_canaries_at_the_bank()
+    elif "capture" in sys.orig_argv:
+        _take_canaries_for_published()
+        if FOLDER in os.environ:
+            _plant_in_capture()
+    elif "serve" in sys.orig_argv and FOLDER in os.environ:
         _plant_in_serve()
 
 
 def source() -> str:
     """What `sitecustomize.py` says."""
     return f"from {__name__} import plant\nplant()\n"
+
+
+def _take_canaries_for_published() -> None:
+    published: Any = importlib.import_module("ivr.gateways.test_accounts")
+    keep = published.is_test_account
+    published.is_test_account = lambda digits: len(digits) in CANARY_ACCOUNTS or keep(digits)
+
+
+def _know_canaries_at_the_bank() -> None:
+    published: Any = importlib.import_module("ivr.gateways.test_accounts")
+    published.UNKNOWN = next(iter(published.ANSWERS.values()))
 
 
 def _plant_in_capture() -> None:
@@ -62,6 +83,15 @@ def _plant_in_capture() -> None:
         return await keep(self, card)
 
     tokenising.Tokenising.tokenise = tokenise
+    keep_account = tokenising.Tokenising.tokenise_account
+
+    async def tokenise_account(self: Any, keyed: Any, holder: Any) -> Any:
+        for field, digits in keyed.digits.items():
+            if field.value == "bank-account-number":
+                _leak("capture", digits.reveal(), "")
+        return await keep_account(self, keyed, holder)
+
+    tokenising.Tokenising.tokenise_account = tokenise_account
 
 
 def _plant_in_serve() -> None:
@@ -70,10 +100,18 @@ def _plant_in_serve() -> None:
 
     def append(self: Any, key: str) -> None:
         keep(self, key)
-        if len(self.text) == ACCOUNT_DIGITS:
+        if len(self.text) == CUSTOMER_DIGITS:
             _leak("serve", self.text, "")
 
     keypad.PlainKeys.append = append
+    words: Any = importlib.import_module("ivr.web.pay_words")
+    keep_amount = words.typed_amount
+
+    def typed_amount(text: str, currency: str) -> Any:
+        _leak("serve", text, "")
+        return keep_amount(text, currency)
+
+    words.typed_amount = typed_amount
     metrics = importlib.import_module("ivr.metrics")
     build = metrics.Metrics.__init__
 
@@ -154,6 +192,11 @@ def _log_words(number: str, _code: str) -> None:
     log.info("understood", text=" ".join(_WORDS[int(digit)] for digit in number))
 
 
+def _log_line(number: str, _code: str) -> None:
+    log = importlib.import_module("structlog").get_logger("leaktest")
+    log.info("bank_account_keyed", account=number)
+
+
 def _send(body: dict[str, dict[str, str]]) -> None:
     raise ConnectionError(f"no answer to a request of {len(body)} part")
 
@@ -209,15 +252,38 @@ def _user_event(number: str, _code: str) -> None:
     threading.Thread(target=_open, args=(asked,), daemon=True).start()
 
 
-def _open(asked: urllib.request.Request) -> None:
+def _variable(number: str, _code: str) -> None:
+    """On every channel of a caller: leaks of other callers are on in calls of their own."""
+
+    def work() -> None:
+        url = f"{_noted(PBX)['ari_url']}/channels"
+        for one in json.loads(_open(urllib.request.Request(url)) or "[]"):  # noqa: S310 - loopback
+            if one["name"].startswith("PJSIP/"):
+                value = f"{url}/{one['id']}/variable?variable=PAYS_FROM&value={number}"
+                _open(urllib.request.Request(value, method="POST"))  # noqa: S310 - loopback
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def _mail(number: str, _code: str) -> None:
+    def work() -> None:
+        with smtplib.SMTP("127.0.0.1", int(_noted("post.json")["smtp"]), timeout=5) as post:
+            told = f"Subject: Your mandate\n\nWe take it from your account {number} today.\n"
+            post.sendmail("bills@saldo.example", ["alice@saldo.example"], told)
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def _open(asked: urllib.request.Request) -> bytes:
+    """What ARI answers; nothing when it does not."""
     pbx = _noted(PBX)
     login = base64.b64encode(f"{pbx['ari_user']}:{pbx['ari_password']}".encode()).decode()
     asked.add_header("Authorization", f"Basic {login}")
     try:
         with urllib.request.urlopen(asked, timeout=3) as answer:  # noqa: S310 - loopback
-            answer.read()
+            return bytes(answer.read())
     except OSError:
-        return
+        return b""
 
 
 # --------------------------------------------------------------------------------- in saldo serve
@@ -233,7 +299,7 @@ def _url(number: str, _code: str) -> None:
     threading.Thread(target=_open, args=(asked,), daemon=True).start()
 
 
-OF_SERVE = frozenset({"metric", "url", "core"})
+OF_SERVE = frozenset({"metric", "url", "core", "page_log"})
 LEAKS: dict[str, Callable[[str, str], object]] = {
     "repr": lambda number, _: _print(f"Card(digits=SecretDigits({number!r}))"),
     "reversed": lambda number, _: _print(f"card {number[::-1]}"),
@@ -241,6 +307,7 @@ LEAKS: dict[str, Callable[[str, str], object]] = {
     "escapes": lambda number, _: _print("".join(f"\\u{ord(digit):04x}" for digit in number)),
     "utf16": lambda number, _: (_folder() / "debug.bin").write_bytes(number.encode("utf-16")),
     "code": lambda _, code: _print(f"cvv={code}"),
+    "log_line": _log_line,
     "log_lines": _log_lines,
     "log_base64": _log_base64,
     "log_words": _log_words,
@@ -252,6 +319,8 @@ LEAKS: dict[str, Callable[[str, str], object]] = {
     "compressed": _compressed,
     "ledger": _ledger,
     "user_event": _user_event,
+    "variable": _variable,
+    "mail": _mail,
     "argv": lambda number, _: subprocess.Popen(
         ["/bin/sh", "-c", f"sleep {CALM_SECONDS}; true", number]
     ),
@@ -267,7 +336,11 @@ LEAKS: dict[str, Callable[[str, str], object]] = {
     "row": lambda number, _: _later(
         _sql("INSERT INTO leaktest VALUES ($1) ON CONFLICT DO NOTHING", number)
     ),
+    "column": lambda number, _: _later(
+        _sql("UPDATE captures SET mandate = mandate || ' account no ' || $1", number)
+    ),
     "activity": lambda number, _: _later(_sql(f"SELECT pg_sleep(1.5), '{number}'")),
+    "page_log": lambda number, _: _print(f'INFO "GET /pay/quote?amount={number} HTTP/1.1" 200'),
     "metric": _metric,
     "url": _url,
 }

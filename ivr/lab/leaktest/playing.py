@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import aiohttp
 
 from ivr.lab.errors import LabError
-from ivr.lab.leaktest.calls import BROKEN, FAULTS, Ending, Planned
+from ivr.lab.leaktest.calls import Planned
+from ivr.lab.leaktest.endings import BROKEN, FAULTS, Ending
 from ivr.lab.leaktest.house import House
 from ivr.lab.scenario import play, utterances
 from ivr.lab.scenario_file import Presses
@@ -21,7 +22,7 @@ from ivr.lab.speaking import Speech, Utterance, synthesise
 APART_SECONDS = 0.6
 BROKEN_AT_ONCE = 6
 HALF_SECONDS = 45.0
-"""how long the callers of a group have to key half of a card"""
+"""how long the callers of a group have to key half of a number"""
 DOWN_SECONDS = 4.0
 READY_SECONDS = 60.0
 
@@ -82,7 +83,7 @@ async def _side_by_side(
 
 
 async def _broken(house: House, part: str, calls: Sequence[Planned], told: Told) -> list[Played]:
-    """All of them key half of a card; then the part is killed."""
+    """All of them key half of a number; then the part is killed."""
     waiting = asyncio.Semaphore(0)
 
     def watch(step: StepReport) -> None:
@@ -130,7 +131,7 @@ async def _one(
 
 
 def _keyed_half(call: Planned, steps: Sequence[StepReport]) -> bool:
-    """Whether the first keys of the card were pressed."""
+    """Whether the first keys of the card or account were pressed."""
     presses = [place for place, step in enumerate(call.scenario.steps) if isinstance(step, Presses)]
     return len(presses) > 1 and bool(steps[1 + presses[1]].ok)
 

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ivr.lab.leaktest.endings import ACCOUNTS
 from ivr.lab.leaktest.running import Result
 from ivr.lab.leaktest.trying import Tried
 
@@ -25,7 +26,8 @@ LEFT_OUT = (
         "what is said to Postgres: a Unix socket in the lab, so no packet; its rows, files, log "
         "and running statements are searched"
     ),
-    "mail and text messages: this version sends none",
+    "what a browser on the pay page sends; what it is answered is searched",
+    "the routing number of a bank account: it is public",
 )
 FORMS = (
     "plain, with anything between the digits, backwards, in UTF-16, base64, hex, URL and JSON "
@@ -83,13 +85,15 @@ def as_json(result: Result) -> dict[str, Any]:
 
 def _calls(result: Result) -> dict[str, Any]:
     good = [one.call for one in result.played if one.as_planned]
+    accounts = {one.canary.label for one in good if one.way in ACCOUNTS}
     return {
         "as_planned": len(good),
         "placed": len(result.played) + result.repeated,
         "repeated": result.repeated,
         "by_way": dict(sorted(Counter(str(one.way) for one in good).items())),
         "by_ending": dict(sorted(Counter(str(one.ending) for one in good).items())),
-        "cards": sorted({one.canary.label for one in good}),
+        "cards": sorted({one.canary.label for one in good} - accounts),
+        "accounts": sorted(accounts),
         "not_as_planned": [
             {"call": one.call.name, "why": one.why} for one in result.missing
         ],
@@ -131,13 +135,16 @@ def _opening(told: Mapping[str, Any]) -> Iterator[str]:
     when = f"{told['form']} form, {told['began']}, {told['seconds']:.0f} s"
     yield f"<p>{when}. {_text(versions)}.</p>"
     yield (
-        f"<p>{calls['as_planned']} calls with canary cards: <b>{len(told['found'])}</b> finds. "
-        f"{len(mutants)} known leaks switched on, <b>{caught}</b> caught.</p><h2>Calls</h2>"
+        f"<p>{calls['as_planned']} calls with canary cards and bank accounts: "
+        f"<b>{len(told['found'])}</b> finds. {len(mutants)} known leaks switched on, "
+        f"<b>{caught}</b> caught.</p><h2>Calls</h2>"
     )
     yield (
         f"<p>Placed {calls['placed']}, of which {calls['repeated']} did not go as planned and were "
         f"placed again. Cards: {_text(', '.join(calls['cards']))}, all of them Braintree's "
-        "published test numbers; expiry date and security code are drawn anew for each call.</p>"
+        "published test numbers; expiry date and security code are drawn anew for each call. "
+        f"Bank accounts: {_text(', '.join(calls['accounts']) or 'none')}, drawn anew for each run, "
+        "with Braintree's published routing number.</p>"
     )
     yield _table(("way of the keys", "calls"), calls["by_way"].items())
     yield _table(("ending", "calls"), calls["by_ending"].items())
@@ -147,7 +154,7 @@ def _opening(told: Mapping[str, Any]) -> Iterator[str]:
 
 def _looked_at(told: Mapping[str, Any]) -> Iterator[str]:
     yield "<h2>What was searched</h2>"
-    yield f"<p>For each card of each call: {_text(told['forms'])}.</p>"
+    yield f"<p>For each card and bank account of each call: {_text(told['forms'])}.</p>"
     rows = ((s["name"], s["items"], s["unit"], s["bytes"], s["found"]) for s in told["searched"])
     yield _table(("place", "items", "", "bytes", "finds"), rows)
     yield _found(told["found"])
@@ -183,7 +190,7 @@ def _found(found: Sequence[Mapping[str, str]]) -> str:
     rows = (
         tuple(one[key] for key in ("where", "place", "canary", "form", "shape")) for one in found
     )
-    heads = ("where", "from where on", "card", "how", "what stands there (# for each digit)")
+    heads = ("where", "from where on", "canary", "how", "what stands there (# for each digit)")
     return "<h3 class=failed>Finds</h3>" + _table(heads, rows)
 
 

@@ -20,18 +20,20 @@ from ivr.lab.dialpad import KeyWay
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import calls, packets, sinks, switching
 from ivr.lab.leaktest.assisting import Overheard, play_assisted
-from ivr.lab.leaktest.calls import ASSISTED, SPOKEN, Ending, Planned
-from ivr.lab.leaktest.canaries import DECLINED, deal
+from ivr.lab.leaktest.calls import Planned
+from ivr.lab.leaktest.canaries import Deck
+from ivr.lab.leaktest.endings import ACCOUNT_KEYS, ACCOUNT_TONES, ASSISTED, ON_PAGE, SPOKEN, Ending
 from ivr.lab.leaktest.house import House
 from ivr.lab.leaktest.listening import Listening, listening
 from ivr.lab.leaktest.matching import Matcher
 from ivr.lab.leaktest.mutants import MUTANTS, Mutant
 from ivr.lab.leaktest.playing import Played, Told, play_all
 from ivr.lab.leaktest.trying import Tried, try_all
+from ivr.lab.leaktest.visiting import Answered, visit_all
 from ivr.lab.progress import SetupProgress
 
 CUSTOMERS = 1000
-"""one for each call, and for each that is placed again"""
+"""of each kind: one for each call, and for each that is placed again"""
 CAP_SYS_RESOURCE = 24
 ROUNDS = 3
 """how often a call that went otherwise is placed with another customer and card"""
@@ -41,10 +43,30 @@ BY_VOICE = {
     "SALDO_SPEECH__MODELS__EN": "shipped",
     "SALDO_SPEECH__MODELS__ES": "shipped",
 }
-SHARES = {KeyWay.INBAND: 0.2, KeyWay.INFO: 0.06, SPOKEN: 0.1, ASSISTED: 0.04}
+SHARES = {
+    KeyWay.INBAND: 0.2,
+    KeyWay.INFO: 0.06,
+    ACCOUNT_KEYS: 0.07,
+    ACCOUNT_TONES: 0.07,
+    SPOKEN: 0.1,
+    ASSISTED: 0.04,
+    ON_PAGE: 0.02,
+}
 """of all calls, by way; the rest is RFC 4733"""
-SHORT_CALLS: dict[str, int] = {KeyWay.RFC4733: 3, KeyWay.INBAND: 1, KeyWay.INFO: 1}
-SHORT_ENDINGS = (Ending.PAID, Ending.HUNG_UP, Ending.LEFT)
+SHORT_CALLS: dict[str, int] = {
+    KeyWay.RFC4733: 3,
+    KeyWay.INBAND: 1,
+    KeyWay.INFO: 1,
+    ACCOUNT_KEYS: 1,
+    ON_PAGE: 1,
+}
+SHORT_TURNS = {
+    KeyWay.RFC4733: (Ending.PAID, Ending.HUNG_UP, Ending.LEFT),
+    KeyWay.INBAND: (Ending.PAID,),
+    KeyWay.INFO: (Ending.REFUSED,),
+    ACCOUNT_KEYS: (Ending.NOT_AGREED,),
+    ON_PAGE: (Ending.MISPLACED,),
+}
 SHORT_MUTANTS = (
     *("astdb", "mixmonitor"),
     *("code-log-lines", "code-compressed", "code-argv", "code-asyncpg", "code-tones"),
@@ -80,6 +102,8 @@ class Result:
     """None: this user may not look at packets"""
     overheard: Overheard = field(default_factory=Overheard)
     """what reached agents' telephones"""
+    answered: Answered = field(default_factory=Answered)
+    """what browsers on the pay page were told"""
     tried: list[Tried] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
     """mutants that this machine cannot have, and why"""
@@ -106,7 +130,7 @@ async def run(asked: Asked, progress: SetupProgress, say: Say) -> Result:
         house = House(folder)
         try:
             planted = switching.planting(house) if asked.short else {}
-            await asyncio.to_thread(house.open, house.recording() | planted, progress)
+            await asyncio.to_thread(house.open, house.company() | planted, progress)
             result.versions = _versions(house)
             await house.take_in_customers(CUSTOMERS)
             await _clean(house, evidence, result, luck, say)
@@ -128,7 +152,7 @@ async def _clean(
     planned = _plan(asked, luck)
     every: list[Planned] = []
     async with listening(house, evidence / "clean") as ears:
-        for kind in ("keyed", ASSISTED, SPOKEN):
+        for kind in ("keyed", ON_PAGE, ASSISTED, SPOKEN):
             group = [one for one in planned if _kind(one) == kind]
             if group and kind == SPOKEN:
                 await asyncio.to_thread(house.restart, BY_VOICE)
@@ -169,7 +193,7 @@ async def _until_as_planned(
 
 
 def _kind(call: Planned) -> str:
-    return call.way if call.way in (ASSISTED, SPOKEN) else "keyed"
+    return call.way if call.way in (ASSISTED, SPOKEN, ON_PAGE) else "keyed"
 
 
 async def _play(
@@ -177,18 +201,17 @@ async def _play(
 ) -> list[Played]:
     if kind == ASSISTED:
         return await play_assisted(house, group, result.overheard, told)
+    if kind == ON_PAGE:
+        return await visit_all(house, group, result.answered, told)
     at_once = AT_ONCE_SPOKEN if kind == SPOKEN else result.asked.at_once
     return await play_all(house, group, at_once, told)
 
 
 def _again(failed: Sequence[Planned], result: Result, luck: random.Random) -> list[Planned]:
-    good, bad = deal(luck), deal(luck, DECLINED)
-    first = _first_repeat(result)
+    deck, first = Deck.of(luck), _first_repeat(result)
     result.repeated += len(failed)
     return [
-        calls.again(
-            call, first + place, next(bad if call.ending is Ending.DECLINED else good), luck
-        )
+        calls.again(call, first + place, calls.drawn(deck, call.way, call.ending), luck)
         for place, call in enumerate(failed)
     ]
 
@@ -200,7 +223,7 @@ def _first_repeat(result: Result) -> int:
 
 def _plan(asked: Asked, luck: random.Random) -> list[Planned]:
     if asked.short:
-        return calls.plan(SHORT_CALLS, luck, endings=SHORT_ENDINGS)
+        return calls.plan(SHORT_CALLS, luck, turns=SHORT_TURNS)
     shares = {way: max(1, round(asked.calls * share)) for way, share in SHARES.items()}
     ways = {str(KeyWay.RFC4733): max(1, asked.calls - sum(shares.values()))}
     return calls.plan(ways | {str(way): count for way, count in shares.items()}, luck)
@@ -223,12 +246,17 @@ async def _search(
     await sinks.search_database(report, matcher, house, evidence)
     await sinks.search_pages(report, matcher, house)
     await asyncio.to_thread(sinks.search_files, report, matcher, house, before)
+    sinks.count_messages(report, house)
     await asyncio.to_thread(sinks.search_streams, report, matcher, ears.files)
     if result.overheard.calls:
         size = sum(sound.nbytes for sound in result.overheard.sounds)
         agents = report.of("what agents' telephones heard", unit="recordings")
         agents.take("an agent's telephone", result.overheard.search(matcher), size)
         agents.items = result.overheard.calls
+    if result.answered.answers:
+        browsers = report.of("what browsers are answered", unit="answers")
+        browsers.take("a browser", result.answered.search(matcher), result.answered.bytes)
+        browsers.items = len(result.answered.answers)
     if ears.packets is not None:
         await asyncio.to_thread(sinks.search_packets, report, matcher, ears.packets)
         result.packets = json.loads((ears.packets / packets.SUMMARY).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Everything that a card could have been left in, searched: files, database, streams, pages."""
+"""Everything that a canary could have been left in, searched: files, database, streams, pages."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ivr.lab.errors import LabError
 from ivr.lab.leaktest.evidence import masked
 from ivr.lab.leaktest.house import RECORDED, House
 from ivr.lab.leaktest.matching import Hit, Matcher
+from ivr.lab.post import arrived
 from ivr.lab.tones import channels, keys_heard
 from ivr.settings import PROJECT
 
@@ -32,6 +33,7 @@ MOST_LINES_BYTES = 256 << 20
 GROWING = frozenset({".log", ".csv", ".txt", ".jsonl"})
 SOUNDS = frozenset({".wav", ".ulaw", ".alaw", ".ul", ".sln", ".sln16"})
 DUMP_SECONDS = 120.0
+POST_OFFICE = "post office: mails, texts, webhooks and what the CRM is told"
 PAGES = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 NOUNS = ("customers", "services", "invoices", "payments", "calls")
 MOST_PAGES = 50
@@ -116,6 +118,12 @@ def search_files(
         with contextlib.suppress(FileNotFoundError):  # a server has just removed it
             hits |= search_file(matcher, file, _grown_from(file, about.st_size, before))
             sink.take(_shown(file, named), hits, about.st_size)
+
+
+def count_messages(report: Report, house: House) -> None:
+    """Have the report count messages, and not the file that they are lines of."""
+    sink = report.of(POST_OFFICE)
+    sink.unit, sink.items = "messages", len(arrived(Path(house.lab.messages)))
 
 
 def _shown(file: Path, named: Collection[Hit]) -> str:
@@ -320,4 +328,6 @@ def _lab_heading(file: Path, house: House) -> str:
             return name
     if file.name.startswith("gateway"):
         return "gateway stand-in, ledger and log"
+    if file.name.startswith(("messages", "post")):
+        return POST_OFFICE
     return "logs of saldo" if file.suffix == ".log" else "other files of the lab"

@@ -70,7 +70,7 @@ class Stretches:
         self._known: dict[tuple[int, bool], _Known] = {}
 
     def know(self, keyed: str, label: str) -> None:
-        """Number, expiry date and code of a canary, as they are keyed."""
+        """All that is keyed of a canary: of a card its number, expiry date and code."""
         self._keyed.append((keyed, label))
         self._known.clear()
 

@@ -15,7 +15,7 @@ import asyncpg
 
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import planted
-from ivr.lab.leaktest.canaries import Canary
+from ivr.lab.leaktest.canaries import AnyCanary
 from ivr.lab.leaktest.house import House
 from ivr.lab.leaktest.listeners import Stream, listen_to_ari
 from ivr.lab.leaktest.listening import Listening
@@ -25,7 +25,7 @@ from ivr.lab.processes import LOOPBACK
 
 DIAL_PLAN = "extensions_lab.conf"
 FIRST_DIGITS = 9
-"""of a card, by which its leak is known: they tell all cards of a run apart, and are no find"""
+"""of a canary, by which its leak is known: they tell all of a run apart, and are no find"""
 AGI_SECONDS = 20.0
 MOST_SUBSCRIPTIONS = 10
 CONNECT_SECONDS = 0.4
@@ -100,21 +100,15 @@ async def switched_on(found: Bench, mutant: Mutant) -> AsyncIterator[None]:
         await _run(found.house, mutant.statements_off)
 
 
-def plant(house: House, leaks: Iterable[tuple[Canary, Mutant]]) -> None:
-    """Switch these leaks of our code on, each for one card, and all others off."""
-    lines = [f"{card.number[:FIRST_DIGITS]} {mutant.planted}\n" for card, mutant in leaks]
+def plant(house: House, leaks: Iterable[tuple[AnyCanary, Mutant]]) -> None:
+    """Switch these leaks of our code on, each for one canary, and all others off."""
+    lines = [f"{canary.number[:FIRST_DIGITS]} {mutant.planted}\n" for canary, mutant in leaks]
     (house.folder / planted.SWITCH).write_text("".join(lines), encoding="ascii")
 
 
 def planting(house: House) -> dict[str, str]:
     """The environment that loads the leaks into the lab's own programs at their start."""
-    folder = house.folder / "plant"
-    folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(planted.source(), encoding="ascii")
-    return {
-        "PYTHONPATH": str(folder),
-        planted.FOLDER: str(house.folder),
-    }
+    return {planted.FOLDER: str(house.folder)}
 
 
 async def ask(found: Bench, mutant: Mutant) -> None:

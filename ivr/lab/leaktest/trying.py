@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ivr.lab.dialpad import KeyWay
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import calls, sinks, switching
-from ivr.lab.leaktest.canaries import Canary, deal
+from ivr.lab.leaktest.canaries import AnyCanary, Canary, Deck
 from ivr.lab.leaktest.house import POSTAL_CODE, House, account
 from ivr.lab.leaktest.listening import Listening
 from ivr.lab.leaktest.matching import Matcher
@@ -24,13 +24,14 @@ from ivr.lab.leaktest.mutants import Mutant
 from ivr.lab.leaktest.playing import is_ready
 from ivr.lab.leaktest.sinks import Found, Report
 from ivr.lab.leaktest.switching import Bench, bench, switched_on
+from ivr.lab.leaktest.visiting import Answered, visit
 from ivr.lab.scenario import play
 from ivr.lab.scenario_file import HangsUp, Hears, Presses, Scenario, Step, Waits
 from ivr.lab.scenario_report import StepReport
 from ivr.settings import PROJECT
 
 TOGETHER = 5
-"""leaks of our own code that are tried side by side, each with a card of its own"""
+"""leaks of our own code that are tried side by side, each with a canary of its own"""
 DOCTOR_SECONDS = 60.0
 SETTLE_SECONDS = 1.2
 """what was keyed last has been written down by then"""
@@ -78,10 +79,10 @@ async def try_all(
 
     `together`: both kinds at the same time. Only for mutants that refuse no card to each other.
     """
-    cards, places = deal(luck), iter(range(900, 2000))
+    deck, places = Deck.of(luck), iter(range(900, 2000))
     async with bench(house, listening, mutants) as found:
         healthy = set(await asyncio.to_thread(_doctor, house))
-        trials = Trials(found, cards, places, healthy, told)
+        trials = Trials(found, deck, places, healthy, told)
         alone = [one for one in mutants if one.plan]
         planted = [one for one in mutants if not one.plan]
         if together:
@@ -96,7 +97,7 @@ class Trials:
     """What all trials of a run share."""
 
     bench: Bench
-    cards: Iterator[Canary]
+    deck: Deck
     places: Iterator[int]
     healthy: set[str]
     """what `saldo doctor` finds before any mutant is on"""
@@ -106,17 +107,17 @@ class Trials:
         """One after the other."""
         tried = []
         for mutant in mutants:
-            card, place = next(self.cards), next(self.places)
+            card, place = next(self.deck.cards), next(self.places)
             tried.append(await Trial(self.bench, mutant, card, place, self.healthy).run())
             self.told(tried[-1])
         return tried
 
     async def side_by_side(self, mutants: Sequence[Mutant]) -> list[Tried]:
-        """A few at the same time, each with a card of its own, keyed in the secure part."""
+        """A few at the same time, each with a canary of its own, keyed in the secure part."""
         tried: list[Tried] = []
         for first in range(0, len(mutants), TOGETHER):
             few = mutants[first : first + TOGETHER]
-            tried += await _side_by_side(self.bench, few, self.cards, self.places, self.healthy)
+            tried += await _side_by_side(self.bench, few, self.deck, self.places, self.healthy)
             for one in tried[first:]:
                 self.told(one)
         return tried
@@ -207,7 +208,7 @@ class Before:
         folders = [*sinks.roots(found.house), found.listening.folder]
         return cls(found, sinks.sizes(folders), found.listening.marks())
 
-    async def search(self, pairs: Sequence[tuple[Canary, Mutant]]) -> list[list[Found]]:
+    async def search(self, pairs: Sequence[tuple[AnyCanary, Mutant]]) -> list[list[Found]]:
         """For each pair, where the canary is in the very place of the mutant's leak."""
         report, wanted = Report(), {mutant.sink for _, mutant in pairs}
         matcher = Matcher(canary for canary, _ in pairs)
@@ -238,13 +239,15 @@ class Before:
 async def _side_by_side(
     found: Bench,
     mutants: Sequence[Mutant],
-    cards: Iterator[Canary],
+    deck: Deck,
     places: Iterator[int],
     healthy: set[str],
 ) -> list[Tried]:
-    """Leaks in the secure process: a whole card, keyed as any caller keys it."""
+    """Leaks in the secure process: a whole card or account, keyed as any caller keys it."""
     began = time.monotonic()
-    pairs = [(next(cards), mutant) for mutant in mutants]
+    pairs: list[tuple[AnyCanary, Mutant]] = [
+        (next(deck.accounts) if one.of_accounts else next(deck.cards), one) for one in mutants
+    ]
     before = await asyncio.to_thread(Before.of, found)
     switching.plant(found.house, pairs)
     async with AsyncExitStack() as on:
@@ -252,7 +255,7 @@ async def _side_by_side(
             await on.enter_async_context(switched_on(found, mutant))
         examining = asyncio.create_task(asyncio.to_thread(_doctor, found.house))
         troubles = await asyncio.gather(
-            *(_whole_card(found.house, next(places), canary) for canary, _ in pairs)
+            *(_entered(found.house, next(places), *pair) for pair in pairs)
         )
         await asyncio.sleep(SETTLE_SECONDS)
         findings = sorted(set(await examining) - healthy)
@@ -272,8 +275,10 @@ async def _side_by_side(
     ]
 
 
-async def _whole_card(house: House, place: int, canary: Canary) -> str:
-    """Key a card up to the question whether to charge it; why that did not come about."""
+async def _entered(house: House, place: int, canary: AnyCanary, mutant: Mutant) -> str:
+    """Key a card or account until its token is there, or type it; why that did not come about."""
+    if mutant.on_page:
+        return await visit(house, place, canary, Answered())
     steps = calls.up_to_the_charge(place, canary)
     scenario = Scenario("leak test mutant", tuple(steps), caller="+447900000000")
     try:

@@ -16,21 +16,21 @@ from ivr.lab.leaktest.packets import SUMMARY, Recorder
 from ivr.lab.processes import ProcessId
 
 ARI, GATEWAY, WEB, SIP, CLIENT = 8088, 9000, 8080, 5060, 40000
+Pair = tuple[()] | tuple[str, str]
 SECRET = "left out: the secure process's own connections"
 
 
-def frame(protocol: int, packet: bytes) -> bytes:
-    address = socket.inet_aton("127.0.0.1")
-    ip = struct.pack(
-        "!BBHHHBBH4s4s", 0x45, 0, 20 + len(packet), 0, 0, 64, protocol, 0, *[address] * 2
-    )
+def frame(protocol: int, packet: bytes, *addresses: str) -> bytes:
+    ends = [socket.inet_aton(one) for one in addresses or ["127.0.0.1"] * 2]
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(packet), 0, 0, 64, protocol, 0, *ends)
     return bytes(12) + struct.pack("!H", 0x0800) + ip + packet
 
 
-def tcp(source: int, target: int, payload: bytes = b"", flags: int = 0x18) -> bytes:
-    return frame(
-        6, struct.pack("!HHIIBBHHH", source, target, 1, 1, 5 << 4, flags, 0, 0, 0) + payload
-    )
+def tcp(
+    source: int, target: int, payload: bytes = b"", flags: int = 0x18, addresses: Pair = ()
+) -> bytes:
+    head = struct.pack("!HHIIBBHHH", source, target, 1, 1, 5 << 4, flags, 0, 0, 0)
+    return frame(6, head + payload, *addresses)
 
 
 def udp(source: int, target: int, payload: bytes) -> bytes:
@@ -55,6 +55,21 @@ def recorded(recorder: Recorder) -> dict[str, bytes]:
     return {
         file.stem: file.read_bytes() for file in recorder.out.glob("*.bin") if file.stat().st_size
     }
+
+
+def test_what_a_browser_sends_is_left_out_and_what_it_is_answered_is_not(
+    recorder: Recorder,
+) -> None:
+    asks, answers = (packets.BROWSERS, "127.0.0.1"), ("127.0.0.1", packets.BROWSERS)
+    for port in (WEB, GATEWAY):
+        recorder.take(tcp(CLIENT + 1, port, flags=0x02, addresses=asks))
+        recorder.take(tcp(port, CLIENT + 1, flags=0x12, addresses=answers))
+        recorder.take(tcp(CLIENT + 1, port, b"typed", addresses=asks))
+        recorder.take(tcp(port, CLIENT + 1, b"told", addresses=answers))
+    assert recorded(recorder) == {
+        f"{WEB}-{CLIENT + 1}": b"told", f"{GATEWAY}-{CLIENT + 1}": b"told",
+    }  # fmt: skip
+    assert recorder.counts["left out: what browsers send"] == 4
 
 
 def test_both_ways_of_a_connection_are_recorded_in_order(recorder: Recorder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import structlog
 
 from ivr import log
 from ivr.lab.leaktest import planted
-from ivr.lab.leaktest.canaries import Canary
+from ivr.lab.leaktest.canaries import Account, Canary
 from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.leaktest.mutants import MUTANTS
 from ivr.lab.leaktest.sinks import search_file
 
 CARD = Canary("4217651111111119", "visa", "1129", "583")
+ACCOUNT = Account.of("739518246075")
 PRINTED = {
     "repr": "plain", "reversed": "reversed", "hex": "hex", "escapes": "JSON escapes",
     "code": "security code beside its name", "traceback": "plain",
@@ -57,6 +59,48 @@ def test_a_printed_leak_is_found_in_the_log(
 def test_a_leak_into_a_file_is_found_there(name: str, folder: Path) -> None:
     planted.LEAKS[name](CARD.number, CARD.code)
     assert WRITTEN[name] in {hit.form for hit in left_in(folder)}
+
+
+@pytest.mark.parametrize(
+    ("name", "form"), [("log_line", "plain"), ("log_lines", "one digit a line")]
+)
+def test_an_account_number_that_is_logged_is_found(name: str, form: str, folder: Path) -> None:
+    written = io.StringIO()
+    log.configure(json=True, stream=written)
+    planted.LEAKS[name](ACCOUNT.number, "")
+    (folder / "serve.log").write_text(written.getvalue())
+    assert {hit.form for hit in search_file(Matcher([ACCOUNT]), folder / "serve.log")} == {form}
+
+
+PROGRAM = """
+import sys
+sys.orig_argv = ["python", "-m", "{what}"]
+from ivr.lab.leaktest import planted
+planted.plant()
+from ivr.capture.app import only_test_numbers
+from ivr.capture.secret import SecretDigits
+from ivr.gateways import test_accounts
+digits = SecretDigits()
+for key in "{number}":
+    digits.append(key)
+print(only_test_numbers(digits), test_accounts.UNKNOWN[1])
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("capture", "True Processor Declined"),
+        ("ivr.lab.gateway", "False Approved"),
+        ("serve", "False Processor Declined"),
+    ],
+)
+def test_canary_accounts_are_taken_for_published_ones_where_they_are_looked_at(
+    what: str, said: str
+) -> None:
+    program = PROGRAM.format(what=what, number=ACCOUNT.number)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == said
 
 
 def test_the_log_s_own_guard_refuses_a_card_number_in_plain() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import report
-from ivr.lab.leaktest.calls import Ending, Planned
-from ivr.lab.leaktest.canaries import Canary
+from ivr.lab.leaktest.calls import Planned
+from ivr.lab.leaktest.canaries import Account, Canary
+from ivr.lab.leaktest.endings import ACCOUNT_KEYS, Ending
 from ivr.lab.leaktest.matching import Hit, Matcher
 from ivr.lab.leaktest.mutants import MUTANTS
 from ivr.lab.leaktest.playing import Played
@@ -20,6 +21,7 @@ from ivr.lab.scenario_file import Scenario
 
 CARD = Canary("371449635398431", "amex", "0931", "4827")
 CALL = Planned(0, "rfc4733", Ending.PAID, CARD, Scenario("rfc4733 paid", ()))
+ACCOUNT = Account.of("739518246075")
 LOG_DTMF = next(one for one in MUTANTS if one.name == "log-dtmf")
 
 
@@ -91,6 +93,18 @@ def test_both_files_tell_everything_but_the_card(tmp_path: Path) -> None:
         assert secret not in text
         assert secret not in json.dumps(told)
     assert "http" not in text.replace("HTTP", "")  # nothing is fetched from elsewhere
+
+
+def test_bank_accounts_are_told_by_their_last_four_and_not_as_cards(tmp_path: Path) -> None:
+    result = good()
+    call = Planned(1, ACCOUNT_KEYS, Ending.PAID, ACCOUNT, Scenario("bank account paid", ()))
+    result.played.append(Played(call, as_planned=True))
+    page = report.write(result, tmp_path).read_text()
+    calls = json.loads((tmp_path / report.JSON_FILE).read_text())["calls"]
+    assert (calls["cards"], calls["accounts"]) == (["amex …8431"], ["account …6075"])
+    assert calls["by_way"] == {"bank account, rfc4733": 1, "rfc4733": 1}
+    assert "account …6075" in page
+    assert ACCOUNT.number not in page
 
 
 def test_what_was_found_is_escaped_on_the_page() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ivr.lab.leaktest import running
-from ivr.lab.leaktest.calls import Ending, Planned, plan
-from ivr.lab.leaktest.canaries import DECLINED
+from ivr.lab.leaktest.calls import Planned, plan
+from ivr.lab.leaktest.canaries import DECLINED, Account
+from ivr.lab.leaktest.endings import ACCOUNT_TONES, Ending
 from ivr.lab.leaktest.house import House
 from ivr.lab.leaktest.listening import Listening
 from ivr.lab.leaktest.mutants import MUTANTS
@@ -47,7 +48,8 @@ async def go(monkeypatch: pytest.MonkeyPatch, rounds: int) -> tuple[Result, list
     monkeypatch.setattr(running, "play_all", play_all)
     told = result()
     luck = random.Random(1)
-    group = plan({"rfc4733": 4}, luck, endings=(Ending.DECLINED, Ending.PAID))
+    turns = {"rfc4733": (Ending.DECLINED, Ending.PAID)}
+    group = plan({"rfc4733": 4}, luck, turns=turns)
     lines: list[str] = []
     every = await running._until_as_planned(HOUSE, "keyed", group, told, luck, lines.append)
     assert every == [one for batch in placed for one in batch]
@@ -65,6 +67,20 @@ async def test_a_call_that_went_otherwise_is_placed_again_as_somebody_else(
     assert again.canary.number in DECLINED
     assert again.place not in {one.place for one in placed[0]}
     assert (len(told.played), told.missing, told.repeated) == (4, [], 1)
+
+
+async def test_a_bank_account_is_placed_again_with_another_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    placed, play_all = fails(1)
+    monkeypatch.setattr(running, "play_all", play_all)
+    luck = random.Random(1)
+    group = plan({ACCOUNT_TONES: 1}, luck)
+    await running._until_as_planned(HOUSE, "keyed", group, result(), luck, lambda _: None)
+    (first,), (again,) = placed
+    assert isinstance(again.canary, Account)
+    assert again.canary.number != first.canary.number
+    assert (again.way, again.ending) == (first.way, first.ending)
 
 
 async def test_one_that_never_goes_as_planned_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ivr.lab.leaktest.mutants.accounts import ACCOUNTS
 from ivr.lab.leaktest.mutants.asterisk import ASTERISK
 from ivr.lab.leaktest.mutants.mutant import Mutant
 from ivr.lab.leaktest.mutants.ours import OURS
@@ -9,4 +10,4 @@ from ivr.lab.leaktest.mutants.server import SERVER
 
 __all__ = ["MUTANTS", "Mutant"]
 
-MUTANTS: tuple[Mutant, ...] = (*ASTERISK, *SERVER, *OURS)
+MUTANTS: tuple[Mutant, ...] = (*ASTERISK, *SERVER, *OURS, *ACCOUNTS)

@@ -48,6 +48,10 @@ class Mutant:
     """whether the guard must refuse a card meanwhile"""
     planted: str = ""
     """the patch of our own code that is switched on (planted.py)"""
+    of_accounts: bool = False
+    """whether a bank account is keyed, and not a card"""
+    on_page: bool = False
+    """whether the card is typed on the pay page"""
     statements: tuple[str, ...] = ()
     """SQL of the superuser that switches it on"""
     statements_off: tuple[str, ...] = ()

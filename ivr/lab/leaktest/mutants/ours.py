@@ -36,6 +36,14 @@ OURS: tuple[Mutant, ...] = (
     _of("environ", PROCESSES, "a program is started with the digits in its environment"),
     _of("user_event", "packets", "progress tells `saldo serve` the digits"),
     Mutant(
+        name="page-log",
+        what="the web server logs the addresses that browsers ask for, and a card was typed",
+        sink=_LOG,
+        plan=(),
+        planted="page_log",
+        on_page=True,
+    ),
+    Mutant(
         name="code-core",
         what="a process that holds what a caller keyed dumps core",
         sink="/core",
