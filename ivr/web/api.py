@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from ivr.web import captures, keys
+from ivr.web.bodies import ShortBodies
 from ivr.web.errors import add_handlers, problem
 from ivr.web.keys import Keys, Scope
 from ivr.web.own_pages import pages
@@ -53,8 +54,10 @@ class Sources:
 
 def build(sources: Sources) -> FastAPI:
     """The web application."""
-    app = FastAPI(title="Saldo", version="1", docs_url=None, redoc_url=None)
+    # No redirect to an address with or without a slash: it would go to whatever Host was sent.
+    app = FastAPI(title="Saldo", version="1", docs_url=None, redoc_url=None, redirect_slashes=False)
     add_handlers(app)
+    app.add_middleware(ShortBodies)
     app.include_router(_health(sources))
     app.include_router(captures.routes(sources.assisting, sources.keys))
     app.include_router(keys.routes(sources.keys))
@@ -94,7 +97,7 @@ def _v1(sources: Sources) -> APIRouter:
     @router.get("/{noun}", summary="One page, newest first; `next` is the cursor of the page after")
     async def page(
         noun: Noun,
-        before: Annotated[int | None, Query(ge=1)] = None,
+        before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> dict[str, Any]:
         found = await sources.readers[noun](before, limit)

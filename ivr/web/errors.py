@@ -72,6 +72,7 @@ def problem(status: int, title: str, detail: str = "") -> JSONResponse:
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - registered for this type only
     response = problem(error.status_code, str(error.detail))
+    response.headers.update(error.headers or {})
     if error.status_code == 401:  # noqa: PLR2004 - RFC 9110
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
@@ -83,6 +84,10 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
         f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
     )
     return problem(422, "The request is not valid", wrong)
+
+
+async def _unforeseen(_: Request, __: Exception) -> JSONResponse:
+    return problem(500, "A mistake of ours", "It is in the log; try again later, or tell us when")
 
 
 async def _ledger(_: Request, __: Exception) -> JSONResponse:
@@ -112,6 +117,7 @@ def add_handlers(app: FastAPI) -> None:
         LedgerUnavailable: _ledger,
         CaptureError: _capture,
         GatewayError: _gateway,
+        Exception: _unforeseen,
         **dict.fromkeys(STAFF_REFUSALS, _staff),
     }
     for kind, handler in handlers.items():

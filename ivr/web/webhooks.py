@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Protocol
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
 from ivr.billing.messages import DeliveryState, Endpoint
 from ivr.web.keys import Keys, Scope
@@ -60,7 +60,7 @@ class NewEndpoint(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: AnyHttpUrl
+    url: HttpUrl
     kinds: tuple[Kind, ...] = Field((), max_length=50)
     """empty: everything"""
 
@@ -115,7 +115,7 @@ def _add_endpoints(
 def _add_deliveries(router: APIRouter, deliveries: Deliveries) -> None:
     @router.get("/deliveries", summary="How far messages got; state=dead: the dead letters")
     async def recent(
-        before: Annotated[int | None, Query(ge=1)] = None,
+        before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         state: DeliveryState | None = None,
         endpoint: UUID | None = None,
@@ -124,7 +124,7 @@ def _add_deliveries(router: APIRouter, deliveries: Deliveries) -> None:
         return {"data": [to_json(item) for item in found.items], "next": found.before}
 
     @router.post("/deliveries/{delivery_id}/redeliver", status_code=202, summary="Once more, now")
-    async def redeliver(delivery_id: int) -> dict[str, str]:
+    async def redeliver(delivery_id: Annotated[int, Path(ge=1, lt=2**63)]) -> dict[str, str]:
         match await deliveries.redeliver(delivery_id):
             case None:
                 raise HTTPException(404, "There is no such delivery")
