@@ -9,8 +9,20 @@ from functools import total_ordering
 
 from ivr.billing.errors import CurrencyMismatch, MoneyNotUnderstood
 
-MINOR_DIGITS = {"JPY": 0, "CLP": 0, "KWD": 3, "TND": 3}
-"""ISO 4217 minor digits where they are not two."""
+_OTHER_DIGITS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+MINOR_DIGITS = {code: digits for digits, codes in _OTHER_DIGITS.items() for code in codes.split()}
+"""ISO 4217 minor digits where they are not two.
+
+The two units of account with four (CLF, UYW) are no money that anybody pays with.
+"""
+
+
+def minor_digits(currency: str) -> int:
+    """How many decimals amounts of a currency have: 2 of EUR, 0 of JPY, 3 of KWD."""
+    return MINOR_DIGITS.get(currency, 2)
 
 
 @total_ordering
@@ -39,7 +51,7 @@ class Money:
     @staticmethod
     def step(currency: str) -> Decimal:
         """The smallest amount of a currency: 0.01 for EUR."""
-        return Decimal(1).scaleb(-MINOR_DIGITS.get(currency, 2))
+        return Decimal(1).scaleb(-minor_digits(currency))
 
     @classmethod
     def of(cls, text: str | int | Decimal, currency: str) -> Money:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -241,10 +242,7 @@ class Braintree:
         if transaction is not None:
             if is_duplicate(transaction):
                 return self._earlier(sale["order_id"], "a sale of this order was there before")
-            if (
-                transaction.order_id != sale["order_id"]
-                or str(transaction.amount) != sale["amount"]
-            ):
+            if not _is_of(transaction, sale):
                 raise OutcomeUnknown("the gateway answered with a sale of another order or amount")
             return outcome_of(transaction)
         codes = codes_of(result)
@@ -268,6 +266,15 @@ class Braintree:
     def _search(self, order_id: str) -> Captured | Refusal | None:
         wanted = TransactionSearch.order_id == order_id
         return best_of(self._sdk.transaction.search([wanted]).items)
+
+
+def _is_of(transaction: Any, sale: dict[str, Any]) -> bool:
+    """Whether it is that order's and amount's, with however many noughts the gateway writes it."""
+    try:
+        amount = Decimal(str(transaction.amount))
+    except InvalidOperation:
+        return False
+    return transaction.order_id == sale["order_id"] and amount == Decimal(sale["amount"])
 
 
 def _guarded(work: Callable[[], T]) -> Callable[[], T | GatewayError]:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from ivr import hearing
 from ivr.lab.database import DatabaseInfo
+from ivr.lab.gateway_desk import Account
 from ivr.lab.pbx import PbxInfo
 from ivr.lab.post import PostOffice
 from ivr.sections import Limits
@@ -92,11 +93,10 @@ def lab_settings(
     if database:
         values["database"] |= {"url": database.url, "capture_url": database.capture_url}
     if gateway:
-        accounts = {"EUR": "saldo_eur", "USD": "saldo_usd", "GBP": "saldo_gbp"}
         values["braintree"] |= KEYS | {
             "environment": "stand-in",
             "url": gateway,
-            "merchant_accounts": accounts,
+            "merchant_accounts": dict(Account().merchant_accounts),
         }
     if post:
         _tell_nobody_else(values, post, sip=pbx is not None)
@@ -145,7 +145,8 @@ def _value(value: Any) -> str:
     if isinstance(value, Path | Decimal):
         return _value(str(value))
     if isinstance(value, dict):
-        pairs = (f"{json.dumps(key)} = {_value(item)}" for key, item in value.items())
+        given = {key: item for key, item in value.items() if item is not None}
+        pairs = (f"{json.dumps(key)} = {_value(item)}" for key, item in given.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_value(item) for item in value) + "]"

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from ivr.billing.errors import MoneyNotUnderstood
+from ivr.billing.money import Money
 from ivr.lab.gateway_answers import (
     CREATED,
     NOT_FOUND,
@@ -52,7 +54,9 @@ class Account:
     public_key: str = "saldo_public"
     private_key: str = "saldo_private"
     merchant_accounts: Mapping[str, str] = field(
-        default_factory=lambda: {"EUR": "saldo_eur", "USD": "saldo_usd", "GBP": "saldo_gbp"}
+        default_factory=lambda: {
+            code: f"saldo_{code.lower()}" for code in ("EUR", "USD", "GBP", "JPY", "KWD")
+        }
     )
     """currency → merchant account id; the first is the default"""
     moto: bool = True
@@ -178,8 +182,8 @@ class Desk:
         return transaction(self._ledger.book.transactions[use.transaction_id], CREATED)
 
     def _sell(self, body: Mapping[str, Any], key: _Key | None) -> Answer:
-        amount = _amount(body.get("amount"))
         currency, account_id = self._merchant_account(body)
+        amount = _amount(body.get("amount"), currency)
         self._check_source(body)
         if len(body.get("order_id") or "") > LONGEST_ID:
             raise Refused("91501")
@@ -274,7 +278,7 @@ class Desk:
         left = sale.money - sum(refunds, Decimal(0))
         if not left:
             raise Refused("91512")
-        amount = _amount(body.get("amount")) if body.get("amount") else left
+        amount = _amount(body["amount"], sale.currency) if body.get("amount") else left
         if amount > left:
             raise Refused("91521")
         new = self._transaction(
@@ -345,15 +349,14 @@ class Desk:
         ]
 
 
-def _amount(text: Any) -> Decimal:
+def _amount(text: Any, currency: str) -> Decimal:
+    """An amount in the currency's own shape: "42.50", "4250" yen, "4.250" dinars."""
     if not text:
         raise Refused("81502")
     try:
-        amount = Decimal(str(text))
-    except InvalidOperation:
+        amount = Money(Decimal(str(text)), currency).amount
+    except (InvalidOperation, MoneyNotUnderstood):
         raise Refused("81503") from None
-    if not amount.is_finite():
-        raise Refused("81503")
     if amount <= 0:
         raise Refused("81531")
     return amount

@@ -151,7 +151,10 @@ def _locale(language: str, country: str) -> Locale:
 def _money(context: jinja2.runtime.Context, amount: object, currency: str = "") -> str:
     """An amount as one writes it; "42.50 EUR" names its own currency."""
     number, _, own = str(amount).partition(" ")
-    return format_currency(Decimal(number), own or currency, locale=context["locale"])
+    locale = context["locale"]
+    return format_currency(
+        Decimal(number), own or currency, locale=locale, decimal_quantization=False
+    )
 
 
 @jinja2.pass_context

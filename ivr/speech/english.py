@@ -8,29 +8,85 @@ from num2words import num2words
 
 from ivr.speech.words import Coins, Counted, Words
 
-# Whole units and hundredths of each currency: one, many.
+_CENTS = ("cent", "cents")
+_CENTAVOS = ("centavo", "centavos")
+_CENTIMOS = ("centimo", "centimos")
+_CENTIMES = ("centime", "centimes")
+_FILS = ("fils", "fils")
+_PESOS = Coins(("peso", "pesos"), _CENTAVOS)
+_DINARS = Coins(("dinar", "dinars"), _FILS)
+_CROWNS = ("ore", "ore")
+# Whole units and parts of each currency: one, many. Any other is said as a number and its code.
 COINS = {
-    "EUR": Coins(("euro", "euros"), ("cent", "cents")),
-    "USD": Coins(("dollar", "dollars"), ("cent", "cents")),
+    "EUR": Coins(("euro", "euros"), _CENTS),
+    "USD": Coins(("dollar", "dollars"), _CENTS),
     "GBP": Coins(("pound", "pounds"), ("penny", "pence")),
-    "MXN": Coins(("peso", "pesos"), ("centavo", "centavos")),
+    "CAD": Coins(("canadian dollar", "canadian dollars"), _CENTS),
+    "AUD": Coins(("australian dollar", "australian dollars"), _CENTS),
+    "NZD": Coins(("new zealand dollar", "new zealand dollars"), _CENTS),
+    "ARS": _PESOS,
+    "CLP": Coins(_PESOS.unit),
+    "COP": _PESOS,
+    "CUP": _PESOS,
+    "DOP": _PESOS,
+    "MXN": _PESOS,
+    "PHP": _PESOS,
+    "UYU": _PESOS,
+    "BOB": Coins(("boliviano", "bolivianos"), _CENTAVOS),
+    "BRL": Coins(("real", "reais"), _CENTAVOS),
+    "CRC": Coins(("colon", "colones"), _CENTIMOS),
+    "GTQ": Coins(("quetzal", "quetzales"), _CENTAVOS),
+    "HNL": Coins(("lempira", "lempiras"), _CENTAVOS),
+    "NIO": Coins(("cordoba", "cordobas"), _CENTAVOS),
+    "PAB": Coins(("balboa", "balboas"), _CENTIMOS),
+    "PEN": Coins(("sol", "soles"), _CENTIMOS),
+    "PYG": Coins(("guarani", "guaranis")),
+    "VES": Coins(("bolivar", "bolivars"), _CENTIMOS),
+    "CHF": Coins(("franc", "francs"), _CENTIMES),
+    "MAD": Coins(("dirham", "dirhams"), _CENTIMES),
+    "AED": Coins(("dirham", "dirhams"), _FILS),
+    "BHD": _DINARS,
+    "JOD": _DINARS,
+    "KWD": _DINARS,
+    "TND": Coins(_DINARS.unit, ("millime", "millimes")),
+    "DKK": Coins(("krone", "kroner"), _CROWNS),
+    "NOK": Coins(("krone", "kroner"), _CROWNS),
+    "SEK": Coins(("krona", "kronor"), _CROWNS),
+    "INR": Coins(("rupee", "rupees"), ("paisa", "paise")),
+    "CNY": Coins(("yuan", "yuan"), ("fen", "fen")),
+    "JPY": Coins(("yen", "yen")),
+    "KRW": Coins(("won", "won")),
 }
 COINS_JOINED_BY = "and"
+POINT = "point"
 LETTERS = {letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"}
 OTHER_CARD = "card"
 
 _HUNDRED = 100
+_MILLION = 1_000_000
 
 
 def cardinal(number: int, counted: Counted = "alone") -> Words:
-    """Words of 0 to 999,999; English numbers do not agree with what they count."""
+    """Words of 0 to 999,999,999; English numbers do not agree with what they count."""
+    millions, rest = divmod(number, _MILLION)
+    if millions:
+        words = (*cardinal(millions, counted), "million")
+        return (*words, *_after(rest, cardinal(rest, counted))) if rest else words
     thousands, rest = divmod(number, 1000)
     if not thousands:
         return _below_thousand(rest)
     words = (*cardinal(thousands, counted), "thousand")
-    if not rest:
-        return words
-    return (*words, *(("and",) if rest < _HUNDRED else ()), *_below_thousand(rest))
+    return (*words, *_after(rest, _below_thousand(rest))) if rest else words
+
+
+def _after(rest: int, words: Words) -> Words:
+    """What follows a thousand or a million: "and forty-two", "three hundred"."""
+    return ("and", *words) if rest < _HUNDRED else words
+
+
+def counting(number: int, coin: str, counted: Counted) -> Words:
+    """So many of a coin."""
+    return (*cardinal(number, counted), coin)
 
 
 def _below_thousand(number: int) -> Words:
@@ -65,7 +121,17 @@ def year(number: int) -> Words:
 @cache
 def own_words() -> Words:
     """Every fragment that only English has use for."""
-    return (*_BELOW_HUNDRED, "hundred", "thousand", "and", "oh", *_ordinals(), *_months())
+    return (
+        *_BELOW_HUNDRED,
+        "hundred",
+        "thousand",
+        "million",
+        "and",
+        POINT,
+        "oh",
+        *_ordinals(),
+        *_months(),
+    )
 
 
 _BELOW_HUNDRED: Words = tuple(num2words(number, lang="en") for number in range(100))

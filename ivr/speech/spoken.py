@@ -11,12 +11,13 @@ import unicodedata
 from decimal import Decimal
 from functools import cache
 
+from ivr.billing.money import minor_digits
 from ivr.speech import english, spanish
 from ivr.speech.errors import UnknownPhraseError, UnspeakableError
-from ivr.speech.words import Coins, Counted, Speaker, Words
+from ivr.speech.words import Counted, Speaker, Words
 
 LANGUAGES = ("en", "es")
-LARGEST_NUMBER = 999_999
+LARGEST_NUMBER = 999_999_999
 FIRST_YEAR, LAST_YEAR = 1900, 2099
 
 # Not a word: a short silence, as between the groups of a long number.
@@ -39,7 +40,7 @@ _LONGEST_GROUP = 4
 
 
 def number_words(number: int, language: str, counted: Counted = "alone") -> Words:
-    """A cardinal from 0 to 999,999; `counted` is the gender of the noun after it, if any.
+    """A cardinal from 0 to 999,999,999; `counted` is the gender of the noun after it, if any.
 
     Raises UnspeakableError outside of that range.
     """
@@ -49,36 +50,50 @@ def number_words(number: int, language: str, counted: Counted = "alone") -> Word
 
 
 def money_words(amount: Decimal, currency: str, language: str) -> Words:
-    """An amount from 0 to 999,999.99 in EUR, USD, GBP or MXN (ISO 4217).
+    """An amount from 0 to 999,999,999 and its decimals, in any currency (ISO 4217).
 
-    Raises UnspeakableError for any other currency or amount, or a fraction of a cent.
+    The common ones by their names; any other as a number with the letters of its code: "forty-two
+    point five zero, C Z K". Raises UnspeakableError for any other amount, and for decimals that the
+    currency does not have.
     """
     speaker = _speaker(language)
+    digits = minor_digits(currency)
+    units, parts = _split(amount, digits)
     coins = speaker.COINS.get(currency)
     if coins is None:
-        raise UnspeakableError(f"Amounts are said in {', '.join(speaker.COINS)}, not {currency}.")
-    units, hundredths = _split(amount)
+        return (*_decimal(units, parts, digits, speaker), *_code(currency, language))
     whole = _counted(units, coins.unit, coins.counted, speaker)
-    if not hundredths:
+    if not (parts and coins.part):
         return whole
-    small = _counted(hundredths, coins.hundredth, "masculine", speaker)
+    small = _counted(parts, coins.part, "masculine", speaker)
     return (*whole, speaker.COINS_JOINED_BY, *small) if units else small
 
 
-def _split(amount: Decimal) -> tuple[int, int]:
-    if not amount.is_finite() or not 0 <= amount <= LARGEST_NUMBER + 1:
-        raise UnspeakableError(f"Amounts are said from 0 to {LARGEST_NUMBER:,}.99, not {amount}.")
-    cents = amount * 100
-    if cents != cents.to_integral_value():
-        raise UnspeakableError(f"{amount} has fractions of a cent; round it before it is said.")
-    units, hundredths = divmod(int(cents), 100)
-    if units > LARGEST_NUMBER:
-        raise UnspeakableError(f"Amounts are said from 0 to {LARGEST_NUMBER:,}.99, not {amount}.")
-    return units, hundredths
+def _split(amount: Decimal, digits: int) -> tuple[int, int]:
+    if not amount.is_finite() or not 0 <= amount < LARGEST_NUMBER + 1:
+        raise UnspeakableError(f"Amounts are said from 0 to {LARGEST_NUMBER:,}, not {amount}.")
+    smallest = amount.scaleb(digits)
+    if smallest != smallest.to_integral_value():
+        raise UnspeakableError(f"{amount} has too many decimals; round it before it is said.")
+    units, parts = divmod(int(smallest), 10**digits)
+    return units, parts
 
 
 def _counted(number: int, names: tuple[str, str], gender: Counted, speaker: Speaker) -> Words:
-    return (*speaker.cardinal(number, gender), names[0] if number == 1 else names[1])
+    return speaker.counting(number, names[0] if number == 1 else names[1], gender)
+
+
+def _decimal(units: int, parts: int, digits: int, speaker: Speaker) -> Words:
+    """A number with its decimals one by one: "one point zero five" is not "one point five"."""
+    whole = speaker.cardinal(units)
+    if not parts:
+        return whole
+    each = (speaker.cardinal(int(digit))[0] for digit in f"{parts:0{digits}}")
+    return (*whole, speaker.POINT, *each)
+
+
+def _code(currency: str, language: str) -> Words:
+    return (PAUSE, *(_sign(letter, language) for letter in currency))
 
 
 def date_words(day: dt.date, language: str) -> Words:
@@ -151,7 +166,7 @@ def brand_words(brand: str, language: str) -> Words:
 def vocabulary(language: str) -> Words:
     """Every fragment that the functions above can give in a language, each once, PAUSE too."""
     speaker = _speaker(language)
-    coins = (name for kind in speaker.COINS.values() for name in _names(kind))
+    coins = (name for kind in speaker.COINS.values() for name in kind.names)
     return tuple(
         dict.fromkeys(
             (
@@ -165,10 +180,6 @@ def vocabulary(language: str) -> Words:
             )
         )
     )
-
-
-def _names(coins: Coins) -> Words:
-    return (*coins.unit, *coins.hundredth)
 
 
 def file_name(fragment: str) -> str:

@@ -12,12 +12,17 @@ Counted = Literal["alone", "masculine", "feminine"]
 
 @dataclass(frozen=True)
 class Coins:
-    """How a currency's units are named: (one, many), whole and hundredth."""
+    """How a currency's units are named: (one, many), whole and smallest."""
 
     unit: tuple[str, str]
-    hundredth: tuple[str, str]
-    # The gender of the whole unit; every hundredth we know of is masculine.
+    # A hundredth or thousandth; None where there is none. Each that we know of is masculine.
+    part: tuple[str, str] | None = None
+    # The gender of the whole unit.
     counted: Counted = "masculine"
+
+    @property
+    def names(self) -> Words:
+        return (*self.unit, *(self.part or ()))
 
 
 class Speaker(Protocol):
@@ -28,10 +33,13 @@ class Speaker(Protocol):
     @property
     def COINS_JOINED_BY(self) -> str: ...  # noqa: N802 - as above
     @property
+    def POINT(self) -> str: ...  # noqa: N802 - as above
+    @property
     def LETTERS(self) -> Mapping[str, str]: ...  # noqa: N802 - as above
     @property
     def OTHER_CARD(self) -> str: ...  # noqa: N802 - as above
     def cardinal(self, number: int, counted: Counted = "alone") -> Words: ...
+    def counting(self, number: int, coin: str, counted: Counted) -> Words: ...
     def date(self, day: dt.date) -> Words: ...
     def month(self, day: dt.date) -> Words: ...
     def own_words(self) -> Words: ...

@@ -14,15 +14,15 @@ import jinja2
 from babel.dates import format_date
 from babel.numbers import format_currency
 
-from ivr.billing.errors import MoneyNotUnderstood
-from ivr.billing.money import Money
+from ivr.billing.money import Money, minor_digits
 from ivr.web.errors import PayPageError
 
 FOLDER = Path(__file__).parent / "pay"
 LANGUAGES = {"en": "es", "es": "en"}
 """each with the other one"""
 LOGOS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
-AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?")
+AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?")
+THOUSANDS = re.compile(r"[0-9]{1,3}(\.[0-9]{3}){1,3}")
 DARK, LIGHT = "#111b2b", "#ffffff"
 LINEAR_UP_TO = 0.04045
 
@@ -109,11 +109,12 @@ class PageText:
 
 
 def money(amount: Money, language: str) -> str:
-    """€42.50 or 42,50 €."""
-    # A narrow no-break space is not in every font; a plain no-break space is.
-    return format_currency(amount.amount, amount.currency, locale=language).replace(
-        "\u202f", "\xa0"
+    """€42.50 or 42,50 €, ¥1,980, KWD 1.500: never rounded."""
+    shown = format_currency(
+        amount.amount, amount.currency, locale=language, decimal_quantization=False
     )
+    # A narrow no-break space is not in every font; a plain no-break space is.
+    return shown.replace("\u202f", "\xa0")
 
 
 def day(when: date, language: str) -> str:
@@ -122,14 +123,18 @@ def day(when: date, language: str) -> str:
 
 
 def typed_amount(text: str, currency: str) -> Money | None:
-    """What somebody typed as an amount: 12, 12.5, 12,50; None for anything else."""
+    """What somebody typed as an amount: 12, 12.5, 12,50; None for anything else.
+
+    More decimals than the currency has may be meant as thousands: 1.500 is no amount in euros, and
+    of a currency without any it is 1500, as the page itself writes it.
+    """
     plain = text.strip().replace(",", ".")
-    if not AMOUNT.fullmatch(plain):
+    if not minor_digits(currency) and THOUSANDS.fullmatch(plain):
+        plain = plain.replace(".", "")
+    typed = AMOUNT.fullmatch(plain)
+    if typed is None or len(typed[2] or "") > minor_digits(currency):
         return None
-    try:
-        return Money.of(plain, currency)
-    except MoneyNotUnderstood:
-        return None
+    return Money.of(plain, currency)
 
 
 def readable_on(colour: str) -> str:

@@ -25,6 +25,7 @@ from tests.fakes.line import FakeLine, Script
 
 ONE = invoice(7, "42.50")
 OLD, NEW, DOLLARS = invoice(7, "10.00"), invoice(8, "30.00"), invoice(9, "9.99", "USD")
+TWO = Decimal(2)
 TENTH = SmallestPart(percent=Decimal(10))
 FEE = Fees({Method.CARD: Fee(flat={"EUR": Money.of("1.50", "EUR")})})
 PAY: Script = [("confirm_charge", "1"), ("repeat_or_end", "2")]
@@ -37,6 +38,7 @@ def euros(text: str) -> Money:
 
 def a_company(*invoices: Invoice, fees: Fees | None = None) -> Company:
     company = Company(*(invoices or (ONE,)))
+    company.gateway.currencies |= {each.amount.currency for each in invoices}
     company.terms = Terms(TENTH, fees or Fees())
     return company
 
@@ -213,6 +215,52 @@ def test_a_currency_without_cents_has_none(said: str, due: str, amount: str | No
     found = spoken(said, Money.of(1, "JPY"), Money.of(due, "JPY"))
     assert found == (None if amount is None else Money.of(amount, "JPY"))
     assert keyed("1", Money.of(1, "JPY"), Money.of(due, "JPY")) == Money.of(1, "JPY")
+
+
+@pytest.mark.parametrize(
+    ("owed", "currency", "least", "keys", "paid", "left"),
+    [
+        ("1980", "JPY", "amount=198 JPY digits=198", "500#", "500", "1480"),
+        ("1500000", "CLP", "amount=150000 CLP digits=150000", "200001#", "200001", "1299999"),
+        ("12.345", "KWD", "amount=1.235 KWD digits=1235", "1235#", "1.235", "11.110"),
+        ("12.345", "KWD", "amount=1.235 KWD digits=1235", "2#", "2.000", "10.345"),
+        ("7.20", "PEN", "amount=0.72 PEN digits=72", "501#", "5.01", "2.19"),
+    ],
+)
+async def test_a_part_is_paid_in_a_currency_of_no_two_or_three_decimals(
+    owed: str, currency: str, least: str, keys: str, paid: str, left: str
+) -> None:
+    company = a_company(invoice(7, owed, currency), fees=Fees({Method.CARD: Fee(percent=TWO)}))
+    ended = await converse(company, [*A_PART, ("ask_amount", keys), *PAY])
+    assert ended.outcome is CallOutcome.PAID
+    assert ended.line.said("ask_amount").values == least
+    (attempt,) = company.attempts
+    part = Money.of(paid, currency)
+    assert (attempt.amount, attempt.fee) == (part + part.percent(TWO), part.percent(TWO))
+    assert [each.amount for each in company.gateway.charges] == [attempt.amount]
+    assert due(ended) == [left]
+
+
+async def test_more_keys_are_taken_where_more_is_due() -> None:
+    company = a_company(invoice(7, "12500000.00", "COP"))
+    ended = await converse(company, [*A_PART, ("ask_amount", "1250000000#"), *PAY])
+    assert due(ended) == ["0.00"]
+
+
+@pytest.mark.parametrize(
+    ("said", "currency", "means"),
+    [
+        ("5 MXN", "CLP", "5"),
+        ("5 USD", "CAD", "5.00"),
+        ("5 EUR", "CLP", None),
+        ("5 USD", "MXN", None),
+    ],
+)
+def test_pesos_and_dollars_are_those_that_are_owed(
+    said: str, currency: str, means: str | None
+) -> None:
+    found = spoken(said, Money.of(1, currency), Money.of(10, currency))
+    assert found == (None if means is None else Money.of(means, currency))
 
 
 # The fee

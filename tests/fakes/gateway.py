@@ -53,7 +53,7 @@ class FakeGateway:
         self.charges: list[Charge] = []
         self.outcomes: dict[str, Captured | Refusal] = {}
         """order id → what the gateway's own books say"""
-        self._currencies = frozenset(currencies)
+        self.currencies = set(currencies)
         self._script: deque[Scripted] = deque()
         self.vault: dict[str, CardOnFile] = {}
         """cards that callers wanted kept, by token"""
@@ -88,7 +88,7 @@ class FakeGateway:
         charge = Charge(means, amount, order_id, request_key, keep)
         self.charges.append(charge)
         await asyncio.sleep(self.seconds)
-        if amount.currency not in self._currencies:
+        if amount.currency not in self.currencies:
             raise GatewayRefused(f"set braintree.merchant_accounts.{amount.currency}")
         if self._script:
             return self._scripted(charge, self._script.popleft())

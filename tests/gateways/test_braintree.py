@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ivr.billing.errors import GatewayNotReached, GatewayRefused, OutcomeUnknown
+from ivr.billing.money import Money
 from ivr.billing.payments import Captured, DeclineBucket, Refusal
-from ivr.gateways.braintree import Braintree
+from ivr.gateways.books import BraintreeBooks
+from ivr.gateways.braintree import Braintree, _is_of
 from ivr.gateways.errors import ValidationRefused
 from ivr.gateways.test_cards import ALL, APPROVING, DECLINING
 from ivr.lab.gateway import StandIn
@@ -29,6 +32,28 @@ async def test_a_sale_names_its_account_its_order_and_that_it_came_by_telephone(
     assert (sale.amount, sale.currency, sale.merchant_account_id) == ("42.50", "USD", "saldo_usd")
     assert (sale.order_id, sale.source) == ("saldo-1", "moto")
     assert (sale.token.bin, sale.token.last4, sale.token.expires) == ("411111", "1111", "122031")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"), [("42.50", "EUR"), ("1980", "JPY"), ("12.345", "KWD")]
+)
+async def test_an_amount_is_sent_and_found_in_the_shape_of_its_currency(
+    gateway: Braintree, tmp_path: Path, amount: str, currency: str
+) -> None:
+    assert isinstance(await charge(gateway, amount, currency=currency), Captured)
+    (sale,) = taken(tmp_path)
+    assert (sale.amount, sale.currency) == (amount, currency)
+    (booked,) = await BraintreeBooks(gateway).of_ids([sale.id])
+    assert booked.amount == Money.of(amount, currency)
+
+
+@pytest.mark.parametrize(("amount", "is_it"), [("1980.00", True), ("1980.01", False), ("", False)])
+def test_a_sale_is_known_by_its_amount_however_the_gateway_writes_it(
+    amount: str, *, is_it: bool
+) -> None:
+    sold = SimpleNamespace(order_id="saldo-1", amount=amount)
+    assert _is_of(sold, {"order_id": "saldo-1", "amount": "1980"}) is is_it
+    assert not _is_of(sold, {"order_id": "saldo-2", "amount": "1980"})
 
 
 @pytest.mark.parametrize("card", APPROVING, ids=lambda card: card.brand + card.number[-4:])

@@ -289,6 +289,8 @@ async def test_a_sale_by_raw_card_number_is_refused(ledger: Path) -> None:
         ({"amount": "ten"}, "81503"),
         ({"amount": "NaN"}, "81503"),
         ({"amount": ""}, "81502"),
+        ({"amount": "10.001"}, "81503"),
+        ({"amount": "1980.50", "merchant_account_id": "saldo_jpy"}, "81503"),
         ({"transaction_source": "pigeon"}, "915133"),
         ({"order_id": "x" * 256}, "91501"),
         ({"api_request_key": "x" * 256}, "915230"),

@@ -1,17 +1,22 @@
 """Amounts, dates and codes are said as people say them, and only with words that are recorded."""
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
+from babel.numbers import list_currencies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ivr.speech import spoken
+from ivr.billing.money import MINOR_DIGITS, Money, minor_digits
+from ivr.speech import english, spanish, spoken
 from ivr.speech.errors import UnknownPhraseError, UnspeakableError
-from ivr.speech.words import Counted
+from ivr.speech.words import Coins, Counted
 
-CURRENCIES = ("EUR", "USD", "GBP", "MXN")
+CURRENCIES = ("EUR", "USD", "GBP", "MXN", "CLP", "KWD", "CZK")
+NAMED = sorted(english.COINS)
+EVERY = sorted({*list_currencies(), *MINOR_DIGITS})
 languages = st.sampled_from(spoken.LANGUAGES)
 
 
@@ -48,6 +53,44 @@ def said(words: tuple[str, ...]) -> str:
         ("21000", "EUR", "twenty-one thousand euros", "veintiún mil euros"),
         ("101000", "EUR", "one hundred and one thousand euros", "ciento un mil euros"),
         ("200000", "GBP", "two hundred thousand pounds", "doscientas mil libras"),
+        (
+            "1980",
+            "JPY",
+            "one thousand nine hundred and eighty yen",
+            "mil novecientos ochenta yenes",
+        ),
+        ("1", "JPY", "one yen", "un yen"),
+        ("1000000", "CLP", "one million pesos", "un millón de pesos"),
+        (
+            "2150021",
+            "COP",
+            "two million one hundred and fifty thousand and twenty-one pesos",
+            "dos millones ciento cincuenta mil veintiún pesos",
+        ),
+        ("1000001", "GBP", "one million and one pounds", "un millón una libras"),
+        ("200000000", "GBP", "two hundred million pounds", "doscientos millones de libras"),
+        ("7.20", "PEN", "seven soles and twenty centimos", "siete soles con veinte céntimos"),
+        (
+            "12.345",
+            "KWD",
+            "twelve dinars and three hundred and forty-five fils",
+            "doce dinares con trescientos cuarenta y cinco fils",
+        ),
+        ("0.001", "TND", "one millime", "un milésimo"),
+        ("21", "CHF", "twenty-one francs", "veintiún francos"),
+        (
+            "42.50",
+            "CZK",
+            "forty-two point five zero pause c z k",
+            "cuarenta y dos con cinco cero pause ce zeta ka",
+        ),
+        (
+            "1.005",
+            "OMR",
+            "one point zero zero five pause o m r",
+            "uno con cero cero cinco pause o eme erre",
+        ),
+        ("500", "XAF", "five hundred pause x a f", "quinientos pause equis a efe"),
     ],
 )
 def test_money_is_said_as_people_say_it(
@@ -165,18 +208,37 @@ def test_every_amount_up_to_9999_is_made_of_recorded_fragments(
 ) -> None:
     recorded = set(spoken.vocabulary(language))
     for units in range(10_000):
-        amount = Decimal(units * 100 + units % 100).scaleb(-2)
+        amount = units + units % 100 * Money.step(currency)
         assert recorded.issuperset(spoken.money_words(amount, currency, language)), amount
 
 
-@given(st.decimals(0, Decimal("999999.99"), places=2), st.sampled_from(CURRENCIES), languages)
-def test_any_amount_is_made_of_recorded_fragments(
-    amount: Decimal, currency: str, language: str
+@given(st.integers(0, 10**9 - 1), st.sampled_from(EVERY), languages)
+def test_any_amount_of_any_currency_is_made_of_recorded_fragments(
+    units: int, currency: str, language: str
 ) -> None:
-    assert set(spoken.money_words(amount, currency, language)) <= set(spoken.vocabulary(language))
+    for amount in (Decimal(units), units * Money.step(currency)):
+        words = spoken.money_words(amount, currency, language)
+        assert set(words) <= set(spoken.vocabulary(language))
 
 
-@given(st.integers(0, 999_999), st.sampled_from(("alone", "masculine", "feminine")), languages)
+@given(st.data(), st.sampled_from([*NAMED, "CZK", "OMR", "XAF"]), languages)
+def test_two_amounts_of_a_currency_never_sound_the_same(
+    data: st.DataObject, currency: str, language: str
+) -> None:
+    units = st.one_of(st.integers(0, 2000), st.integers(0, 10**9 - 1))
+    one, other = (Money.of_minor_units(data.draw(units), currency) for _ in range(2))
+    said = [spoken.money_words(each.amount, currency, language) for each in (one, other)]
+    assert (said[0] == said[1]) == (one == other)
+
+
+@pytest.mark.parametrize("coins", [english.COINS, spanish.COINS], ids=["en", "es"])
+def test_a_currency_has_a_name_for_its_parts_where_it_has_parts(coins: Mapping[str, Coins]) -> None:
+    assert sorted(coins) == NAMED
+    for currency, names in coins.items():
+        assert (names.part is not None) == (minor_digits(currency) > 0), currency
+
+
+@given(st.integers(0, 999_999_999), st.sampled_from(("alone", "masculine", "feminine")), languages)
 def test_any_number_is_made_of_recorded_fragments(
     number: int, counted: Counted, language: str
 ) -> None:
@@ -212,7 +274,7 @@ def test_every_fragment_has_a_file_name_of_its_own_in_ascii(language: str) -> No
 
 
 @pytest.mark.parametrize(
-    "amount", [Decimal(-1), Decimal(1000000), Decimal("1.005"), Decimal("NaN"), Decimal("1e40")]
+    "amount", [Decimal(-1), Decimal(10**9), Decimal("1.005"), Decimal("NaN"), Decimal("1e40")]
 )
 def test_an_amount_that_cannot_be_said_is_refused_with_a_reason(amount: Decimal) -> None:
     with pytest.raises(UnspeakableError, match=r"said"):
@@ -220,10 +282,10 @@ def test_an_amount_that_cannot_be_said_is_refused_with_a_reason(amount: Decimal)
 
 
 def test_the_rest_that_cannot_be_said_is_refused_too() -> None:
-    with pytest.raises(UnspeakableError, match="JPY"):
-        spoken.money_words(Decimal(1), "JPY", "es")
-    with pytest.raises(UnspeakableError, match="1,000,000"):
-        spoken.number_words(1_000_000, "en")
+    with pytest.raises(UnspeakableError, match="decimals"):
+        spoken.money_words(Decimal("1.50"), "JPY", "es")
+    with pytest.raises(UnspeakableError, match="1,000,000,000"):
+        spoken.number_words(10**9, "en")
     with pytest.raises(UnspeakableError, match="1899"):
         spoken.date_words(dt.date(1899, 12, 31), "en")
     with pytest.raises(UnspeakableError, match="empty"):

@@ -119,10 +119,43 @@ def test_amounts_are_read_as_they_are_typed(typed: str, amount: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["", "x", "-1", "1.000,00", "1.234", "1e3", "NaN", "٣", "9" * 17, "1 0"]
+    "typed", ["", "x", "-1", "1.000,00", "1.234", "1.500", "1e3", "NaN", "٣", "9" * 17, "1 0"]
 )
 def test_what_is_no_amount_is_none(typed: str) -> None:
     assert typed_amount(typed, "EUR") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "currency", "amount"),
+    [
+        ("1980", "JPY", "1980"),
+        ("1.980", "JPY", "1980"),
+        ("15,000,000", "JPY", "15000000"),
+        ("1.98", "JPY", None),
+        ("1980,00", "JPY", None),
+        ("12,5", "KWD", "12.500"),
+        ("12.345", "KWD", "12.345"),
+        ("12.3456", "KWD", None),
+    ],
+)
+def test_an_amount_is_typed_with_the_decimals_of_its_currency(
+    typed: str, currency: str, amount: str | None
+) -> None:
+    assert typed_amount(typed, currency) == (Money.of(amount, currency) if amount else None)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "english", "spanish"),
+    [
+        ("1980", "JPY", "¥1,980", "1.980\xa0JPY"),
+        ("15000", "CLP", "CLP15,000", "15.000\xa0CLP"),
+        ("12.5", "KWD", "KWD12.500", "12,500\xa0KWD"),
+        ("12.345", "IQD", "IQD12.345", "12,345\xa0IQD"),
+    ],
+)
+def test_no_amount_is_shown_rounded(amount: str, currency: str, english: str, spanish: str) -> None:
+    due = Money.of(amount, currency)
+    assert (money(due, "en"), money(due, "es")) == (english, spanish)
 
 
 def test_amounts_and_days_are_shown_as_they_are_read() -> None:

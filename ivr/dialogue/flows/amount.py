@@ -28,7 +28,13 @@ from ivr.dialogue.questions import (
 )
 
 LONGEST_AMOUNT = 9
+"""keys; more only where more is due"""
 HALF = Decimal(50)
+CALLED_ALIKE = {
+    "MXN": frozenset({"ARS", "CLP", "COP", "CUP", "DOP", "PHP", "UYU"}),
+    "USD": frozenset({"AUD", "CAD", "NZD"}),
+}
+"""whoever says pesos or dollars means those that they owe"""
 
 
 async def part_of(call: Call, terms: Terms, invoices: Sequence[Invoice]) -> Chosen:
@@ -59,19 +65,26 @@ async def tell_fee(call: Call, attempt: Attempt) -> None:
 
 
 def ask_amount(least: Money, due: Money) -> Question[Money]:
-    """An amount, keyed with its cents and ended by `#` or a pause; any amount is an answer."""
+    """An amount, keyed with its cents and ended by `#` or a pause; any amount is an answer.
+
+    A 9 is the amount where nine may be paid, else it changes the language.
+    """
 
     def understand(keys: str) -> Answer[Money]:
         if keys == AGENT_KEYS:
             return Aside.AGENT
-        return Aside.OTHER_LANGUAGE if keys == LANGUAGE_KEY else Understood(keyed(keys, least, due))
+        amount = keyed(keys, least, due)
+        if keys == LANGUAGE_KEY and not least <= amount <= due:
+            return Aside.OTHER_LANGUAGE
+        return Understood(amount)
 
     def said(heard: Heard) -> Answer[Money]:
         amount = spoken(heard.meaning, least, due)
         return NotUnderstood() if amount is None else Understood(amount)
 
+    longest = max(LONGEST_AMOUNT, len(str(due.minor_units)))
     rule: EntryRule[PlainKeys] = EntryRule(
-        is_full=lambda keys: len(keys) >= LONGEST_AMOUNT, is_enough=lambda _: True
+        is_full=lambda keys: len(keys) >= longest, is_enough=lambda _: True
     )
     ask = phrase("ask_amount", amount=least, digits=str(least.minor_units))
     return Question(
@@ -101,6 +114,10 @@ def spoken(meaning: str, least: Money, due: Money) -> Money | None:
         return of_it[meaning]
     number, _, currency = meaning.partition(" ")
     try:
-        return Money.of(number, due.currency) if currency in {"", due.currency} else None
+        return Money.of(number, due.currency) if _names(currency, due.currency) else None
     except MoneyNotUnderstood:
         return None
+
+
+def _names(said: str, currency: str) -> bool:
+    return said in {"", currency} or currency in CALLED_ALIKE.get(said, ())
