@@ -26,7 +26,7 @@ from ivr.billing.limits import (
     Phase,
     Subjects,
 )
-from ivr.billing.payments import CardOnHand, MeansOnHand, PayPalOnHand
+from ivr.billing.payments import CardOnFile, CardOnHand, MeansOnHand, PayPalOnHand
 
 Notice = Callable[[str, str], None]
 """(what, why): a try that a limit stopped, or "breaker" and its new phase; never who."""
@@ -46,11 +46,17 @@ class Tries(Protocol):
         ...
 
     async def count_card(
-        self, attempt_id: UUID, card_hash: str, expires: str, limits: Limits
+        self,
+        attempt_id: UUID,
+        card_hash: str,
+        expires: str,
+        limits: Limits,
+        on_file: UUID | None = None,
     ) -> CardTries:
         """Count this attempt with this card, and answer what was tried before it.
 
-        `card_hash` is empty where there is none: what has no card's number.
+        `card_hash` is empty where there is none: what has no card's number. A card `on_file` is
+        the one that it was keyed as.
         """
         ...
 
@@ -111,8 +117,9 @@ class Limiting:
         if isinstance(means, PayPalOnHand) or _was_typed(means):
             return CardVerdict.ALLOWED
         card_hash = means.card_hash if isinstance(means, CardOnHand) else ""
-        expires = means.expires if isinstance(means, CardOnHand) else ""
-        tried = await self.tries.count_card(attempt_id, card_hash, expires, self.limits)
+        expires = means.expires if isinstance(means, CardOnHand | CardOnFile) else ""
+        on_file = means.id if isinstance(means, CardOnFile) else None
+        tried = await self.tries.count_card(attempt_id, card_hash, expires, self.limits, on_file)
         verdict = await self._judge(tried)
         if verdict is CardVerdict.BREAKER and not isinstance(means, CardOnHand):
             verdict = CardVerdict.ALLOWED  # it is there for cards that anybody can key

@@ -30,7 +30,12 @@ class PostgresTries:
         return _card_tries(row)
 
     async def count_card(
-        self, attempt_id: UUID, card_hash: str, expires: str, limits: Limits
+        self,
+        attempt_id: UUID,
+        card_hash: str,
+        expires: str,
+        limits: Limits,
+        on_file: UUID | None = None,
     ) -> CardTries:
         row = await self._database.change(
             "count_card_try",
@@ -39,6 +44,7 @@ class PostgresTries:
             expires or None,
             limits.breaker_window,
             limits.breaker_pause,
+            on_file,
         )
         return _card_tries(row)
 

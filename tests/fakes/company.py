@@ -87,6 +87,8 @@ class KeptCard:
     removed_for: RemovedFor | None = None
     is_deleted: bool = False
     """at the gateway"""
+    attempt_id: UUID | None = None
+    """the payment that it was keyed for"""
 
 
 @dataclass

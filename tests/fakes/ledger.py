@@ -15,6 +15,7 @@ from ivr.billing.errors import (
     TransitionRefused,
 )
 from ivr.billing.methods import Method
+from ivr.billing.money import total
 from ivr.billing.payments import (
     TRANSITIONS,
     Allocation,
@@ -28,10 +29,12 @@ from ivr.billing.payments import (
     Refusal,
     confirmation_code,
 )
+from ivr.billing.refunds import RefundState
 from tests.fakes.company import FakeCompany, KeptAttempt, KeptCard, KeptDoubt, KeptStray
 
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
+WAS_PAID = STILL_PAID | {AttemptState.REFUNDED}
 HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
 
 
@@ -109,7 +112,7 @@ class FakeLedger:
         before = kept.attempt.state
         if before is state:
             return
-        if before not in STILL_PAID or state not in TRANSITIONS[before]:
+        if before not in WAS_PAID or state not in TRANSITIONS[before]:
             raise TransitionRefused(f"attempt {attempt_id} is {before}", before)
         self._move(kept, state, None)
         self.company.events.append(f"payment.{state}")
@@ -119,15 +122,36 @@ class FakeLedger:
                 kept.paid = replace(kept.paid, reactivated=self._back(kept.attempt))
             return
         for part in kept.attempt.allocations:
-            invoice = self.company.invoices[part.invoice_id]
-            owed = replace(invoice, paid=invoice.paid - part.amount)
-            self.company.invoices[owed.id] = owed
-            self.company.events.append("invoice.part-paid" if owed.paid else "invoice.unpaid")
+            self._owe_again(attempt_id, part)
         if state is AttemptState.RETURNED and kept.paid:
             for line in kept.paid.reactivated:
                 self._suspend(line.service_id)
         if state is AttemptState.RETURNED:
-            self.company.events += ["bank-return", "bank-return"]  # by mail and by text
+            self._tell_of_return(attempt_id)
+
+    def _owe_again(self, attempt_id: UUID, part: Allocation) -> None:
+        """As much as was not reopened before, by a refund."""
+        before = (
+            one.amount
+            for each, one in self.company.reopened
+            if each == attempt_id and one.invoice_id == part.invoice_id
+        )
+        still = part.amount - total(before, part.amount.currency)
+        if not still:
+            return
+        invoice = self.company.invoices[part.invoice_id]
+        owed = replace(invoice, paid=invoice.paid - still)
+        self.company.invoices[owed.id] = owed
+        self.company.reopened.append((attempt_id, replace(part, amount=still)))
+        self.company.events.append("invoice.part-paid" if owed.paid else "invoice.unpaid")
+
+    def _tell_of_return(self, attempt_id: UUID) -> None:
+        refunds = [each.refund for each in self.company.refunds.values()]
+        done = [
+            one for one in refunds if one.attempt_id == attempt_id and one.state is RefundState.DONE
+        ]
+        self.company.events += ["payment.given-back-twice"] if done else []
+        self.company.events += ["bank-return", "bank-return"]  # by mail and by text
 
     def _suspend(self, service_id: int) -> None:
         service = self.company.services[service_id]
@@ -222,7 +246,8 @@ class FakeLedger:
 
     def _keep_card(self, kept: KeptAttempt, capture: Captured) -> None:
         if capture.kept is not None and kept.keep is not None:
-            card = KeptCard(kept.attempt.customer_id, capture.kept)
+            owner, attempt_id = kept.attempt.customer_id, kept.attempt.id
+            card = KeptCard(owner, capture.kept, attempt_id=attempt_id)
             if self.company.cards.setdefault(capture.kept.id, card) is card:
                 self.company.events += ["card-kept", "card-kept"]  # by text and by mail
 

@@ -29,6 +29,8 @@ AGAINST = {
 }
 NOTHING = {AttemptState.FAILED, AttemptState.CANCELED}
 EXPIRED_CARD = "2004"
+LOST_CARD = "91518"
+"""by the gateway, which had it on file"""
 
 
 def utc_now() -> datetime:
@@ -62,9 +64,15 @@ class FakeTries:
         return self._facts(attempt_id, None, "", limits)
 
     async def count_card(
-        self, attempt_id: UUID, card_hash: str, expires: str, limits: Limits
+        self,
+        attempt_id: UUID,
+        card_hash: str,
+        expires: str,
+        limits: Limits,
+        on_file: UUID | None = None,
     ) -> CardTries:
         self.company.check()
+        card_hash = card_hash or self._hash_on_file(on_file)
         call, caller = self._payer(attempt_id)
         self.tries[attempt_id] = Try(self.now(), card_hash, expires, call, caller)
         return self._facts(attempt_id, card_hash, expires, limits)
@@ -179,11 +187,18 @@ class FakeTries:
             refusal = self.company.attempts[each].refusal
             if each == attempt_id or not card_hash or one.card_hash != card_hash or not refusal:
                 continue
+            if refusal.code == LOST_CARD:
+                continue
             if refusal.bucket is DeclineBucket.HARD and (
                 refusal.code != EXPIRED_CARD or one.expires == expires
             ):
                 return True
         return False
+
+    def _hash_on_file(self, on_file: UUID | None) -> str:
+        kept = self.company.cards.get(on_file) if on_file else None
+        keyed = self.tries.get(kept.attempt_id) if kept and kept.attempt_id else None
+        return keyed.card_hash if keyed else ""
 
     def _payer(self, attempt_id: UUID) -> tuple[str | None, str | None]:
         for capture in self.company.assisted.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -11,11 +12,21 @@ from ivr.billing.captures import CaptureOutcome, CaptureRequest, CaptureResult
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import CardVerdict, Limits, Phase, Subjects
-from ivr.billing.payments import CardOnFile, CardOnHand, MeansOnHand, PayPalOnHand
+from ivr.billing.payments import (
+    CardOnFile,
+    CardOnHand,
+    DeclineBucket,
+    KeepCard,
+    MeansOnHand,
+    PayPalOnHand,
+    Refusal,
+)
+from ivr.gateways.vault import TOKEN_UNKNOWN
 from ivr.storage.limits import PostgresTries
 from ivr.storage.pool import Database
+from tests.storage.test_contract_cards_on_file import a_card
 from tests.storage.trying import CAPTURED, EXPIRED, HARD, SOFT, Trying, card_hash
-from tests.storage.world import PostgresWorld, World, opened
+from tests.storage.world import CARD, PostgresWorld, World, opened
 
 ALLOWED = CardVerdict.ALLOWED
 KEPT = CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted")
@@ -114,6 +125,60 @@ async def test_an_expired_card_is_another_once_it_has_a_new_date(trying: Trying)
     assert await tries("1226") is ALLOWED
     assert await tries("1226") is CardVerdict.REFUSED_FOR_GOOD
     assert await tries("1230") is ALLOWED
+
+
+async def test_a_card_on_file_is_the_card_that_it_was_keyed_as(trying: Trying) -> None:
+    number = uuid4().int % 10**9
+    on_file = await kept(trying, number)
+    assert await counted(trying, on_file) is ALLOWED
+    await trying.tries(await trying.call(), await trying.invoice(), card=number, ends=HARD)
+    assert await counted(trying, on_file) is CardVerdict.REFUSED_FOR_GOOD
+
+
+async def test_a_card_that_was_refused_on_file_is_not_charged_when_it_is_keyed(
+    trying: Trying,
+) -> None:
+    number = uuid4().int % 10**9
+    on_file = await kept(trying, number)
+    attempt = await opened(trying.world, await trying.invoice())
+    assert await trying.limiting.count(attempt.id, on_file) is ALLOWED
+    await trying.world.ledger.begin_charging(attempt.id, on_file)
+    await trying.world.ledger.declined(attempt.id, HARD)
+    tried = await trying.tries(await trying.call(), await trying.invoice(), card=number)
+    assert tried is CardVerdict.REFUSED_FOR_GOOD
+
+
+async def test_a_card_that_the_gateway_lost_may_be_keyed(trying: Trying) -> None:
+    number = uuid4().int % 10**9
+    on_file = await kept(trying, number)
+    attempt = await opened(trying.world, await trying.invoice())
+    assert await trying.limiting.count(attempt.id, on_file) is ALLOWED
+    await trying.world.ledger.begin_charging(attempt.id, on_file)
+    lost = Refusal(TOKEN_UNKNOWN, "not there any more", DeclineBucket.HARD)
+    await trying.world.ledger.declined(attempt.id, lost)
+    tried = await trying.tries(await trying.call(), await trying.invoice(), card=number)
+    assert tried is ALLOWED
+
+
+async def kept(trying: Trying, number: int) -> CardOnFile:
+    """A card that was keyed, charged and left on file."""
+    world, card = trying.world, a_card()
+    attempt, verdict = await trying.counted(
+        await trying.call(), await trying.invoice(), card=number
+    )
+    assert verdict is ALLOWED
+    await world.ledger.begin_charging(attempt.id, CARD, KeepCard("customer"))
+    capture = replace(CAPTURED, transaction_id=f"tx{attempt.id.hex}", kept=card)
+    await world.ledger.captured(attempt.id, capture)
+    return card
+
+
+async def counted(trying: Trying, card: CardOnFile) -> CardVerdict:
+    """One try with a card on file, that came to nothing."""
+    attempt = await opened(trying.world, await trying.invoice())
+    verdict = await trying.limiting.count(attempt.id, card)
+    await trying.world.ledger.cancel(attempt.id)
+    return verdict
 
 
 async def test_what_has_no_cards_number_is_counted_by_call_and_invoice(trying: Trying) -> None:

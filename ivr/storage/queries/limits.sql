@@ -6,9 +6,9 @@ SELECT *
 FROM card_facts_now($1::uuid, NULL, NULL, $2::interval, $3::interval)
 
 -- name: count_card_try
--- Count this attempt with this card, and answer as card_tries.
+-- Count this attempt with this card, keyed or on file ($6), and answer as card_tries.
 SELECT *
-FROM count_card_try($1::uuid, $2::text, $3::text, $4::interval, $5::interval)
+FROM count_card_try($1::uuid, $2::text, $3::text, $4::interval, $5::interval, $6::uuid)
 
 -- name: breaker
 -- What the breaker is to know.
