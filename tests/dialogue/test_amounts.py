@@ -98,6 +98,18 @@ async def test_three_amounts_that_cannot_be_paid_lead_to_a_person() -> None:
     assert ended.company.attempts == []
 
 
+async def test_nine_is_nine_where_that_may_be_paid() -> None:
+    ended = await converse(a_company(), [*A_PART, ("ask_amount", "9#"), *PAY])
+    assert due(ended) == ["33.50"]
+
+
+async def test_nine_changes_the_language_where_nine_cannot_be_paid() -> None:
+    script: Script = [*A_PART, ("ask_amount", "9#"), ("ask_amount", "500#"), *PAY]
+    ended = await converse(a_company(invoice(7, "8.00")), script)
+    assert "language_changed" in ended.phrases
+    assert due(ended) == ["3.00"]
+
+
 async def test_a_mistyped_amount_is_cleared_with_the_star() -> None:
     script: Script = [*A_PART, ("ask_amount", "99*"), ("field_cleared", "2500#"), *PAY]
     assert due(await converse(a_company(), script)) == ["17.50"]
@@ -230,10 +242,11 @@ def test_a_currency_without_cents_has_none(said: str, due: str, amount: str | No
 async def test_a_part_is_paid_in_a_currency_of_no_two_or_three_decimals(
     owed: str, currency: str, least: str, keys: str, paid: str, left: str
 ) -> None:
+    asked = "ask_amount" if currency == "PEN" else "ask_amount_as_shown"
     company = a_company(invoice(7, owed, currency), fees=Fees({Method.CARD: Fee(percent=TWO)}))
-    ended = await converse(company, [*A_PART, ("ask_amount", keys), *PAY])
+    ended = await converse(company, [*A_PART, (asked, keys), *PAY])
     assert ended.outcome is CallOutcome.PAID
-    assert ended.line.said("ask_amount").values == least
+    assert ended.line.said(asked).values == least
     (attempt,) = company.attempts
     part = Money.of(paid, currency)
     assert (attempt.amount, attempt.fee) == (part + part.percent(TWO), part.percent(TWO))
