@@ -63,6 +63,26 @@ async def test_who_pays_for_another_hears_only_the_amount_and_a_number() -> None
     assert ended.call.customer is None
 
 
+@pytest.mark.parametrize(
+    ("owed", "currency", "shown", "keys"),
+    [
+        ("1980", "JPY", "amount=100 JPY digits=100", "1980#"),
+        ("1.500", "KWD", "amount=100.000 KWD digits=100000", "1500#"),
+    ],
+)
+async def test_how_an_amount_is_keyed_is_shown_where_it_has_no_cents(
+    owed: str, currency: str, shown: str, keys: str
+) -> None:
+    company = Company(invoice(7, owed, currency))
+    company.gateway.currencies.add(currency)
+    company.for_another = currency
+    asked = "ask_amount_for_another_as_shown"
+    ended = await converse(company, [*ACCOUNT, (asked, keys), *GOES_ON, *PAYS])
+    assert ended.line.said(asked).values == shown
+    assert ended.outcome is CallOutcome.PAID
+    assert str(company.attempts[0].amount) == f"{owed} {currency}"
+
+
 async def test_the_oldest_is_paid_first() -> None:
     company = a_company()
     await converse(company, [*ACCOUNT, *amount("4500#"), *PAYS])

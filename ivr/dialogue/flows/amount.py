@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
 from ivr.billing.allocating import Chosen
 from ivr.billing.errors import AmountTooLarge, AmountTooSmall, MoneyNotUnderstood
 from ivr.billing.invoices import Invoice, total_due
-from ivr.billing.money import Money
+from ivr.billing.money import Money, minor_digits
 from ivr.billing.payments import Attempt
 from ivr.billing.terms import Terms
 from ivr.dialogue.call import TRIES, Call
@@ -29,6 +30,7 @@ from ivr.dialogue.questions import (
 
 LONGEST_AMOUNT = 9
 """keys; more only where more is due"""
+CENTS = 2
 HALF = Decimal(50)
 CALLED_ALIKE = {
     "MXN": frozenset({"ARS", "CLP", "COP", "CUP", "DOP", "PHP", "UYU"}),
@@ -86,7 +88,7 @@ def ask_amount(least: Money, due: Money) -> Question[Money]:
     rule: EntryRule[PlainKeys] = EntryRule(
         is_full=lambda keys: len(keys) >= longest, is_enough=lambda _: True
     )
-    ask = phrase("ask_amount", amount=least, digits=str(least.minor_units))
+    ask = phrase(asked_with(due.currency), amount=least, digits=str(least.minor_units))
     return Question(
         (ask,),
         (ask,),
@@ -95,6 +97,11 @@ def ask_amount(least: Money, due: Money) -> Question[Money]:
         star_clears=True,
         by_voice=ByVoice(Expecting("amount", patience_seconds=rule.first_key_seconds), said),
     )
+
+
+def asked_with(currency: str) -> Literal["ask_amount", "ask_amount_as_shown"]:
+    """The phrase: that cents are keyed too is said where there are cents."""
+    return "ask_amount" if minor_digits(currency) == CENTS else "ask_amount_as_shown"
 
 
 def keyed(keys: str, least: Money, due: Money) -> Money:

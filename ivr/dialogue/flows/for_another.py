@@ -18,7 +18,7 @@ from ivr.billing.errors import AmountOutOfRange, LedgerUnavailable, MoneyNotUnde
 from ivr.billing.limiting import NOBODY
 from ivr.billing.limits import IdentificationTries, IdentificationVerdict
 from ivr.billing.methods import Method
-from ivr.billing.money import Money
+from ivr.billing.money import Money, minor_digits
 from ivr.billing.payments import (
     Attempt,
     BeingPaid,
@@ -32,7 +32,7 @@ from ivr.billing.payments import (
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import MeansNotTaken, Over, TooManyTries, WentBack
-from ivr.dialogue.flows.amount import LONGEST_AMOUNT, spoken
+from ivr.dialogue.flows.amount import CENTS, LONGEST_AMOUNT, spoken
 from ivr.dialogue.flows.declined import after_decline, instead
 from ivr.dialogue.flows.identify import ask_account
 from ivr.dialogue.flows.methods import card_of
@@ -53,6 +53,8 @@ from ivr.dialogue.questions import (
 )
 
 SHOWN_DIGITS = 2
+EXAMPLE = 100
+"""so much of a currency shows how its amounts are keyed"""
 """of the account number, read back"""
 
 
@@ -201,6 +203,10 @@ def ask_amount(currency: str) -> Question[Money]:
         is_full=lambda keys: len(keys) >= LONGEST_AMOUNT, is_enough=lambda _: True
     )
     ask = phrase("ask_amount_for_another")
+    if minor_digits(currency) != CENTS:
+        shown = Money.of(EXAMPLE, currency)
+        digits = str(shown.minor_units)
+        ask = phrase("ask_amount_for_another_as_shown", amount=shown, digits=digits)
     by_voice = ByVoice(Expecting("amount", patience_seconds=rule.first_key_seconds), said)
     return Question((ask,), (ask,), rule, understand, star_clears=True, by_voice=by_voice)
 
