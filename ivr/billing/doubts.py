@@ -93,6 +93,10 @@ class Unanswered:
 Finding = Taken | Refused | NotThere | Pending | Odd | Unanswered
 
 
+ACCEPTED_ONCE = {Standing.VOIDED, Standing.RETURNED}
+"""What a sale can only become after it had been accepted."""
+
+
 def judge(attempt: Attempt, found: Sequence[Transaction]) -> Finding:
     """What all transactions of an attempt's order mean for it; `found` is oldest first."""
     sales = [sale for sale in found if sale.is_sale]
@@ -104,9 +108,11 @@ def judge(attempt: Attempt, found: Sequence[Transaction]) -> Finding:
     if taken:
         return Taken(taken[0], tuple(taken[1:]))
     undecided = {sale.standing for sale in sales} & {Standing.PENDING, Standing.DUPLICATE}
+    if ACCEPTED_ONCE & {sale.standing for sale in sales}:
+        undecided.discard(Standing.DUPLICATE)  # of that one, which is not in the way any more
     if undecided:
         return Pending(f"the gateway's sale of this order is {min(undecided)}")
-    outcome = sales[-1].outcome
+    outcome = [sale for sale in sales if sale.standing is not Standing.DUPLICATE][-1].outcome
     if isinstance(outcome, Refusal):
         return Refused(outcome)
     return Odd("the gateway does not say what became of this sale")

@@ -36,7 +36,8 @@ SECOND = replace(
 )
 DECLINED = replace(SALE, standing=Standing.REFUSED, outcome=REFUSAL)
 PENDING = replace(SALE, standing=Standing.PENDING, outcome=None)
-DUPLICATE = replace(DECLINED, id="tx3", standing=Standing.DUPLICATE)
+REJECTED = Refusal("duplicate", "Gateway rejected: duplicate", DeclineBucket.SOFT, "tx3")
+DUPLICATE = replace(DECLINED, id="tx3", standing=Standing.DUPLICATE, outcome=REJECTED)
 VOIDED = replace(DECLINED, standing=Standing.VOIDED)
 REFUND = replace(SALE, id="tx4", refund_of="tx1", outcome=None)
 SCHEDULE = Schedule()
@@ -54,6 +55,7 @@ SCHEDULE = Schedule()
         ([PENDING, SECOND], Taken(replace(CAPTURED, transaction_id="tx2"))),
         ([DECLINED], Refused(REFUSAL)),
         ([VOIDED], Refused(REFUSAL)),
+        ([VOIDED, DUPLICATE], Refused(REFUSAL)),
         ([REFUND], NotThere()),
     ],
 )
@@ -63,7 +65,9 @@ def test_the_first_sale_that_took_the_money_counts(
     assert judge(ATTEMPT, found) == finding
 
 
-@pytest.mark.parametrize("found", [[PENDING], [DUPLICATE], [DECLINED, DUPLICATE]])
+@pytest.mark.parametrize(
+    "found", [[PENDING], [DUPLICATE], [DECLINED, DUPLICATE], [VOIDED, PENDING]]
+)
 def test_what_the_gateway_has_not_decided_is_waited_for(found: list[Transaction]) -> None:
     """A duplicate was rejected for another sale of the order, which the index will show."""
     assert isinstance(judge(ATTEMPT, found), Pending)
