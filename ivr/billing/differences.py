@@ -91,7 +91,7 @@ SETTLES: Mapping[Standing, tuple[AttemptState, Collection[AttemptState]]] = {
     Standing.VOIDED: (AttemptState.VOIDED, {AttemptState.CAPTURED}),
     Standing.RETURNED: (
         AttemptState.RETURNED,
-        {AttemptState.CAPTURED, AttemptState.SETTLED},
+        {AttemptState.CAPTURED, AttemptState.SETTLED, AttemptState.REFUNDED},
     ),
 }
 """What a payment becomes by how its sale stands, and from which states."""
@@ -208,7 +208,8 @@ class _Order:
         state = ours.attempt.state
         if ours.is_being_refunded:
             return []
-        if state in PAID and not self._refunded(own) < own.amount:
+        is_returned = own.standing is Standing.RETURNED
+        if state in PAID and not is_returned and not self._refunded(own) < own.amount:
             there = f"refunded {self._refunded(own)}"
             mend = Become(AttemptState.REFUNDED)
             return [self._difference(Kind.STATE, ours, there, BY_ITSELF, mend)]

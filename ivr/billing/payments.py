@@ -50,9 +50,11 @@ TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
         }
     ),
     AttemptState.SETTLED: frozenset({AttemptState.REFUNDED, AttemptState.RETURNED}),
+    AttemptState.REFUNDED: frozenset({AttemptState.RETURNED}),
 }
 """From each state, where an attempt may go; states not named are the end. Declined from unknown:
-the answer came late, after another process had given the attempt up, or by asking again."""
+the answer came late, after another process had given the attempt up, or by asking again. Returned
+from refunded: the bank took back what had been given back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from ivr.storage.rows import storable
 
 ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
 STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
+WAS_PAID = STILL_PAID | {AttemptState.REFUNDED}
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 UNDOUBTED = frozenset(AttemptState) - {AttemptState.UNKNOWN}
 MAY_BE_CAPTURED = {state for state, after in TRANSITIONS.items() if AttemptState.CAPTURED in after}
@@ -149,7 +150,7 @@ class PostgresLedger:
             before = AttemptState(row["state"])
             if before is state:
                 return
-            if before not in STILL_PAID or state not in TRANSITIONS[before]:
+            if before not in WAS_PAID or state not in TRANSITIONS[before]:
                 raise _refused(attempt_id, before, state)
             is_back = state is not AttemptState.SETTLED
             await session.run("payment_became", attempt_id, state.value, is_back)

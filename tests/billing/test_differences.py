@@ -63,6 +63,8 @@ def test_what_is_the_same_or_on_its_way_is_no_difference(
         (AttemptState.CAPTURED, [standing(Standing.RETURNED)], AttemptState.RETURNED),
         (AttemptState.SETTLED, [standing(Standing.RETURNED)], AttemptState.RETURNED),
         (AttemptState.SETTLED, [standing(Standing.SETTLED), REFUND], AttemptState.REFUNDED),
+        (AttemptState.REFUNDED, [standing(Standing.RETURNED), REFUND], AttemptState.RETURNED),
+        (AttemptState.SETTLED, [standing(Standing.RETURNED), REFUND], AttemptState.RETURNED),
     ],
 )
 def test_a_payment_goes_on_as_it_did_at_the_gateway(

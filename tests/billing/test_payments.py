@@ -22,7 +22,6 @@ OVER = {
     AttemptState.FAILED,
     AttemptState.CANCELED,
     AttemptState.VOIDED,
-    AttemptState.REFUNDED,
     AttemptState.RETURNED,
 }
 MEANS: tuple[MeansOnHand, ...] = (
@@ -53,9 +52,11 @@ def test_every_attempt_comes_to_an_end_and_stays_there() -> None:
 
 
 def test_only_what_was_captured_is_settled_or_given_back() -> None:
+    taken = {AttemptState.CAPTURED, AttemptState.SETTLED}
     for state in (AttemptState.VOIDED, AttemptState.REFUNDED, AttemptState.RETURNED):
         before = {each for each, after in TRANSITIONS.items() if state in after}
-        assert before <= {AttemptState.CAPTURED, AttemptState.SETTLED}
+        assert before <= taken | {AttemptState.REFUNDED}
+    assert TRANSITIONS[AttemptState.REFUNDED] == {AttemptState.RETURNED}
     assert AttemptState.VOIDED not in TRANSITIONS[AttemptState.SETTLED]
 
 

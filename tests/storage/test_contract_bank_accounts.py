@@ -12,8 +12,10 @@ from ivr.billing.captures import ACCOUNT_FIELDS, CaptureOutcome, CaptureRequest,
 from ivr.billing.customers import ServiceStatus, SuspensionReason
 from ivr.billing.invoices import Invoice
 from ivr.billing.methods import Method
+from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState, BankAccountOnHand, Captured
 from ivr.billing.ports import Ledger
+from ivr.billing.refunds import RefundKind, RefundWish
 from ivr.billing.settling import Became, Notification, Settling, TooSoon
 from tests.storage.world import World, opened
 
@@ -206,3 +208,39 @@ async def test_a_refund_of_the_same_order_is_not_taken_for_the_sale(world: World
     settling = Settling(world.ledger, world.notifications)
     assert await settling.take(refund) is Became.IGNORED
     assert await world.state(attempt) is AttemptState.CAPTURED
+
+
+async def refunded(world: World, attempt: Attempt, amount: str, *, reopen: bool = False) -> None:
+    """By staff."""
+    some = Money.of(amount, "EUR")
+    wish = RefundWish(attempt.id, some, "by mistake", "billing", uuid4().hex, reopen=reopen)
+    refund, _ = await world.refunds.open(wish, RefundKind.REFUND)
+    await world.refunds.done(refund.id, transaction())
+
+
+@pytest.mark.parametrize("amount", ["42.50", "10.00"])
+@pytest.mark.parametrize("reopen", [True, False], ids=["reopened", "goodwill"])
+async def test_money_that_the_bank_returns_after_it_was_refunded_is_told_as_given_back_twice(
+    world: World,
+    amount: str,
+    reopen: bool,  # noqa: FBT001 - a case
+) -> None:
+    """And its invoice is owed again once, whatever staff had reopened of it."""
+    invoice = await suspended(world)
+    attempt, sale = await debited(world, invoice)
+    settling = Settling(world.ledger, world.notifications)
+    await settling.take(told(sale, AttemptState.SETTLED))
+    await refunded(world, attempt, amount, reopen=reopen)
+    for _ in range(2):
+        await settling.take(told(sale, AttemptState.RETURNED))
+    assert await world.state(attempt) is AttemptState.RETURNED
+    assert (await world.invoice_now(invoice)).due == invoice.due
+    kinds = await world.events(attempt)
+    assert kinds.count("payment.given-back-twice") == 1
+    assert kinds.count("payment.returned") == 1
+
+
+async def test_a_return_alone_is_given_back_once(world: World) -> None:
+    attempt, _ = await debited(world, await suspended(world))
+    await world.ledger.became(attempt.id, AttemptState.RETURNED)
+    assert "payment.given-back-twice" not in await world.events(attempt)

@@ -170,7 +170,8 @@ SELECT id, label FROM reactivated ORDER BY id
 -- name: payment_became
 -- A payment is settled, or its money went back ($3) by whatever way, and its invoices are owed
 -- again. A line that it brought back is suspended again if the bank returned the money; one that
--- waited for its settlement comes back with that.
+-- waited for its settlement comes back with that. Who was given money back before their bank
+-- returned the payment has too much, which only a person can settle.
 WITH payment AS (
     UPDATE attempts
     SET state = $2::text, ended_at = CASE WHEN $3::boolean THEN now() ELSE ended_at END,
@@ -227,7 +228,13 @@ WITH payment AS (
     SELECT 3, 'webhook', 'service.reactivated', id, jsonb_build_object('service', id)
     FROM back
     UNION ALL
-    SELECT 4, topic, 'bank-return', NULL, '{}'
+    SELECT 4, 'webhook', 'payment.given-back-twice', NULL,
+           jsonb_build_object('amount', sum(refunds.amount)::text)
+    FROM refunds
+    WHERE refunds.attempt_id = $1::uuid AND refunds.state = 'done' AND $2::text = 'returned'
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 5, topic, 'bank-return', NULL, '{}'
     FROM unnest(ARRAY['mail', 'text']) AS topic WHERE $2::text = 'returned'
 )
 INSERT INTO events (topic, kind, attempt_id, call_id, payload)
