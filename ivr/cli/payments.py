@@ -20,6 +20,7 @@ from ivr.billing.comparing import Comparing
 from ivr.billing.differences import Difference
 from ivr.billing.errors import BillingError
 from ivr.billing.resolving import Resolving
+from ivr.cli.link import link
 from ivr.cli.options import PLAIN, Config
 from ivr.cli.refund import refund
 from ivr.gateways.books import BraintreeBooks
@@ -42,6 +43,7 @@ DAY = ["%Y-%m-%d"]
 
 
 app.command()(refund)
+app.command()(link)
 
 
 @app.callback()
