@@ -96,6 +96,7 @@ def _invite(console: Console, running: Lab) -> None:
         "  (`saldo speech install en es` brings models that do).\n"
         "  account 1042 #, postal code 28013; card 4111 1111 1111 1111 #, expiry 1230, code 123\n"
         "  Spanish: key 9 at the welcome, or account 1043 with postal code 28004\n"
+        f"Dashboard: {running.api}/dashboard (sign in with the api_key of lab.json)\n"
         f"REST: {running.api}/openapi.json  health: {running.api}/readyz\n"
         f"API key, passwords, log folders: {lab.lab_folder()}/lab.json\n"
         "Ctrl-C stops everything.",

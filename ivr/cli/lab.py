@@ -27,7 +27,10 @@ def up(config: Config = None) -> None:
     """
     with TerminalProgress() as progress:
         started = lab.up(lab.lab_folder(), settings.load(config), progress)
-    print(f"the lab is up: call {started.pay}, REST {started.api}/v1, all of it in lab.json")
+    print(
+        f"the lab is up: call {started.pay}, REST {started.api}/v1, "
+        f"dashboard {started.api}/dashboard, all of it in lab.json"
+    )
 
 
 @app.command()

@@ -26,6 +26,7 @@ from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
 from ivr.web.server import WebServer, listen
 from tests.storage.world import PostgresWorld
+from tests.web.staff_house import admit_staff
 
 
 @dataclass
@@ -60,6 +61,8 @@ class PayHouse:
     arrivals: Arrivals
     ledger: Path
     """the stand-in's"""
+    url: str
+    """of our web server"""
 
     async def link(self, *amounts: str, minutes: float = 60, **more: Any) -> Link:
         """A link for a customer of their own, who owes so much on as many invoices of one line."""
@@ -115,10 +118,11 @@ async def open_house(
     app = FastAPI()
     for router in online_paying.pages(settings, stack, database, paying):
         app.include_router(router)
+    admit_staff(app, settings, stack, database)
     arrivals = Arrivals(app)
     server = WebServer(arrivals, listening)
     serving = asyncio.create_task(server.serve())
-    house = PayHouse(stand_in, PostgresWorld(database), links, paying, arrivals, ledger)
+    house = PayHouse(stand_in, PostgresWorld(database), links, paying, arrivals, ledger, url)
     try:
         yield house
     finally:

@@ -65,9 +65,9 @@ export function givingBack(first, changed) {
     const reopen = make("input", { type: "checkbox", id: "reopen" });
     const partBox = make("div", { class: "part", hidden: true },
       make("label", { for: "part-amount" }, say("part-label", { currency: most.currency })), typed, wrong("part-wrong"));
-    const much = make("fieldset", { onchange: () => {
+    const much = make("fieldset", { onchange: (event) => {
       partBox.hidden = !part.checked;
-      if (part.checked) typed.focus();
+      if (event.target === part) typed.focus();
     } }, make("legend", {}, say("how-much")),
     choice(whole, say("all-left", { amount: money(most) })), choice(part, say("a-part")), partBox);
 
