@@ -70,6 +70,7 @@ SHORT_TURNS = {
 SHORT_MUTANTS = (
     *("astdb", "mixmonitor"),
     *("code-log-lines", "code-compressed", "code-argv", "code-asyncpg", "code-tones"),
+    "account-log",
 )
 """none that the guard would refuse the others' cards for: they are tried at the same time"""
 
