@@ -19,8 +19,11 @@ URL = "https://pay.example.com"
 
 
 @pytest.fixture
-def _page(typed: Typed, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert typed  # which takes the settings of its user away first
+def _page(
+    typed: Typed,  # noqa: ARG001 - takes the settings of its user away first
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     values = {"DATABASE__URL": database_url, "PAY_PAGE__URL": URL, "PAY_PAGE__KEY": KEY}
     for name, value in values.items():
         monkeypatch.setenv(f"SALDO_{name}", value)
