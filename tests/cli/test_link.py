@@ -20,7 +20,7 @@ URL = "https://pay.example.com"
 
 @pytest.fixture
 def _page(
-    typed: Typed,  # noqa: ARG001 - takes the settings of its user away first
+    typed: Typed,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
