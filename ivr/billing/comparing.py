@@ -16,13 +16,13 @@ from ivr.billing.differences import (
     Ours,
     compare,
 )
-from ivr.billing.errors import TransitionRefused
+from ivr.billing.errors import BillingError, LedgerUnavailable, TransitionRefused
 from ivr.billing.ports import Ledger
 from ivr.billing.transactions import Transaction
 
 SLICE = timedelta(hours=1)
 """what the gateway is asked for at once: it finds only so many"""
-SETTLES_WITHIN = timedelta(days=90)
+ENDS_WITHIN = timedelta(days=90)
 """what was captured before the window is asked after for so long"""
 
 
@@ -35,8 +35,11 @@ class Payments(Protocol):
         """Payments that were taken, whatever became of them afterwards."""
         ...
 
-    async def unsettled(self, since: datetime, until: datetime) -> list[Ours]:
-        """Captured in that time, and neither settled nor given back yet."""
+    async def unfinished(self, since: datetime, until: datetime) -> list[Ours]:
+        """Captured in that time, and neither settled nor given back yet.
+
+        And debits of bank accounts that were: their bank may still return them.
+        """
         ...
 
     async def unknown(self) -> list[Ours]:
@@ -83,7 +86,7 @@ class Comparing:
         known = await self._known(found.values())
         for ours in (
             await self.ours.charged_between(since, until)
-            + await self.ours.unsettled(since - SETTLES_WITHIN, since)
+            + await self.ours.unfinished(since - ENDS_WITHIN, since)
             + await self.ours.unknown()
         ):
             known[ours.attempt.order_id] = ours
@@ -100,7 +103,10 @@ class Comparing:
         return Comparison(len(known.keys() | orders), tuple(differences))
 
     async def mend(self, difference: Difference) -> bool:
-        """Mend it if that is beyond doubt; whether it was. Raises LedgerUnavailable."""
+        """Mend it if that is beyond doubt; whether it was. Raises LedgerUnavailable.
+
+        One that our ledger refuses is left, and holds up no other.
+        """
         if difference.attempt_id is None:
             return False
         try:
@@ -116,6 +122,10 @@ class Comparing:
         except TransitionRefused:
             # The ledger keeps money that is to go back as a stray; all else it settled meanwhile.
             return isinstance(difference.mend, GiveBack)
+        except LedgerUnavailable:
+            raise
+        except BillingError:
+            return False
         return True
 
     async def _known(self, theirs: Collection[Transaction]) -> dict[str, Ours]:
