@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     model_validator,
 )
@@ -304,6 +305,8 @@ class Webhooks(Section):
     timeout_seconds: float = Field(15, gt=0, le=30)
     plain_http: bool = False
     """whether an endpoint may do without TLS"""
+    networks: tuple[IPvAnyNetwork, ...] = ()
+    """your own networks that endpoints may be in, such as 10.0.0.0/8; else on the internet only"""
 
 
 class Mail(Section):

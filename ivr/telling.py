@@ -15,6 +15,7 @@ from ivr.billing.delivering import Delivering, Sender
 from ivr.billing.errors import BillingError
 from ivr.billing.messages import Channel, Delivery, DeliveryState
 from ivr.messaging.mail import Mail, MailServer
+from ivr.messaging.networks import Networks
 from ivr.messaging.templates import Templates
 from ivr.messaging.texts import SIP, Carrier, NotTaken, ProviderCarrier, SipCarrier, Texts
 from ivr.messaging.webhooks import Webhooks, new_secret
@@ -85,8 +86,13 @@ def routes(settings: Settings, database: Database, keys: Keys) -> APIRouter:
         PostgresDeliveries(database),
         new_secret,
         keys,
+        _networks(settings).allow,
         plain_http=settings.webhooks.plain_http,
     )
+
+
+def _networks(settings: Settings) -> Networks:
+    return Networks(map(str, settings.webhooks.networks))
 
 
 @asynccontextmanager
@@ -96,7 +102,7 @@ async def senders(settings: Settings, ari: Ari) -> AsyncIterator[dict[Channel, S
     async with AsyncExitStack() as stack:
         ways: dict[Channel, Sender] = {
             Channel.WEBHOOK: await stack.enter_async_context(
-                Webhooks(settings.webhooks.timeout_seconds)
+                Webhooks(settings.webhooks.timeout_seconds, networks=_networks(settings))
             )
         }
         if settings.soap.wsdl:

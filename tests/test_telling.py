@@ -322,6 +322,7 @@ async def test_saldo_serve_delivers_what_its_settings_name(house: House) -> None
     await house.endpoints.add(str(server.make_url("/crm")), ("invoice.paid",), SECRET)
     settings = Settings(
         database={"url": house.url},
+        webhooks={"networks": ["127.0.0.0/8"]},
         texts={"url": f"json://127.0.0.1:{server.port}/texts/{{number}}"},
     )
     metrics, migrated = Metrics(), asyncio.Event()

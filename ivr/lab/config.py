@@ -119,7 +119,7 @@ def _tell_nobody_else(values: dict[str, dict[str, Any]], post: PostOffice, *, si
         "password": "",
         "sender": "bills@saldo.example",
     }
-    values["webhooks"] |= {"plain_http": True}
+    values["webhooks"] |= {"plain_http": True, "networks": ["127.0.0.0/8"]}
     values["soap"] |= {
         "wsdl": f"{post.url}/crm.wsdl",
         "address": "",

@@ -9,6 +9,7 @@ import base64
 import hmac
 import json
 import secrets
+import socket
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -18,6 +19,7 @@ from typing import Any, Self
 import aiohttp
 
 from ivr.billing.messages import Arrived, Delivery, Endpoint, Failed, Outcome
+from ivr.messaging.networks import Networks
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
@@ -60,21 +62,33 @@ def document(delivery: Delivery) -> bytes:
     return json.dumps(body, separators=(",", ":"), default=str).encode()
 
 
+class NotOutside(OSError):
+    """An address that webhooks may not go to."""
+
+
 class Webhooks:
     """Posts. Use as `async with Webhooks(...)`."""
 
     def __init__(
-        self, timeout_seconds: float = 15, *, now: Callable[[], float] = time.time
+        self,
+        timeout_seconds: float = 15,
+        *,
+        networks: Networks | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """`networks`: where they may go; without, to the internet only."""
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._networks = networks or Networks()
         self._now = now
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             timeout=self._timeout,
-            headers={"User-Agent": "Saldo"},
+            headers={"User-Agent": "Saldo", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # a few bytes could become more than there is memory for
+            connector=aiohttp.TCPConnector(socket_factory=self._socket),
         )
         return self
 
@@ -100,8 +114,19 @@ class Webhooks:
                 return _outcome(response.status, answer)
         except TimeoutError:
             return Failed(f"no answer within {self._timeout.total:g} s")
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, NotOutside):
+                return Failed(str(error.os_error))
+            return Failed(f"not reached ({type(error).__name__})")
         except (aiohttp.ClientError, ValueError) as error:  # ValueError: an address that is none
             return Failed(f"not reached ({type(error).__name__})")
+
+    def _socket(self, found: aiohttp.AddrInfoType) -> socket.socket:
+        """For the address itself, however its name was resolved. Raises NotOutside."""
+        family, kind, protocol, _, (host, *_) = found
+        if not self._networks.allow(str(host)):
+            raise NotOutside("its address is not on the internet: see [webhooks] networks")
+        return socket.socket(family, kind, protocol)
 
     def _headers(self, endpoint: Endpoint, message_id: str, body: bytes) -> dict[str, str]:
         timestamp = int(self._now())

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
 
+from ivr.billing.card_numbers import holds_card_number
 from ivr.billing.messages import DeliveryState, Endpoint
 from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
@@ -64,24 +65,47 @@ class NewEndpoint(BaseModel):
     kinds: tuple[Kind, ...] = Field((), max_length=50)
     """empty: everything"""
 
+    @field_validator("url")
+    @classmethod
+    def _can_be_kept(cls, url: HttpUrl) -> HttpUrl:
+        if url.username or url.password:
+            raise ValueError("leave user and password out: webhooks are signed")
+        if holds_card_number(str(url)):
+            raise ValueError("there is what could be a card number in it: addresses are kept")
+        return url
+
 
 def routes(
     endpoints: Endpoints,
     deliveries: Deliveries,
     new_secret: Callable[[], str],
     keys: Keys,
+    allowed: Callable[[str], bool],
     *,
     plain_http: bool = False,
 ) -> APIRouter:
-    """Everything below `/v1/webhooks`; `plain_http` lets addresses without TLS in."""
+    """Everything below `/v1/webhooks`, for endpoints at hosts that are `allowed`.
+
+    `plain_http` lets addresses without TLS in.
+    """
     router = APIRouter(prefix="/v1/webhooks", dependencies=[Depends(keys.for_(Scope.WEBHOOKS))])
-    _add_endpoints(router, endpoints, new_secret, plain_http=plain_http)
+
+    def check(url: HttpUrl) -> None:
+        if url.scheme != "https" and not plain_http:
+            raise HTTPException(422, "An endpoint needs https, or set [webhooks] plain_http")
+        if not allowed(url.host or ""):
+            raise HTTPException(422, "This address is not on the internet: see [webhooks] networks")
+
+    _add_endpoints(router, endpoints, new_secret, check)
     _add_deliveries(router, deliveries)
     return router
 
 
 def _add_endpoints(
-    router: APIRouter, endpoints: Endpoints, new_secret: Callable[[], str], *, plain_http: bool
+    router: APIRouter,
+    endpoints: Endpoints,
+    new_secret: Callable[[], str],
+    check: Callable[[HttpUrl], None],
 ) -> None:
     @router.get("", summary="Where webhooks go")
     async def listed() -> dict[str, Any]:
@@ -89,10 +113,7 @@ def _add_endpoints(
 
     @router.post("", status_code=201, summary="A new endpoint; its secret is shown this once")
     async def add(wanted: NewEndpoint) -> dict[str, Any]:
-        if wanted.url.scheme != "https" and not plain_http:
-            raise HTTPException(422, "An endpoint needs https, or set [webhooks] plain_http")
-        if wanted.url.username or wanted.url.password:
-            raise HTTPException(422, "Leave user and password out: webhooks are signed")
+        check(wanted.url)
         endpoint = await endpoints.add(str(wanted.url), wanted.kinds, new_secret())
         return {**document(endpoint), "secret": endpoint.secret}
 

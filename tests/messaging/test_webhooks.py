@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import hashlib
 import hmac
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -16,10 +18,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ivr.billing.messages import Arrived, Failed
+from ivr.messaging.networks import Networks
 from ivr.messaging.webhooks import Webhooks, new_secret, signature
 from ivr.settings import PROJECT
 from tests.messaging.deliveries import SECRET, to
 
+BOMB = gzip.compress(bytes(50_000_000))
+HERE = Networks(["127.0.0.0/8"])
 OTHER = "whsec_" + base64.b64encode(b"the one before").decode()
 
 
@@ -44,6 +49,8 @@ class Crm:
                 raise web.HTTPTemporaryRedirect("/200")
             case "long":
                 return web.Response(text="x" * 5_000_000)
+            case "bomb":
+                return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"})
             case "cuts":
                 assert request.transport
                 request.transport.abort()
@@ -62,7 +69,7 @@ async def crm() -> AsyncIterator[Crm]:
 
 @pytest.fixture
 async def webhooks() -> AsyncIterator[Webhooks]:
-    async with Webhooks(timeout_seconds=0.5, now=lambda: 1700000000.7) as webhooks:
+    async with Webhooks(0.5, networks=HERE, now=lambda: 1700000000.7) as webhooks:
         yield webhooks
 
 
@@ -83,9 +90,9 @@ async def test_the_ten_lines_of_the_manual_verify_what_arrives(crm: Crm) -> None
     page = (PROJECT / "docs/messages.md").read_text(encoding="utf-8")
     names: dict[str, Any] = {}
     exec(page.split("```python\n")[1].split("```")[0], names)  # noqa: S102 - our own page
-    async with Webhooks() as webhooks:
+    async with Webhooks(networks=HERE) as webhooks:
         await webhooks.send(to(crm.url("200"), previous=OTHER))
-    async with Webhooks(now=lambda: 1700000000) as webhooks:
+    async with Webhooks(networks=HERE, now=lambda: 1700000000) as webhooks:
         await webhooks.send(to(crm.url("200")))
     (headers, body), (old_headers, old_body) = crm.got
     assert names["verified"](SECRET, headers, body)
@@ -179,3 +186,20 @@ async def test_of_a_long_answer_only_the_beginning_is_read(crm: Crm, webhooks: W
     outcome = await webhooks.send(to(crm.url("long")))
     assert isinstance(outcome, Arrived)
     assert len(outcome.answer) <= 1010
+
+
+async def test_an_answer_that_would_grow_is_not_unpacked(crm: Crm, webhooks: Webhooks) -> None:
+    tracemalloc.start()
+    outcome = await webhooks.send(to(crm.url("bomb")))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(outcome, Arrived)
+    assert most < len(BOMB) + 5_000_000
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+async def test_nothing_within_is_reached_by_its_address_or_by_any_name(crm: Crm, name: str) -> None:
+    async with Webhooks(5) as webhooks:
+        outcome = await webhooks.send(to(f"http://{name}:{crm.server.port}/200"))
+    assert outcome == Failed("its address is not on the internet: see [webhooks] networks")
+    assert crm.got == []

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from ivr.billing.messages import Channel, DeliveryState, Message
+from ivr.messaging.networks import Networks
 from ivr.messaging.webhooks import new_secret
 from ivr.storage.deliveries import PostgresDeliveries
 from ivr.storage.events import PostgresEvents
@@ -35,6 +36,7 @@ def app(database: Database, *, plain_http: bool = False) -> FastAPI:
             PostgresDeliveries(database),
             new_secret,
             KEYS,
+            Networks(["127.0.0.0/8"] if plain_http else []).allow,
             plain_http=plain_http,
         )
     )
@@ -88,6 +90,11 @@ async def test_an_endpoint_is_deleted_once(client: httpx.AsyncClient) -> None:
         {"url": "https://user:secret@crm.example/"},
         {"url": "ftp://crm.example/"},
         {"url": "crm"},
+        {"url": "https://169.254.169.254/latest/meta-data/"},
+        {"url": "https://[::ffff:10.0.0.1]/"},
+        {"url": "https://2130706433/"},
+        {"url": "https://crm.example/4111111111111111"},
+        {"url": "https://crm.example/" + "x" * 3000},
         {"url": CRM, "kinds": ["Invoice Paid!"]},
         {"url": CRM, "secret": "whsec_mine"},
         {},
