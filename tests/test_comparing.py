@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
@@ -27,7 +28,7 @@ from tests.cli.conftest import typed as typed  # noqa: PLC0414 - a fixture
 from tests.cli.terminal import Typed
 from tests.counting_house import CountingHouse, counting_house
 from tests.gateways.charging import taken
-from tests.gateways.clients import card, card_token
+from tests.gateways.clients import card, card_token, vaulted_account
 
 HOUR = timedelta(hours=1)
 
@@ -143,6 +144,34 @@ async def test_a_payment_older_than_the_window_still_becomes_settled(
     now = datetime.now(UTC)
     found = await comparing(house).differences(now - HOUR / 2, now)
     assert [each.kind for each in found.differences] == [Kind.STATE]
+
+
+async def told_nobody(stand_in: StandIn, order_id: str, what: str) -> None:
+    """What a bank says days later, in a webhook that was lost."""
+    async with aiohttp.ClientSession() as session:
+        answer = await session.post(f"{stand_in.url}/bank/{order_id}/{what}?lost=1")
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("refund", [False, True], ids=["settled", "refunded"])
+async def test_a_debit_that_is_returned_long_after_it_was_settled_is_found_without_a_webhook(
+    house: CountingHouse,
+    stand_in: StandIn,
+    refund: bool,  # noqa: FBT001 - a case
+) -> None:
+    attempt = await house.attempt()
+    assert isinstance(await house.paying.pay(attempt, await vaulted_account(house.gateway)), Paid)
+    ledger = PostgresLedger(house.database)
+    await told_nobody(stand_in, attempt.order_id, "settle")
+    await ledger.became(attempt.id, AttemptState.SETTLED)
+    if refund:
+        await ledger.became(attempt.id, AttemptState.REFUNDED)
+    await told_nobody(stand_in, attempt.order_id, "return")
+    now = datetime.now(UTC)
+    (found,) = (await comparing(house).differences(now - HOUR / 2, now)).differences
+    assert await comparing(house).mend(found)
+    assert await house.world.state(attempt) is AttemptState.RETURNED
+    assert (await comparing(house).differences(now - HOUR / 2, now)).differences == ()
 
 
 async def test_a_sale_beside_the_window_by_the_other_clock_is_no_difference(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
 from ivr.billing.differences import GIVEN_BACK, PAID, Ours
-from ivr.billing.payments import AttemptState
 from ivr.storage.payments import read_attempt
 from ivr.storage.pool import Database, Record
 
@@ -28,24 +27,20 @@ class PostgresCompared:
         return found
 
     async def charged_between(self, since: datetime, until: datetime) -> list[Ours]:
-        return await self._taken(since, until, PAID | GIVEN_BACK)
+        states = [state.value for state in PAID | GIVEN_BACK]
+        return await self._named(await self._database.rows("orders_taken", since, until, states))
 
-    async def unsettled(self, since: datetime, until: datetime) -> list[Ours]:
-        return await self._taken(since, until, {AttemptState.CAPTURED})
+    async def unfinished(self, since: datetime, until: datetime) -> list[Ours]:
+        return await self._named(await self._database.rows("orders_unfinished", since, until))
 
     async def unknown(self) -> list[Ours]:
-        rows = await self._database.rows("orders_unknown")
-        return await self.of_orders([row["order_id"] for row in rows])
+        return await self._named(await self._database.rows("orders_unknown"))
 
     async def strays_given_back(self, transaction_ids: Sequence[str]) -> set[str]:
         rows = await self._database.rows("strays_given_back", list(transaction_ids))
         return {row["transaction_id"] for row in rows}
 
-    async def _taken(
-        self, since: datetime, until: datetime, states: Collection[AttemptState]
-    ) -> list[Ours]:
-        values = [state.value for state in states]
-        rows = await self._database.rows("orders_taken", since, until, values)
+    async def _named(self, rows: Sequence[Record]) -> list[Ours]:
         return await self.of_orders([row["order_id"] for row in rows])
 
 

@@ -23,6 +23,13 @@ WHERE attempts.order_id = ANY ($1::text[])
 SELECT order_id FROM attempts
 WHERE captured_at >= $1::timestamptz AND captured_at < $2::timestamptz AND state = ANY ($3::text[])
 
+-- name: orders_unfinished
+-- Orders whose money was taken from $1 and before $2, and of which more may become: they are not
+-- settled yet, or a bank may return them, also after they were settled or refunded.
+SELECT order_id FROM attempts
+WHERE captured_at >= $1::timestamptz AND captured_at < $2::timestamptz
+  AND (state = 'captured' OR method = 'bank-account' AND state IN ('settled', 'refunded'))
+
 -- name: orders_unknown
 -- Orders whose outcome is unknown.
 SELECT order_id FROM attempts WHERE state = 'unknown'
