@@ -39,6 +39,8 @@ from ivr.storage.rows import storable
 
 ONE_CHARGE_AN_INVOICE = "one_charge_an_invoice"
 STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
+BY_STAFF = {AttemptState.VOIDED, AttemptState.REFUNDED}
+"""what a refund of ours makes of a payment, by itself and as staff wished"""
 WAS_PAID = STILL_PAID | {AttemptState.REFUNDED}
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 UNDOUBTED = frozenset(AttemptState) - {AttemptState.UNKNOWN}
@@ -151,6 +153,8 @@ class PostgresLedger:
             if before is state:
                 return
             if before not in WAS_PAID or state not in TRANSITIONS[before]:
+                raise _refused(attempt_id, before, state)
+            if state in BY_STAFF and await session.row("refund_under_way", attempt_id):
                 raise _refused(attempt_id, before, state)
             is_back = state is not AttemptState.SETTLED
             await session.run("payment_became", attempt_id, state.value, is_back)

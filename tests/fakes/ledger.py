@@ -34,6 +34,7 @@ from tests.fakes.company import FakeCompany, KeptAttempt, KeptCard, KeptDoubt, K
 
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
+BY_STAFF = {AttemptState.VOIDED, AttemptState.REFUNDED}
 WAS_PAID = STILL_PAID | {AttemptState.REFUNDED}
 HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
 
@@ -114,6 +115,8 @@ class FakeLedger:
             return
         if before not in WAS_PAID or state not in TRANSITIONS[before]:
             raise TransitionRefused(f"attempt {attempt_id} is {before}", before)
+        if state in BY_STAFF and self._is_being_given_back(attempt_id):
+            raise TransitionRefused(f"attempt {attempt_id} is being refunded", before)
         self._move(kept, state, None)
         self.company.events.append(f"payment.{state}")
         if state is AttemptState.SETTLED:
@@ -128,6 +131,10 @@ class FakeLedger:
                 self._suspend(line.service_id)
         if state is AttemptState.RETURNED:
             self._tell_of_return(attempt_id)
+
+    def _is_being_given_back(self, attempt_id: UUID) -> bool:
+        refunds = [each.refund for each in self.company.refunds.values()]
+        return any(one.attempt_id == attempt_id and one.is_open for one in refunds)
 
     def _owe_again(self, attempt_id: UUID, part: Allocation) -> None:
         """As much as was not reopened before, by a refund."""

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from ivr.billing.errors import AttemptNotFound
+from ivr.billing.errors import AttemptNotFound, TransitionRefused
 from ivr.billing.invoices import Invoice
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState
@@ -143,6 +143,22 @@ async def test_an_invoice_of_which_nothing_is_paid_any_more_is_told_to_be_unpaid
     attempt = await paid(world)
     await given_back(world, attempt, kind=RefundKind.VOID, reopen=True)
     assert "invoice.unpaid" in await world.events(attempt)
+
+
+@pytest.mark.parametrize("state", [AttemptState.VOIDED, AttemptState.REFUNDED])
+async def test_what_the_gateway_shows_of_a_refund_under_way_does_not_reopen_the_invoice(
+    world: World, state: AttemptState
+) -> None:
+    invoice = await one_invoice(world)
+    attempt = await paid(world, invoice)
+    kind = RefundKind.VOID if state is AttemptState.VOIDED else RefundKind.REFUND
+    refund, _ = await world.refunds.open(wish(attempt), kind)
+    with pytest.raises(TransitionRefused):
+        await world.ledger.became(attempt.id, state)
+    await world.refunds.done(refund.id, "credit1")
+    await world.ledger.became(attempt.id, state)
+    assert await world.state(attempt) is state
+    assert not (await world.invoice_now(invoice)).due
 
 
 async def test_the_newest_invoice_is_owed_again_first(world: World) -> None:

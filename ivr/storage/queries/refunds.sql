@@ -50,6 +50,10 @@ WHERE refunds.state = 'unknown'
    OR refunds.state = 'asked' AND refunds.asked_at < now() - make_interval(secs => $1::double precision)
 ORDER BY refunds.asked_at
 
+-- name: refund_under_way
+-- One of this payment whose outcome is not known yet.
+SELECT id FROM refunds WHERE attempt_id = $1::uuid AND state IN ('asked', 'unknown') LIMIT 1
+
 -- name: end_refund
 -- It is refused or not known; what is done or refused already stays so.
 UPDATE refunds
