@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+from ivr.billing.errors import KeyUsedBefore
 from ivr.billing.messages import Endpoint
 from ivr.storage.pool import Database, Record
 
@@ -18,18 +19,30 @@ class PostgresEndpoints:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, url: str, kinds: Sequence[str], secret: str) -> Endpoint:
-        row = await self._database.change("add_webhook_endpoint", uuid4(), url, list(kinds), secret)
-        assert row is not None  # noqa: S101 - INSERT … RETURNING of one row
+    async def add(
+        self, url: str, kinds: Sequence[str], secret: str, key: str | None = None
+    ) -> Endpoint:
+        """A new one, or the one that was asked for with the same key. Raises KeyUsedBefore."""
+        row = await self._database.change(
+            "add_webhook_endpoint", uuid4(), url, list(kinds), secret, key
+        )
+        if row is None:
+            row = await self._database.row("webhook_endpoint_of_key", key)
+        asked = row and (row["url"], row["kinds"])
+        if row is None or asked != (url, list(kinds)) or row["state"] == "deleted":
+            raise KeyUsedBefore("this Idempotency-Key was used for another endpoint")
         return _endpoint(row)
 
     async def all(self) -> list[Endpoint]:
         return [_endpoint(row) for row in await self._database.rows("webhook_endpoints")]
 
-    async def rotate(self, endpoint_id: UUID, secret: str) -> Endpoint | None:
+    async def rotate(self, endpoint_id: UUID, secret: str, key: str) -> Endpoint | None:
+        """With the new secret, or with that of the last time if the same key asked for it."""
         row = await self._database.change(
-            "rotate_webhook_secret", endpoint_id, secret, BOTH_SIGN_SECONDS
+            "rotate_webhook_secret", endpoint_id, secret, BOTH_SIGN_SECONDS, key
         )
+        if row is None:
+            row = await self._database.row("rotated_webhook_endpoint", endpoint_id, key)
         return _endpoint(row) if row else None
 
     async def enable(self, endpoint_id: UUID) -> Endpoint | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
 
 from ivr.billing.card_numbers import holds_card_number
 from ivr.billing.messages import DeliveryState, Endpoint
+from ivr.web.idempotency import IdempotencyKey
 from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
@@ -21,11 +22,11 @@ Kind = Annotated[str, Field(pattern=r"^[a-z-]+(\.[a-z-]+)?$", max_length=64)]
 class Endpoints(Protocol):
     """Where webhooks go (storage.webhook_endpoints)."""
 
-    async def add(self, url: str, kinds: Sequence[str], secret: str) -> Endpoint: ...
+    async def add(self, url: str, kinds: Sequence[str], secret: str, key: str) -> Endpoint: ...
 
     async def all(self) -> list[Endpoint]: ...
 
-    async def rotate(self, endpoint_id: UUID, secret: str) -> Endpoint | None: ...
+    async def rotate(self, endpoint_id: UUID, secret: str, key: str) -> Endpoint | None: ...
 
     async def enable(self, endpoint_id: UUID) -> Endpoint | None: ...
 
@@ -112,14 +113,14 @@ def _add_endpoints(
         return {"data": [document(each) for each in await endpoints.all()]}
 
     @router.post("", status_code=201, summary="A new endpoint; its secret is shown this once")
-    async def add(wanted: NewEndpoint) -> dict[str, Any]:
+    async def add(wanted: NewEndpoint, key: IdempotencyKey) -> dict[str, Any]:
         check(wanted.url)
-        endpoint = await endpoints.add(str(wanted.url), wanted.kinds, new_secret())
+        endpoint = await endpoints.add(str(wanted.url), wanted.kinds, new_secret(), key)
         return {**document(endpoint), "secret": endpoint.secret}
 
     @router.post("/{endpoint_id}/secret", summary="A new secret, shown once; both sign for a day")
-    async def rotate(endpoint_id: UUID) -> dict[str, Any]:
-        endpoint = _there(await endpoints.rotate(endpoint_id, new_secret()))
+    async def rotate(endpoint_id: UUID, key: IdempotencyKey) -> dict[str, Any]:
+        endpoint = _there(await endpoints.rotate(endpoint_id, new_secret(), key))
         return {**document(endpoint), "secret": endpoint.secret}
 
     @router.post("/{endpoint_id}/enable", summary="After it was disabled: webhooks from now on")

@@ -311,7 +311,7 @@ async def test_nothing_goes_to_an_endpoint_that_is_disabled_or_deleted(office: O
 
 async def test_after_a_new_secret_both_sign_for_a_day(office: Office) -> None:
     endpoint = await office.endpoints.add("https://crm.example/", (), SECRET)
-    await office.endpoints.rotate(endpoint.id, "whsec_bmV3")
+    await office.endpoints.rotate(endpoint.id, "whsec_bmV3", "a wish")
     await office.paid()
     (told,) = await office.claim(channels=(Channel.WEBHOOK,))
     assert isinstance(told.endpoint, Endpoint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -48,7 +49,12 @@ def asking(made: FastAPI, key: str = KEY) -> httpx.AsyncClient:
         transport=httpx.ASGITransport(made),
         base_url="http://saldo",
         headers={"Authorization": f"Bearer {key}"},
+        event_hooks={"request": [a_new_wish]},
     )
+
+
+async def a_new_wish(request: httpx.Request) -> None:
+    request.headers.setdefault("Idempotency-Key", f"wish-{uuid4()}")
 
 
 @pytest.fixture
@@ -72,6 +78,35 @@ async def test_a_secret_is_shown_when_it_is_made_and_never_again(client: httpx.A
     rotated = await client.post(f"{HOOKS}/{endpoint['id']}/secret")
     assert rotated.json()["secret"] != made.json()["secret"]
     assert "whsec" not in (await client.get(HOOKS)).text
+
+
+async def test_the_same_wish_sent_again_is_one_endpoint_with_one_secret(
+    client: httpx.AsyncClient,
+) -> None:
+    wish = {"Idempotency-Key": "an-endpoint-please"}
+    first, second = await asyncio.gather(
+        *(client.post(HOOKS, json={"url": CRM}, headers=wish) for _ in range(2))
+    )
+    assert (first.status_code, first.json()) == (201, second.json())
+    assert len((await client.get(HOOKS)).json()["data"]) == 1
+    other = await client.post(HOOKS, json={"url": CRM, "kinds": ["invoice.paid"]}, headers=wish)
+    assert other.status_code == 409
+    await client.delete(f"{HOOKS}/{first.json()['id']}")
+    assert (await client.post(HOOKS, json={"url": CRM}, headers=wish)).status_code == 409
+
+
+async def test_a_secret_asked_for_twice_does_not_end_the_one_that_receivers_know(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    made = (await client.post(HOOKS, json={"url": CRM})).json()
+    wish = {"Idempotency-Key": "a-new-secret"}
+    rotation = f"{HOOKS}/{made['id']}/secret"
+    first, second = await asyncio.gather(*(client.post(rotation, headers=wish) for _ in range(2)))
+    assert first.json() == second.json()
+    (kept,) = await PostgresEndpoints(database).all()
+    assert (kept.secret, kept.previous_secret) == (first.json()["secret"], made["secret"])
+    third = await client.post(rotation)
+    assert third.json()["secret"] != first.json()["secret"]
 
 
 async def test_an_endpoint_is_deleted_once(client: httpx.AsyncClient) -> None:

@@ -1,22 +1,33 @@
 -- Where webhooks go.
 
 -- name: add_webhook_endpoint
--- A new one; from now on.
-INSERT INTO webhook_endpoints (id, url, kinds, secret)
-VALUES ($1::uuid, $2::text, $3::text[], $4::text)
+-- A new one; from now on. No row for a key ($5) that was used.
+INSERT INTO webhook_endpoints (id, url, kinds, secret, request_key)
+VALUES ($1::uuid, $2::text, $3::text[], $4::text, $5::text)
+ON CONFLICT (request_key) DO NOTHING
 RETURNING *
+
+-- name: webhook_endpoint_of_key
+-- The one that was asked for with a key, also if it was deleted since.
+SELECT * FROM webhook_endpoints WHERE request_key = $1::text
 
 -- name: webhook_endpoints
 -- All that were not deleted, oldest first.
 SELECT * FROM webhook_endpoints WHERE state <> 'deleted' ORDER BY created_at, id
 
 -- name: rotate_webhook_secret
--- A new secret; the one before signs too for $3 seconds.
+-- A new secret; the one before signs too for $3 seconds. No row for the key ($4) that the last one
+-- was asked for with: else the one before, which receivers still know, would be forgotten.
 UPDATE webhook_endpoints
-SET previous_secret = secret, secret = $2::text,
+SET previous_secret = secret, secret = $2::text, rotation_key = $4::text,
     previous_until = now() + make_interval(secs => $3::double precision)
-WHERE id = $1::uuid AND state <> 'deleted'
+WHERE id = $1::uuid AND state <> 'deleted' AND rotation_key IS DISTINCT FROM $4::text
 RETURNING *
+
+-- name: rotated_webhook_endpoint
+-- One whose last new secret was asked for with this key.
+SELECT * FROM webhook_endpoints
+WHERE id = $1::uuid AND state <> 'deleted' AND rotation_key = $2::text
 
 -- name: enable_webhook_endpoint
 -- One that was disabled gets webhooks again, from now on.
