@@ -20,7 +20,10 @@ _CARD_OPENS = (
     *("secure_start", "ask_card_number", "ask_expiry", "ask_security_code"),
     *("say_card_number", "say_expiry", "say_security_code", "say_card_postal_code"),
 )
-_CARD_CLOSES = ("confirm_charge", "card_left", "charging", "declined", "card_not_available")
+_CARD_CLOSES = (
+    *("confirm_charge", "card_left", "charging", "declined", "card_not_available"),
+    *("card_not_taken", "way_not_taken", "keep_card"),
+)
 
 Turn = Press | Said
 """something that the caller did"""

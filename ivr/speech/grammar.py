@@ -20,6 +20,7 @@ from ivr.speech.jsgf import Choice, Expansion, GrammarFile, Many, Rule, Sequence
 Tags = tuple[str, ...]
 START = 0
 END = -1
+_SAID_TOO = {"zero": (Word("oh"),)}
 UNKNOWN = "[unk]"
 """the recogniser's word for what is none of the words it was told"""
 
@@ -187,12 +188,12 @@ def one_of(name: str, language: str, choices: Iterable[str]) -> Grammar:
 
     Of "James Smith" and "Jane Smith": james, jane, james smith, jane smith. A whole name means
     itself, though it is part of another: of "Ana Ruiz" and "Ana Ruiz Soto", ana ruiz is the first.
-    Digits are said one by one: of "visa 1042" and "visa 7358" also one zero four two.
+    Digits are said one by one, all of them: of "visa 1042" and "visa 7358", one zero four two.
     """
-    names = [_said(choice, language) for choice in choices]
+    names = [written_words(choice) for choice in choices]
     runs = [_runs(words) for words in names]
     ways = [
-        Sequence((*map(Word, run), Tag(str(place))))
+        Sequence((*(_said(word, language) for word in run), Tag(str(place))))
         for place, (words, own) in enumerate(zip(names, runs, strict=True), start=1)
         for run in own
         if (names.count(run) if run == words else sum(run in others for others in runs)) == 1
@@ -200,13 +201,11 @@ def one_of(name: str, language: str, choices: Iterable[str]) -> Grammar:
     return Grammar(name, language, "names that were read out", Choice(tuple(ways)))
 
 
-def _said(choice: str, language: str) -> tuple[str, ...]:
-    return tuple(
-        said
-        for word in written_words(choice)
-        for said in (spoken.spelled_words(word, language) if word.isdecimal() else (word,))
-        if said != spoken.PAUSE
-    )
+def _said(word: str, language: str) -> Expansion:
+    if not word.isdecimal():
+        return Word(word)
+    digits = [said for said in spoken.spelled_words(word, language) if said != spoken.PAUSE]
+    return Sequence(tuple(Choice((Word(said), *_SAID_TOO.get(said, ()))) for said in digits))
 
 
 def _runs(words: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -310,11 +310,11 @@ async def test_a_card_is_removed_and_left_by_voice() -> None:
     assert len([kept for kept in company.rows.cards.values() if kept.removed_for is None]) == 1
 
 
-@pytest.mark.parametrize("said", ["2", "last"])
+@pytest.mark.parametrize("said", ["2", "last", "other"])
 async def test_of_several_cards_the_one_to_remove_is_named_by_voice(said: str) -> None:
     company = a_company()
     older, newer = company.left("1111"), company.left("2222")
-    which = says("option", said)
+    which = says("which_card", said)
     await talk(company, by("4"), which, YES, by("1"), YES, FINISH)
     assert removed_for(company, older) is RemovedFor.CALLER
     assert removed_for(company, newer) is None
@@ -384,5 +384,5 @@ async def test_of_several_cards_the_one_that_is_named_is_removed() -> None:
 async def test_of_several_cards_none_may_be_removed_after_all(none: str) -> None:
     company = a_company()
     cards = company.left("1111"), company.left("2222")
-    await talk(company, by("4"), says("option", none), by("1"), YES, FINISH)
+    await talk(company, by("4"), says("which_card", none), by("1"), YES, FINISH)
     assert [removed_for(company, card) for card in cards] == [None, None]

@@ -14,10 +14,17 @@ from ivr.billing.matches import Choose, Sure
 from ivr.billing.methods import Method
 from ivr.billing.payments import CardOnFile
 from ivr.dialogue.flows.amount import ask_amount
+from ivr.dialogue.flows.card_on_file import remove_which
 from ivr.dialogue.flows.declined import Next, what_next
 from ivr.dialogue.flows.find_name import ask_spelling, confirming
 from ivr.dialogue.flows.for_another import ask_amount as ask_amount_for_another
-from ivr.dialogue.flows.hear_invoices import pay_all_or_choose, pay_the_one, pay_this_one
+from ivr.dialogue.flows.hear_invoices import (
+    pay_all_or_choose,
+    pay_all_or_hear,
+    pay_the_one,
+    pay_this_one,
+    pick,
+)
 from ivr.dialogue.flows.identify import ask_account, ask_account_again, ask_full_name
 from ivr.dialogue.flows.methods import which_way
 from ivr.dialogue.flows.promise import ask_day
@@ -47,6 +54,7 @@ GRAMMARS = load(PROJECT / "grammars")
 SAID = SpokenName("james smith")
 BILLS = [invoice(7, "42.50"), invoice(8, "10.00")]
 ON_FILE = CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted")
+OTHER_ON_FILE = CardOnFile(uuid4(), "visa", "0000", "1230", "vaulted too")
 QUESTIONS: Mapping[str, Question[Any]] = {
     "welcome": greeting(phrase("welcome")),
     "name or number": or_a_name(ask_account("")),
@@ -63,10 +71,14 @@ QUESTIONS: Mapping[str, Question[Any]] = {
     "all or some, or a part": pay_all_or_choose(BILLS, offers_part=True),
     "how much": ask_amount(BILLS[1].due, BILLS[0].due),
     "so much": pay_proposed(BILLS, BILLS[1].due, is_known=False),
+    "all or some of many": pay_all_or_hear(BILLS, offers_part=True),
     "this one": pay_this_one(BILLS[0]),
+    "this one of many": pick(BILLS[0], may_be_enough=True),
     "charge it": yes_no(phrase("confirm_charge")),
     "with what": which_way([], (Method.CARD, Method.BANK_ACCOUNT, Method.PAYPAL)),
     "with which card": which_way([ON_FILE], (Method.CARD,)),
+    "with which of two cards": which_way([ON_FILE, OTHER_ON_FILE], (Method.CARD,)),
+    "which card to remove": remove_which([ON_FILE, OTHER_ON_FILE]),
     "after a decline": what_next("declined", list(Next)),
     "which day": ask_day(dt.date(2026, 11, 23)),
     "how much for another": ask_amount_for_another("EUR"),

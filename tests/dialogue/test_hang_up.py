@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 
 from ivr.billing.calls import CallOutcome
 from ivr.billing.payments import AttemptState, DeclineBucket
@@ -15,12 +16,16 @@ from tests.dialogue.conversation import PAYS_ONE, Conversation, converse
 from tests.fakes.line import FakeLine, Script
 from tests.fakes.virtual_time import VirtualTimeLoop
 
+SOFT = DeclineBucket.SOFT
 ANOTHER_CARD: Script = [*PAYS_ONE[:4], ("declined", "1"), *PAYS_ONE[3:]]
 
 
-async def a_call(script: Script, leaves_at_turn: int, declines: int) -> Conversation:
+Prepare = Callable[[Company], object]
+
+
+async def a_call(script: Script, leaves_at_turn: int, prepare: Prepare) -> Conversation:
     company = Company(invoice(7, "42.50"))
-    company.declines(*[DeclineBucket.SOFT] * declines)
+    prepare(company)
     line = FakeLine(script)
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
@@ -36,12 +41,12 @@ def settled(attempts: list[AttemptState], charges: int) -> None:
     assert charges <= 1
 
 
-def every_moment(script: Script, declines: int = 0) -> list[CallOutcome]:
+def every_moment(script: Script, prepare: Prepare = lambda _: None) -> list[CallOutcome]:
     """The outcome of the call for each turn of the loop at which the caller can hang up."""
     outcomes: list[CallOutcome] = []
     for turn in itertools.count(1):
         with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-            ended = runner.run(a_call(script, turn, declines))
+            ended = runner.run(a_call(script, turn, prepare))
         company = ended.company
         settled(company.states, len(company.charged))
         expected = CallOutcome.PAID if company.charged else CallOutcome.HUNG_UP
@@ -61,4 +66,17 @@ def test_a_hang_up_at_every_moment_of_a_paid_call() -> None:
 
 
 def test_a_hang_up_at_every_moment_of_a_call_with_a_declined_card() -> None:
-    assert len(every_moment(ANOTHER_CARD, declines=1)) > 130
+    declined_once = every_moment(ANOTHER_CARD, lambda company: company.declines(SOFT))
+    assert len(declined_once) > 130
+
+
+def test_a_hang_up_at_every_moment_of_a_call_that_removes_a_card_and_leaves_another() -> None:
+    def keeps_cards(company: Company) -> None:
+        company.keeps_cards = True
+        company.left("1111", expires="1299")
+        company.left("2222", expires="1299")
+
+    removes: Script = [("choose_method", "4"), ("remove_which", "2"), ("confirm_card_removal", "1")]
+    leaves: Script = [("choose_method", "2"), ("agree_to_keep", "1")]
+    script: Script = [*PAYS_ONE[:3], *removes, *leaves, *PAYS_ONE[3:]]
+    assert len(every_moment(script, keeps_cards)) > 180

@@ -60,6 +60,13 @@ def means(language: str, grammar: str, sentence: str) -> str | None:
         ("en", "repeat_or_end", "that's all", "no"),
         ("en", "payment_method", "i want to pay with my credit card", "card"),
         ("en", "payment_method", "with my credit card", "card"),
+        ("en", "payment_method", "the second one", "2"),
+        ("es", "payment_method", "con la primera tarjeta", "1"),
+        ("en", "which_card", "the mastercard", "mastercard"),
+        ("es", "which_card", "la última", "last"),
+        ("en", "pay_or_leave", "that's all", "enough"),
+        ("es", "pay_or_leave", "pulse cuatro", "4"),
+        ("en", "all_or_choose", "hear them", "again"),
         ("en", "payment_method", "by bank transfer please", "transfer"),
         ("en", "command", "can i speak to an agent please", "agent"),
         ("en", "command", "say that again", "repeat"),
@@ -184,6 +191,30 @@ def test_a_name_read_out_is_chosen_by_the_whole_of_it_or_what_only_it_has(
 ) -> None:
     names = one_of("option", "es", ("María García", "María García López", "Marta García"))
     assert names.read(said) == (None if place is None else (place,))
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("one one one one", "1"),
+        ("visa one one one one", "1"),
+        ("two oh four two", "2"),
+        ("visa two zero four two", "2"),
+        ("mastercard", "3"),
+        ("visa", None),
+        ("one one", None),
+        ("zero", None),
+    ],
+)
+def test_a_card_read_out_is_chosen_by_its_last_digits(said: str, place: str | None) -> None:
+    cards = one_of("payment_method", "en", ("visa 1111", "visa 2042", "mastercard 2222"))
+    assert cards.read(said) == (None if place is None else (place,))
+
+
+def test_digits_are_said_in_the_language_of_the_caller() -> None:
+    cards = one_of("payment_method", "es", ("visa 1042",))
+    assert cards.read("visa uno cero cuatro dos") == ("1",)
+    assert cards.read("one zero four two") is None
 
 
 def test_one_knows_whether_more_can_follow() -> None:

@@ -19,6 +19,7 @@ from ivr.dialogue.questions import Question, Spoken, choice, yes_no
 
 KEEP_TRIES = 2
 """how often it is asked; who does not answer does not agree"""
+A_PAIR = 2
 SAYABLE = ("visa", "mastercard", "amex")
 """brands that are words of the grammars, by their meanings"""
 
@@ -83,8 +84,10 @@ def remove_which(cards: Sequence[CardOnFile]) -> Question[CardOnFile | None]:
         phrase("card_to_remove", brand=card.brand, last4=card.last4, number=number)
         for number, card in enumerate(cards, 1)
     ]
-    words = {**keys, none: None, "none": None, "last": cards[-1]}
-    spoken = Spoken("option", words, in_words(cards))
+    words = {**keys, **told_by_brand(cards), none: None, "none": None, "last": cards[-1]}
+    if len(cards) == A_PAIR:
+        words["other"] = cards[-1]
+    spoken = Spoken("which_card", words, in_words(cards))
     leave = phrase("remove_none", number=int(none))
     question = choice(leave, {**keys, none: None}, spoken=spoken)
     whole = question.after(phrase("remove_which"), *options)
