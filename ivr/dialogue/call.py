@@ -165,7 +165,8 @@ class Call:
             WentBack: the caller wants the question before; only with `may_go_back`, else, and
                 when they went back too often, "back" repeats this one.
             TooManyTries: three times silence or something else.
-            WantsAgent: the caller keyed 0 twice, or said so.
+            WantsAgent: the caller keyed 0 twice, or said so, and somebody is there; when nobody
+                is, they hear that, and are asked again.
             Over: the caller said goodbye.
             HungUp: the caller left.
         """
@@ -316,7 +317,10 @@ class Call:
 
     async def _aside(self, question: Question[T], aside: Aside) -> tuple[Phrase, ...]:
         if aside is Aside.AGENT:
-            raise WantsAgent("asked for")
+            if await self.line.somebody_is_there():
+                raise WantsAgent("asked for")
+            self.note("nobody there")
+            return (phrase("nobody_there"), *question.phrases)
         if aside is Aside.GOODBYE:
             raise Over(self.settled or CallOutcome.HUNG_UP)
         if aside is Aside.HELP:

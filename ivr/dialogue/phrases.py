@@ -28,6 +28,7 @@ PhraseId = Literal[
     "transferring",
     "back_to_agent",
     "no_agent",
+    "nobody_there",
     "technical_problem",
     "hold_on",
     "still_working",

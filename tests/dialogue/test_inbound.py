@@ -10,6 +10,7 @@ from ivr.billing.calls import CallOutcome
 from ivr.billing.captures import CaptureResult
 from ivr.billing.errors import OutcomeUnknown
 from ivr.billing.payments import AttemptState
+from ivr.dialogue.endings import NobodyAvailable
 from tests.dialogue.company import SMITH, Company, invoice
 from tests.dialogue.conversation import KNOWN, PAYS_ONE, converse
 from tests.fakes.line import FakeLine, Script
@@ -130,6 +131,15 @@ async def test_nine_changes_the_language_at_any_prompt(prompt: str) -> None:
     assert {each.said.language for each in ended.line.heard[:changed]} == {"en"}
     assert {each.said.language for each in ended.line.heard[changed:]} == {"es"}
     assert prompt in ended.phrases[changed:]
+
+
+async def test_who_wants_a_person_when_nobody_is_there_hears_so_and_can_still_pay() -> None:
+    line = FakeLine([*KNOWN, ("pay_one_or_leave", "00"), *PAYS_ONE[2:]])
+    line.agents = NobodyAvailable("at night")
+    ended = await converse(Company(invoice(7, "42.50")), line=line)
+    assert "transferring" not in ended.phrases
+    assert ended.phrases.count("nobody_there") == 1
+    assert ended.outcome is CallOutcome.PAID
 
 
 async def test_the_secure_part_speaks_the_language_of_the_call() -> None:

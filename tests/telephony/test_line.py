@@ -303,6 +303,15 @@ async def test_agents_or_no_idea_of_agents_lets_the_caller_through(
         assert "continue 1 agents queue" in pbx.done
 
 
+@pytest.mark.parametrize(("members", "somebody"), [(0, False), (1, True), (None, True)])
+async def test_it_is_known_before_whether_somebody_would_take_the_caller(
+    ari: Ari, pbx: FakeAsterisk, members: int | None, *, somebody: bool
+) -> None:
+    async with office(ari, desk := Desk(AsteriskLine.somebody_is_there), queues=Queue(members)):
+        await pbx.call("1")
+        assert await desk.ending() is somebody
+
+
 async def test_a_caller_whom_an_agent_waits_for_goes_back_although_the_queue_is_empty(
     ari: Ari, pbx: FakeAsterisk
 ) -> None:

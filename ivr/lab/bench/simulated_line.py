@@ -84,7 +84,7 @@ class SimulatedLine:
         return
 
     async def somebody_is_there(self) -> bool:
-        return False
+        return True
 
     async def transfer_to_agent(self) -> None:
         raise NobodyAvailable
