@@ -10,10 +10,15 @@ from ivr.billing.captures import CaptureOutcome, CaptureResult
 from ivr.billing.customers import SuspensionReason
 from ivr.billing.errors import InvoiceBeingPaid, LedgerNotReached, LedgerUnavailable
 from ivr.billing.invoices import Invoice
-from ivr.billing.payments import Attempt, AttemptState, DeclineBucket, Refusal
+from ivr.billing.limiting import Limiting
+from ivr.billing.paying import Paying
+from ivr.billing.payments import Attempt, AttemptState, DeclineBucket, Paid, Refusal
+from ivr.storage.limits import PostgresTries
 from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.pool import Database, Session
+from tests.fakes.gateway import FakeGateway
 from tests.storage.proxy import Wire, wire_to
+from tests.storage.test_contract_cards_on_file import a_card
 from tests.storage.test_contract_ledger import CAPTURED, REFUSAL, charging, one_invoice
 from tests.storage.test_contract_reading import request
 from tests.storage.world import CARD, PostgresWorld, opened
@@ -89,7 +94,15 @@ STEPS: dict[str, tuple[int, str, Step]] = {
     "unknown": (1, "charging", lambda w, a: w.ledger.unknown(a.id, "no answer")),
     "cancel": (1, "created", lambda w, a: w.ledger.cancel(a.id)),
     "open_attempt": (1, "created", lambda w, a: w.ledger.open_attempt(a)),
+    "may a card be tried": (1, "created", lambda w, a: limiting(w).may_try(a.id)),
+    "count a card": (1, "created", lambda w, a: limiting(w).count(a.id, CARD)),
+    "count a card on file": (1, "created", lambda w, a: limiting(w).count(a.id, a_card())),
+    "cards on file": (1, "created", lambda w, a: w.cards.of_customer(a.customer_id)),
 }
+
+
+def limiting(world: PostgresWorld) -> Limiting:
+    return Limiting(PostgresTries(world.database))
 
 
 async def attempt_in(world: PostgresWorld, state: str, invoice: Invoice) -> Attempt:
@@ -107,6 +120,20 @@ async def test_each_step_costs_so_many_round_trips(
     before = wire.round_trips
     await step(far, attempt)
     assert wire.round_trips - before == trips
+
+
+async def test_between_the_yes_and_the_receipt_are_six_round_trips(
+    far: PostgresWorld, wire: Wire
+) -> None:
+    """Counted, begun, and the four of a capture."""
+    gateway = FakeGateway()
+    gateway.will(CAPTURED, CAPTURED)
+    paying = Paying(far.ledger, gateway, asyncio.create_task, limiting(far))
+    for _ in range(2):  # prepared from the first one on
+        attempt = await opened(far, await one_invoice(far))
+        before = wire.round_trips
+        assert isinstance(await paying.pay(attempt, CARD), Paid)
+    assert wire.round_trips - before == 6
 
 
 async def test_a_caller_costs_two_round_trips_until_the_invoices_are_read_out(
