@@ -20,12 +20,19 @@ from ivr.billing.bank_accounts import (
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, BankAccountOnHand
 
+IN_VAIN_A_DAY = 3
+"""accounts of one customer that their bank may not know, until no more are asked about"""
+
 
 class Mandates(Protocol):
     """What callers agreed to have debited. Every method raises LedgerUnavailable."""
 
     async def can_notify(self, customer_id: int, ways: Sequence[Way]) -> bool:
         """Whether the customer has an address on file for one of these ways."""
+        ...
+
+    async def in_vain(self, customer_id: int) -> int:
+        """How many accounts of the customer, in a day, came to nothing after their mandate."""
         ...
 
     async def keep(self, mandate: Mandate) -> None:
@@ -95,9 +102,15 @@ class Mandating:
     """whether lines come back at settlement only, days later"""
     clock: Callable[[], date] = today
 
-    async def can_be_proved(self, customer_id: int) -> bool:
-        """Whether a mandate of this customer could be kept as the rules want. LedgerUnavailable."""
-        return self.clips is not None or await self.mandates.can_notify(customer_id, self.ways)
+    async def is_possible(self, customer_id: int) -> bool:
+        """Whether this customer may name an account: its mandate can be kept as the rules want.
+
+        And so many that no bank knew were not named lately: nobody finds out here which accounts
+        there are. Raises LedgerUnavailable.
+        """
+        if self.clips is None and not await self.mandates.can_notify(customer_id, self.ways):
+            return False
+        return await self.mandates.in_vain(customer_id) < IN_VAIN_A_DAY
 
     async def proof(self, call_id: str, customer_id: int) -> KeptAs | None:
         """How a mandate that is read in this call, from now on, can be proved; None: it cannot.

@@ -23,6 +23,10 @@ class PostgresMandates:
         row = await self._database.row("can_notify", customer_id, list(ways))
         return bool(row and row["can_notify"])
 
+    async def in_vain(self, customer_id: int) -> int:
+        row = await self._database.row("accounts_in_vain", customer_id)
+        return int(row["accounts"]) if row else 0
+
     async def keep(self, mandate: Mandate) -> None:
         await self._database.change(
             "keep_mandate",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ from ivr.gateways.test_accounts import ANSWERS, ROUTING_NUMBER
 from tests.capture.secure_part import TODAY, FakeGraphQl, LentLine, Prompts
 from tests.capture.test_secret import keyed
 from tests.fakes.line import HANGS_UP, Script
+from tests.fakes.voice import catalogue
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
 ROUTING, ACCOUNT, KIND, HOLDER_KIND = ACCOUNT_FIELDS
@@ -282,3 +284,21 @@ def test_whatever_is_keyed_has_one_verdict(field: CaptureField, text: str) -> No
     assert problem(field, card, request, TODAY) in (None, *ErrorType)
     assert text not in fields.masked(field, card) or len(text) <= 4
     card.wipe()
+
+
+SAID = (
+    "secure_start_account", "ask_routing_number", "ask_bank_account_number", "ask_account_type",
+    "ask_account_holder", "bank_account_number_is", "account_left", "field_cleared", "last_try",
+    "hold_on", "still_working", "error.input-timeout", "error.invalid-bank-routing-number",
+    "error.invalid-bank-account-number", "error.invalid-choice",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_nobody_who_keys_an_account_hears_of_cards(language: str) -> None:
+    """Whatever can be said while one is keyed."""
+    texts = catalogue(language)
+    variants = [key for key in texts for said in SAID if key == said or key.startswith(f"{said}.")]
+    assert {key for key in variants if key in SAID} == set(SAID)
+    words = " ".join(texts[key].lower() for key in variants)
+    assert not re.search(r"\b(cards?|tarjetas?)\b", words)

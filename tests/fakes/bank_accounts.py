@@ -40,6 +40,19 @@ class FakeMandates:
         self.company.check()
         return "text" in ways and customer_id in self.company.with_phone
 
+    async def in_vain(self, customer_id: int) -> int:
+        self.company.check()
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        attempts = (
+            self.company.attempts[each.attempt_id].attempt
+            for each in self.company.mandates.values()
+            if each.accepted_at > yesterday
+        )
+        return sum(
+            each.customer_id == customer_id and each.state is AttemptState.CANCELED
+            for each in attempts
+        )
+
     async def keep(self, mandate: Mandate) -> None:
         self.company.check()
         self.company.mandates.setdefault(mandate.attempt_id, mandate)

@@ -53,6 +53,26 @@ async def forgets(world: World, attempt: Attempt, *, keep_days: int = 90) -> boo
     return attempt.id in await world.accounts.to_forget(10_000, keep_days)
 
 
+# Accounts that came to nothing
+
+
+async def test_accounts_that_came_to_nothing_are_counted_for_their_customer(world: World) -> None:
+    first, taken, open_still = await agreed(world), await debited(world), await agreed(world)
+    await world.ledger.cancel(first.id)
+    in_vain = [
+        await world.mandates.in_vain(each.customer_id) for each in (first, taken, open_still)
+    ]
+    assert in_vain == [1, 0, 0]
+
+
+async def test_accounts_of_yesterday_are_not(real: PostgresWorld) -> None:
+    attempt = await agreed(real)
+    await real.ledger.cancel(attempt.id)
+    earlier = "UPDATE mandates SET accepted_at = now() - interval '25 hours' WHERE attempt_id = $1"
+    await real.ask(earlier, attempt.id)
+    assert await real.mandates.in_vain(attempt.customer_id) == 0
+
+
 # Proof
 
 

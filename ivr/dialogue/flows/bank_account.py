@@ -8,12 +8,13 @@ from ivr.billing.bank_accounts import BankAccountKeyed, KeptAs, NotVerified
 from ivr.billing.captures import CaptureResult
 from ivr.billing.customers import Customer
 from ivr.billing.errors import GatewayError
+from ivr.billing.limits import CardVerdict
 from ivr.billing.mandating import Mandating, Reading
 from ivr.billing.methods import Method
 from ivr.billing.payments import Attempt, BankAccountOnHand
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
-from ivr.dialogue.endings import HungUp, TooManyTries, WantsAgent
+from ivr.dialogue.endings import HungUp, MeansNotTaken, TooManyTries, WantsAgent
 from ivr.dialogue.flows.amount import tell_fee
 from ivr.dialogue.flows.card_on_file import is_identified
 from ivr.dialogue.phrases import phrase
@@ -21,7 +22,7 @@ from ivr.dialogue.questions import Question, yes_no
 
 
 async def is_possible(call: Call, desk: Desk, customer: Customer, currency: str) -> bool:
-    """Whether this caller may pay this currency so: their own bill, and the mandate can be proved.
+    """Whether this caller may pay this currency so: their own bill, and a mandate is possible.
 
     Who pays for somebody else has a name that we do not know, and a mandate needs it. Raises
     LedgerUnavailable.
@@ -32,7 +33,7 @@ async def is_possible(call: Call, desk: Desk, customer: Customer, currency: str)
     if Method.BANK_ACCOUNT in call.methods_failed or not is_identified(call, customer):
         return False
     async with call.filling():
-        return await mandating.can_be_proved(customer.id)
+        return await mandating.is_possible(customer.id)
 
 
 async def bank_account(
@@ -40,10 +41,12 @@ async def bank_account(
 ) -> BankAccountOnHand | None:
     """An account whose holder agreed to this debit; None when they did not, or it is no good.
 
-    Raises as Call.ask, and WantsAgent when none can be had in this call.
+    Raises as Call.ask, MeansNotTaken when a limit says no, and WantsAgent when none can be had in
+    this call.
     """
     if desk.mandating is None:
         raise WantsAgent("no bank accounts here")
+    await check_limits(call, desk, attempt)
     account = await keyed_account(call, desk, desk.mandating, attempt, customer)
     if account is None:
         return None
@@ -59,6 +62,17 @@ async def bank_account(
         call.methods_failed.add(Method.BANK_ACCOUNT)
         await call.say("account_not_verified")
     return verified
+
+
+async def check_limits(call: Call, desk: Desk, attempt: Attempt) -> None:
+    """Return if it could be charged: nobody keys an account in vain. Raises MeansNotTaken."""
+    if desk.limiting is None:
+        return
+    async with call.filling():
+        verdict = await desk.limiting.may_try(attempt.id)
+    # The breaker is there for cards that anybody can key.
+    if verdict not in (CardVerdict.ALLOWED, CardVerdict.BREAKER):
+        raise MeansNotTaken(f"limit: {verdict}", frozenset({Method.BANK_ACCOUNT}))
 
 
 async def keyed_account(

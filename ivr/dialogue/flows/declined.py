@@ -122,7 +122,7 @@ async def instead(
     call: Call, desk: Desk, customer: Customer | None, chosen: Chosen, error: MeansNotTaken
 ) -> NoReturn:
     """A link or a person, for a caller with whom no way to pay is left. Raises Over, WantsAgent."""
-    of_a_card = Method.CARD in error.methods
+    of_a_card = error.methods.intersection(desk.methods) == {Method.CARD}
     if customer is None or not await can_send_link(desk, customer):
         await call.say("card_not_available" if of_a_card else "payment_not_taken")
         raise WantsAgent(f"no payment by telephone: {error.reason}")

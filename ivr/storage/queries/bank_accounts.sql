@@ -6,6 +6,13 @@ SELECT 'text' = ANY ($2::text[]) AND phone <> '' OR 'mail' = ANY ($2::text[]) AN
        AS can_notify
 FROM customers WHERE id = $1::bigint
 
+-- name: accounts_in_vain
+-- How many accounts a customer named in the last day that came to nothing after the mandate.
+SELECT count(*) AS accounts
+FROM mandates JOIN attempts ON attempts.id = mandates.attempt_id
+WHERE mandates.accepted_at > now() - interval '1 day'
+  AND attempts.customer_id = $1::bigint AND attempts.state = 'canceled'
+
 -- name: keep_mandate
 -- What a caller agreed to, once for a payment.
 INSERT INTO mandates (attempt_id, call_id, wording, language, accepted_at, how, reference)
