@@ -152,15 +152,16 @@ class OnlinePaying:
         self._gateway = gateway
         self._brands = tuple(brands)
 
-    async def bill(self, code: str, *, begun: bool = False) -> Bill | None:
-        """What the link of this code shows; a forged code costs no question of the database.
+    async def bill(self, link_id: int, *, begun: UUID | None = None) -> Bill | None:
+        """What a link shows.
 
-        `begun`: the payer began before it expired, and comes back from PayPal or asks again.
+        `begun`: the press of somebody who comes back from PayPal, or asks what became of it. If
+        there was such a press, the link may have expired meanwhile.
         """
-        link_id = self.key.read(code)
-        if link_id is None:
-            return None
-        return await self._book.bill(link_id, LATE_SECONDS if begun else 0)
+        bill = await self._book.bill(link_id)
+        if bill or begun is None or not await self._book.attempt(link_id, begun):
+            return bill
+        return await self._book.bill(link_id, LATE_SECONDS)
 
     async def client_token(self, bill: Bill) -> str | None:
         """For the gateway's fields; None when the gateway is away."""

@@ -93,20 +93,24 @@ class _Pages:
 
     async def html(self, request: Request, code: str, key: UUID | None = None) -> Response:
         """The page; the same polite one for every link that cannot be used."""
-        if not self._page.visitors.may_look(request):
-            return self._closed(request, None, 429)
+        link_id = self._online.key.read(code)
+        if not self._page.visitors.may_look(request, link_id):
+            return self._without_bill(request, 429, later=link_id is not None)
+        if link_id is None:
+            return self._without_bill(request, 404)
         try:
-            bill = await self._online.bill(code, begun=key is not None)
+            bill = await self._online.bill(link_id, begun=key)
         except LedgerUnavailable:
-            return self._closed(request, None, 503)
+            return self._without_bill(request, 503, later=True)
         if bill is None:
-            self._page.visitors.missed(request)
-            return self._closed(request, None, 404)
+            return self._without_bill(request, 404)
         return self._render(request, bill, code, key)
 
-    def _closed(self, request: Request, bill: None, status: int) -> Response:
-        page = self._text.page(_language(request, "en"), {"bill": bill})
-        return Response(page, status, media_type="text/html", headers=self._headers())
+    def _without_bill(self, request: Request, status: int, *, later: bool = False) -> Response:
+        values = {"bill": None, "later": later}
+        page = self._text.page(_language(request, _of_browser(request)), values)
+        headers = {**self._headers(), **({"Retry-After": "60"} if later else {})}
+        return Response(page, status, media_type="text/html", headers=headers)
 
     def _render(self, request: Request, bill: Bill, code: str, key: UUID | None) -> Response:
         language = _language(request, bill.language)
@@ -149,20 +153,20 @@ class _Pages:
         return {each.value: {"fee": fee, "total": amount + fee} for each, fee in fees.items()}
 
     async def asked(
-        self, request: Request, code: str, form: str, work: Asked, *, begun: bool = False
+        self, request: Request, code: str, form: str, work: Asked, *, begun: UUID | None = None
     ) -> Response:
         """What a script of ours asks about a link that may be used."""
-        visitors = self._page.visitors
-        if not visitors.may_look(request) or not visitors.same_site(request):
+        link_id = self._online.key.read(code)
+        if not self._page.visitors.may_look(request, link_id):
             return self._json(CLOSED, 429)
+        if link_id is None:
+            return self._json(CLOSED, 404)
+        asked_by_us = self._page.visitors.same_site(request)
+        if not asked_by_us or not self._online.key.is_form_token(link_id, form):
+            return self._json(CLOSED, 403)
         try:
-            bill = await self._online.bill(code, begun=begun)
-            if bill is None:
-                visitors.missed(request)
-                return self._json(CLOSED, 404)
-            if not self._online.key.is_form_token(bill.link.id, form):
-                return self._json(CLOSED, 403)
-            return self._json(await work(bill))
+            bill = await self._online.bill(link_id, begun=begun)
+            return self._json(await work(bill)) if bill else self._json(CLOSED, 404)
         except LedgerUnavailable:
             return self._json({"state": "away"}, 503)
 
@@ -285,7 +289,7 @@ def _add_orders(router: APIRouter, pages: _Pages) -> None:
         async def work(bill: Bill) -> dict[str, Any]:
             return await pages.by_card(bill, wanted, _language(request, bill.language))
 
-        return await pages.asked(request, code, form, work)
+        return await pages.asked(request, code, form, work, begun=wanted.key)
 
     @router.post("/{code}/paypal")
     async def paypal(request: Request, code: str, form: Form, wanted: ByPayPal) -> Response:
@@ -296,14 +300,14 @@ def _add_orders(router: APIRouter, pages: _Pages) -> None:
         async def work(bill: Bill) -> dict[str, Any]:
             return await pages.approved(bill, wanted, _language(request, bill.language))
 
-        return await pages.asked(request, code, form, work, begun=True)
+        return await pages.asked(request, code, form, work, begun=wanted.key)
 
     @router.get("/{code}/result/{key}")
     async def result(request: Request, code: str, key: UUID, form: Form) -> Response:
         async def work(bill: Bill) -> dict[str, Any]:
             return await pages.result(bill, key, _language(request, bill.language))
 
-        return await pages.asked(request, code, form, work, begun=True)
+        return await pages.asked(request, code, form, work, begun=key)
 
 
 def _add_files(router: APIRouter, page: PayPage) -> None:
@@ -330,3 +334,9 @@ def _language(request: Request, otherwise: str) -> str:
     """The one in the address, if it is one of ours."""
     wanted = request.query_params.get("lang", "")
     return wanted if wanted in LANGUAGES else otherwise
+
+
+def _of_browser(request: Request) -> str:
+    """The first of ours among those that the browser's owner reads, else English."""
+    read = [each.strip()[:2] for each in request.headers.get("accept-language", "").split(",")]
+    return next((each for each in read if each in LANGUAGES), "en")

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 LOOKS_A_MINUTE = 120
-"""requests of one address: a page that waits for a payment asks every two seconds"""
+"""requests about one link: a page that waits for a payment asks every two seconds"""
 MISSES_A_MINUTE = 10
 """links of one address that were none"""
 REMEMBERED = 10_000
-"""addresses; the longest quiet one is forgotten first"""
+"""links and addresses; the longest quiet one is forgotten first"""
 MINUTE = 60.0
 
 # Braintree's own hosts for hosted fields:
@@ -64,28 +64,27 @@ def headers(content_policy: str) -> dict[str, str]:
 @dataclass(slots=True)
 class _Visits:
     began: float
-    looks: int = 0
-    misses: int = 0
+    count: int = 0
 
 
 class Visitors:
-    """How often each address asked in its present minute."""
+    """How often each link was asked for in its present minute, and each address that had none.
+
+    Who has a link is not counted by address: a telephone company puts thousands behind one.
+    """
 
     def __init__(self, origin: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`origin` is where customers find the page: https://pay.example.com."""
         self._origin = origin
         self._clock = clock
-        self._visits: OrderedDict[str, _Visits] = OrderedDict()
+        self._visits: OrderedDict[int | str, _Visits] = OrderedDict()
 
-    def may_look(self, request: Request) -> bool:
-        """Count a request; False when there were too many, or too many that missed."""
-        visits = self._of(request)
-        visits.looks += 1
-        return visits.looks <= LOOKS_A_MINUTE and visits.misses < MISSES_A_MINUTE
-
-    def missed(self, request: Request) -> None:
-        """Count a link that was none."""
-        self._of(request).misses += 1
+    def may_look(self, request: Request, link_id: int | None) -> bool:
+        """Count a request for a link, or for none; False when there were too many."""
+        address = request.client.host if request.client else ""
+        visits = self._of(address if link_id is None else link_id)
+        visits.count += 1
+        return visits.count <= (MISSES_A_MINUTE if link_id is None else LOOKS_A_MINUTE)
 
     def same_site(self, request: Request) -> bool:
         """Whether a page of ours asks, as far as the browser says who asks."""
@@ -95,13 +94,12 @@ class Visitors:
             origin is None or origin == self._origin
         )
 
-    def _of(self, request: Request) -> _Visits:
-        address = request.client.host if request.client else ""
+    def _of(self, who: int | str) -> _Visits:
         now = self._clock()
-        visits = self._visits.pop(address, None)
+        visits = self._visits.pop(who, None)
         if visits is None or now - visits.began >= MINUTE:
             visits = _Visits(now)
-        self._visits[address] = visits
+        self._visits[who] = visits
         while len(self._visits) > REMEMBERED:
             self._visits.popitem(last=False)
         return visits

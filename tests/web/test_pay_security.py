@@ -34,21 +34,29 @@ def visitors(clock: Clock) -> Visitors:
     return Visitors(ORIGIN, clock)
 
 
-def test_so_many_requests_a_minute_and_no_more(visitors: Visitors, clock: Clock) -> None:
-    assert all(visitors.may_look(asking()) for _ in range(LOOKS_A_MINUTE))
-    assert not visitors.may_look(asking())
-    assert visitors.may_look(asking("192.0.2.2"))
+def test_a_link_is_asked_for_so_often_a_minute_and_no_more(
+    visitors: Visitors, clock: Clock
+) -> None:
+    assert all(visitors.may_look(asking(), 1) for _ in range(LOOKS_A_MINUTE))
+    assert not visitors.may_look(asking("192.0.2.2"), 1)
     clock.now += MINUTE
-    assert visitors.may_look(asking())
+    assert visitors.may_look(asking(), 1)
+
+
+def test_a_thousand_telephones_behind_one_address_do_not_get_into_each_others_way(
+    visitors: Visitors,
+) -> None:
+    for _ in range(2 * MISSES_A_MINUTE):  # one of them has copied half a link
+        visitors.may_look(asking(), None)
+    assert all(visitors.may_look(asking(), link) for _ in range(30) for link in range(1000))
 
 
 def test_who_misses_too_often_waits_a_minute(visitors: Visitors, clock: Clock) -> None:
-    for _ in range(MISSES_A_MINUTE):
-        assert visitors.may_look(asking())
-        visitors.missed(asking())
-    assert not visitors.may_look(asking())
+    assert all(visitors.may_look(asking(), None) for _ in range(MISSES_A_MINUTE))
+    assert not visitors.may_look(asking(), None)
+    assert visitors.may_look(asking("192.0.2.2"), None)
     clock.now += MINUTE
-    assert visitors.may_look(asking())
+    assert visitors.may_look(asking(), None)
 
 
 def test_a_flood_of_addresses_takes_no_more_room_than_is_given(
@@ -56,7 +64,7 @@ def test_a_flood_of_addresses_takes_no_more_room_than_is_given(
 ) -> None:
     monkeypatch.setattr(pay_security, "REMEMBERED", 10)
     for number in range(100):
-        visitors.may_look(asking(f"192.0.2.{number}"))
+        visitors.may_look(asking(f"192.0.2.{number}"), None)
     assert len(visitors._visits) == 10
 
 
