@@ -162,45 +162,6 @@ async def test_nobody_listens_while_the_caller_is_lent(
     assert end - begin == pytest.approx(0.06 * RATE, abs=0.2 * RATE)
 
 
-async def test_who_asks_knows_whether_a_call_is_recorded_now(
-    ari: Ari, pbx: FakeTapePbx, shelf: FakeShelf
-) -> None:
-    async with at_night(ari) as stream, running(ari, stream, shelf) as recordings:
-        await pbx.call("1", app="elsewhere")
-        call = a_call()
-        assert not await recordings.has_begun(call.id)
-        (recording := recordings.of(call)).begin()
-        assert await recordings.has_begun(call.id), "it waited for the beginning"
-        await recording.leave()
-        assert not await recordings.has_begun(call.id)
-        await recording.back(here=False)
-        assert not await recordings.has_begun(call.id)
-        await recording.back(here=True)
-        assert await recordings.has_begun(call.id)
-        (snoop,) = pbx.snooped
-        await ari.hang_up(snoop)
-        await moment()
-        assert not await recordings.has_begun(call.id), "the PBX ended it"
-        await recording.end()
-        assert not await recordings.has_begun(call.id)
-
-
-@pytest.mark.parametrize("fails", ["snoop", "record"])
-async def test_a_recording_that_did_not_begin_is_none(
-    ari: Ari, pbx: FakeTapePbx, shelf: FakeShelf, fails: str
-) -> None:
-    async def refuses() -> None:
-        raise RuntimeError
-
-    pbx.before[fails] = refuses
-    async with at_night(ari) as stream, running(ari, stream, shelf) as recordings:
-        await pbx.call("1", app="elsewhere")
-        call = a_call()
-        (recording := recordings.of(call)).begin()
-        assert not await recordings.has_begun(call.id)
-        await recording.end()
-
-
 async def test_a_recording_that_cannot_be_stopped_keeps_the_caller_from_the_secure_part(
     ari: Ari, pbx: FakeTapePbx, shelf: FakeShelf
 ) -> None:
