@@ -14,6 +14,9 @@ from ivr.billing.payments import AttemptState, DeclineBucket, Refusal
 from ivr.billing.promising import Promising
 from ivr.billing.terms import Terms
 from ivr.dialogue.endings import NobodyAvailable
+from ivr.dialogue.flows.declined import Next, what_next
+from ivr.dialogue.hearing import Heard
+from ivr.dialogue.questions import Understood
 from tests.dialogue.company import Company, invoice
 from tests.dialogue.conversation import KNOWN, Conversation, converse
 from tests.dialogue.saying import CODE, QUIET, YES, commands, says
@@ -265,6 +268,27 @@ async def test_after_enough_cards_the_other_ways_are_left() -> None:
     ended = await converse(company, [*TO_A_CARD, ("confirm_charge", "1"), *other, *paypal])
     assert ended.phrases.count("method_card") == 2
     assert ended.outcome is CallOutcome.PAID
+
+
+async def test_another_card_may_be_said_where_another_way_is_offered() -> None:
+    steps = [Next.OTHER_WAY, Next.PERSON]
+    heard = Heard("after_decline", "another_card", "another card")
+    assert what_next("declined", steps).meant(heard) == Understood(Next.OTHER_WAY)
+
+
+async def test_another_card_on_file_is_offered_when_none_can_be_keyed() -> None:
+    company = a_company()
+    company.left("1111")
+    company.left("2222")
+    company.declines(SOFT)
+    company.secure_results = [CaptureResult.INTERNAL_ERROR]
+    script: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("choose_method", "3")]
+    on_file: Script = [("way_not_taken", ""), ("choose_method", "1"), ("confirm_charge", "1")]
+    other: Script = [("option_person", "1"), ("choose_method", "1"), *ENDS]
+    ended = await converse(company, [*script, *on_file, *other])
+    tokens = [charge.means.token for charge in company.gateway.charges]
+    assert tokens == ["vaulted-2222", "vaulted-1111"]
+    assert "option_another_card" not in ended.phrases
 
 
 async def test_the_same_card_is_keyed_again_without_being_asked_how_to_pay() -> None:

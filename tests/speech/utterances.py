@@ -35,8 +35,12 @@ QUESTIONS: Mapping[str, Expecting] = {
     "after_decline": Expecting("after_decline"),
     "repeat_or_end": Expecting("repeat_or_end"),
     "amount": Expecting("amount"),
+    "payment_method": Expecting("payment_method", among=("visa 1111", "visa 2042")),
 }
-BRIEFLY = ("option", "spelling", "all_or_choose", "after_decline", "repeat_or_end", "amount")
+BRIEFLY = (
+    "option", "spelling", "all_or_choose", "after_decline", "repeat_or_end", "amount",
+    "payment_method",
+)  # fmt: skip
 """heard with every other sentence and a few noises: whoever changes the judge tries all of them"""
 VOICES = {
     "en": (
@@ -148,8 +152,20 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "el mínimo": "minimum", "diez euros con cincuenta": "10.50 EUR",
         "ciento veinte euros": "120 EUR", "todo": "all", "quiero pagar treinta euros": "30 EUR",
     },
+    ("en", "payment_method"): {
+        "by card": "card", "the visa": "visa", "my mastercard": "mastercard",
+        "another card": "new_card", "with a different card": "new_card", "yes please": "yes",
+        "from my bank account": "bank", "paypal": "paypal", "number two": "2",
+        "the first one": "1", "visa two oh four two": "2", "one one one one": "1",
+    },
+    ("es", "payment_method"): {
+        "con tarjeta": "card", "la visa": "visa", "con mi mastercard": "mastercard",
+        "otra tarjeta": "new_card", "con otra tarjeta": "new_card", "péipal": "paypal",
+        "la misma tarjeta": "saved_card", "con mi cuenta bancaria": "bank", "número dos": "2",
+        "la primera": "1", "visa dos cero cuatro dos": "2", "uno uno uno uno": "1",
+    },
 }  # fmt: skip
-"""what is said → what it means"""
+"""what is said → what it means; "péipal" is how PayPal is said in Spanish"""
 
 NAMES = {
     "en": (

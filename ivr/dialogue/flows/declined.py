@@ -28,6 +28,7 @@ from ivr.billing.payments import DeclineBucket, Declined
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import MeansNotTaken, Over, WantsAgent, WentBack
+from ivr.dialogue.flows import card_on_file
 from ivr.dialogue.flows.amount import part_of
 from ivr.dialogue.flows.methods import COUNTED, Way, methods_for
 from ivr.dialogue.flows.promise import promise_to_pay
@@ -182,7 +183,8 @@ async def _may_pay(
         may.add(Next.ANOTHER_CARD)
     if customer is not None:
         others = await methods_for(call, desk, customer, chosen.amount.currency)
-        if set(others) - {Method.CARD}:
+        cards = [] if may else await card_on_file.at_hand(call, desk, customer)
+        if cards or set(others) - {Method.CARD}:
             may.add(Next.OTHER_WAY)
     return may
 
@@ -192,6 +194,8 @@ def what_next(opening: PhraseId, steps: Sequence[Next]) -> Question[Next]:
     keys = {str(key): step for key, step in enumerate(steps, start=1)}
     options = [phrase(OPTIONS[step], number=int(key)) for key, step in keys.items()]
     spoken = {MEANINGS[step]: step for step in steps if step in MEANINGS}
+    if Next.OTHER_WAY in steps:
+        spoken["another_card"] = Next.OTHER_WAY
     if cards := [step for step in steps if step in (Next.SAME_CARD, Next.ANOTHER_CARD)]:
         spoken["retry"] = cards[0]
     last = options.pop()
