@@ -8,13 +8,15 @@ ORDER BY seq DESC
 LIMIT $3::int
 
 -- name: payments_in_states
--- Such a page of those in one of the states $2: a page of each is read, however rare it is.
+-- Such a page of those in one of the states $2: a page of each is read, however rare it is. BETWEEN
+-- and not =, and the order by state, since the planner would rather read all payments backwards.
 SELECT shown.*
 FROM unnest($2::text[]) AS wanted (state),
      LATERAL (
          SELECT * FROM payments_shown
-         WHERE payments_shown.state = wanted.state AND ($1::bigint IS NULL OR seq < $1)
-         ORDER BY seq DESC
+         WHERE payments_shown.state BETWEEN wanted.state AND wanted.state
+           AND ($1::bigint IS NULL OR seq < $1)
+         ORDER BY payments_shown.state DESC, seq DESC
          LIMIT $3::int
      ) AS shown
 ORDER BY shown.seq DESC

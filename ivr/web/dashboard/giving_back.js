@@ -156,7 +156,8 @@ export function givingBack(first, changed) {
       const before = JSON.stringify([one.state, one.refunded, one.refunding]);
       one = now;
       const isSame = before === JSON.stringify([one.state, one.refunded, one.refunding]);
-      if (!isSame && !isBusy) closed(element.querySelector(".notice:not(.waits)"));
+      const stays = isSome(one.refunding) ? ".notice" : ".notice:not(.waits)";
+      if (!isSame && !isBusy) closed(element.querySelector(stays));
     },
     close() { if (dialog) dialog.close(); },
   };

@@ -12,6 +12,8 @@ const GROUPS = {
 };
 const COLUMNS = ["when", "customer", "means", "confirmation", "state", "amount"];
 
+let isSearching = false; // the search was pressed, and its field keeps the focus
+
 export const payments = { name: "payments", scope: "read", open };
 
 function open(place, { rest, query, leave }) {
@@ -27,6 +29,8 @@ function open(place, { rest, query, leave }) {
   const after = make("div", { class: "after" });
   place.append(
     make("h1", { tabindex: "-1" }, say("section-payments")), searching(asked), table, after);
+  place.querySelector(isSearching ? "#number" : "h1").focus();
+  isSearching = false;
   more(null);
 
   async function more(cursor) {
@@ -65,11 +69,12 @@ function searched({ number, group }, cursor) {
 function searching({ number, group }) {
   const typed = make("input", { id: "number", type: "search", autocomplete: "off", spellcheck: "false",
     maxlength: "64", value: number, "aria-describedby": "number-hint" });
-  const chosen = make("select", { id: "group", onchange: go }, make("option", { value: "" }, say("group-all")),
+  const chosen = make("select", { id: "group" }, make("option", { value: "" }, say("group-all")),
     Object.keys(GROUPS).map((each) => make(
       "option", { value: each, selected: each === group }, say(`group-${each}`))));
   function go(event) {
     event.preventDefault();
+    isSearching = true;
     const wanted = Object.entries({ number: typed.value.trim(), group: chosen.value });
     const query = new URLSearchParams(wanted.filter(([, value]) => value));
     const hash = query.size ? `#/payments?${query}` : "#/payments";
