@@ -27,9 +27,10 @@ request lost in it would be an unknown outcome."""
 NEVER_SENT = (
     urllib3.exceptions.NewConnectionError,  # refused, no route, no such name
     urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.ProxyError,
     urllib3.exceptions.LocationValueError,
 )
+NO_TUNNEL = "Tunnel connection failed"
+"""how http.client begins what it says when a proxy does not let a request through"""
 
 
 def is_loopback(host: str | None) -> bool:
@@ -92,7 +93,7 @@ class Transport:
             OutcomeUnknown: anything else.
         """
         kind = type(exception).__name__
-        if isinstance(exception, NEVER_SENT) or _bad_certificate(exception):
+        if _is_unsent(exception):
             raise GatewayNotReached(
                 f"the gateway could not be reached ({kind}): check the network and braintree.url"
             )
@@ -125,7 +126,18 @@ def _text(value: str | bytes) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else value
 
 
-def _bad_certificate(exception: Exception) -> bool:
+def _is_unsent(exception: BaseException) -> bool:
+    """Whether the request certainly never left.
+
+    urllib3 says ProxyError also when a proxy took the request and then broke off.
+    """
+    if isinstance(exception, urllib3.exceptions.ProxyError):
+        why = exception.original_error
+        return _is_unsent(why) or (isinstance(why, OSError) and str(why).startswith(NO_TUNNEL))
+    return isinstance(exception, NEVER_SENT) or _bad_certificate(exception)
+
+
+def _bad_certificate(exception: BaseException) -> bool:
     return isinstance(exception, urllib3.exceptions.SSLError) and any(
         isinstance(cause, ssl.SSLCertVerificationError)
         for cause in (*exception.args, exception.__cause__, exception.__context__)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 
 import pytest
 from urllib3 import exceptions
@@ -57,7 +59,8 @@ def transport() -> Transport:
     [
         exceptions.NewConnectionError(None, "refused"),  # type: ignore[arg-type]  # no pool here
         exceptions.ConnectTimeoutError(),
-        exceptions.ProxyError("no tunnel", OSError()),
+        exceptions.ProxyError("no tunnel", OSError("Tunnel connection failed: 403 Forbidden")),
+        exceptions.ProxyError("no proxy", exceptions.NewConnectionError(None, "refused")),  # type: ignore[arg-type]  # no pool here
         exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")),
     ],
     ids=lambda error: type(error).__name__,
@@ -74,6 +77,7 @@ def test_a_request_that_never_left_is_known_to_have_charged_nothing(
     [
         exceptions.ReadTimeoutError(None, None, "slow"),  # type: ignore[arg-type]  # no pool here
         exceptions.ProtocolError("reset"),
+        exceptions.ProxyError("took it and broke off", ConnectionResetError()),
         exceptions.SSLError(ssl.SSLError("broken record")),
         exceptions.IncompleteRead(1, 2),
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "not text"),
@@ -83,3 +87,67 @@ def test_a_request_that_never_left_is_known_to_have_charged_nothing(
 def test_a_request_that_may_have_left_is_unknown(transport: Transport, error: Exception) -> None:
     with pytest.raises(OutcomeUnknown):
         transport.handle_exception(error)
+
+
+class Proxy:
+    """Takes one request up to these bytes, answers, breaks the connection off, and is gone."""
+
+    def __init__(self, until: bytes, answer: bytes = b"") -> None:
+        self.seen = b""
+        self._until, self._answer = until, answer
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._server.accept()
+        with connection:
+            while self._until not in self.seen:
+                self.seen += connection.recv(65536)
+            connection.sendall(self._answer)
+
+    def close(self) -> None:
+        self._thread.join(timeout=10)
+        self._server.close()
+
+
+def test_a_request_that_a_proxy_took_may_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Proxy(until=b"</body>")
+    monkeypatch.setenv("http_proxy", proxy.url)
+    far = type("Far", (Settings,), {"base_url": "http://gateway.test:80"})
+    transport = Transport(far, far)
+    try:
+        transport.http_do("POST", "http://gateway.test/sale", {}, "<body>1</body>")
+    except Exception as error:  # noqa: BLE001 - as the SDK hands it over
+        broken = error
+    proxy.close()
+    transport.close()
+    assert b"<body>1</body>" in proxy.seen
+    with pytest.raises(OutcomeUnknown):
+        transport.handle_exception(broken)
+
+
+def test_a_proxy_that_is_away_took_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    far = type("Far", (Settings,), {"base_url": "http://gateway.test:80"})
+    transport = Transport(far, far)
+    with pytest.raises(exceptions.ProxyError) as away:
+        transport.http_do("POST", "http://gateway.test/sale", {}, "<body>1</body>")
+    with pytest.raises(GatewayNotReached):
+        transport.handle_exception(away.value)
+
+
+def test_a_proxy_that_does_not_let_us_through_took_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Proxy(until=b"\r\n\r\n", answer=b"HTTP/1.1 403 Forbidden\r\n\r\n")
+    monkeypatch.setenv("https_proxy", proxy.url)
+    far = type("Far", (Settings,), {"base_url": "https://gateway.test:443"})
+    transport = Transport(far, far)
+    with pytest.raises(exceptions.ProxyError) as refused:
+        transport.http_do("POST", "https://gateway.test/sale", {}, "<body>1</body>")
+    proxy.close()
+    assert proxy.seen.startswith(b"CONNECT gateway.test:443")
+    with pytest.raises(GatewayNotReached):
+        transport.handle_exception(refused.value)
