@@ -12,6 +12,8 @@ from ivr.lab.scenario_file import HangsUp, Hears, Presses, Step, Waits
 
 PERSONS_CHECKING = "11"
 MISTYPED_ROUTING = ROUTING_NUMBER[:-1] + "6"
+TOO_SHORT = 8
+"""digits that are an account when no more come, and not one that is taken here"""
 
 
 def steps(place: int, ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
@@ -35,7 +37,7 @@ def _arrives(place: int) -> list[Step]:
 
 def _keys(ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
     number, whole = canary.number, _whole(canary)
-    half = number[: luck.randint(5, len(number) - 4)]
+    half = number[: luck.randint(5, len(number) - 1)]
     number_again = Presses(number + _end_of(canary) + PERSONS_CHECKING)
     fails: list[Step] = [whole, Hears("account_not_available", within=75), HangsUp()]
     breaks: list[Step] = [
@@ -52,11 +54,11 @@ def _keys(ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
         ],
         Ending.NOT_AGREED: [whole, Hears("mandate", within=40), HangsUp()],
         Ending.BAD_CHECK_DIGIT: [
-            *(Presses(MISTYPED_ROUTING), Hears("error_invalid_bank_routing_number", within=20)),
+            *(Presses(MISTYPED_ROUTING), _wrong("routing_number")),
             *(whole, *_pays()),
         ],
         Ending.TIMED_OUT: [
-            *(Presses(ROUTING_NUMBER + half), Hears("error_input_timeout", within=30)),
+            *(Presses(ROUTING_NUMBER + number[:TOO_SHORT]), _wrong("account_number")),
             *(number_again, *_pays()),
         ],
         Ending.STARRED: [
@@ -83,6 +85,10 @@ def _end_of(canary: Account) -> str:
 
 def _asked(field: str) -> Hears:
     return Hears(f"ask_{field}", within=20)
+
+
+def _wrong(field: str) -> Hears:
+    return Hears(f"error_invalid_bank_{field}", within=30)
 
 
 def _pays() -> list[Step]:
