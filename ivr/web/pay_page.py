@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ivr.billing.errors import AmountTooLarge, AmountTooSmall, LedgerUnavailable
-from ivr.billing.links import Bill, LinkPurpose
+from ivr.billing.invoices import Invoice
+from ivr.billing.links import Bill, Link, LinkPurpose
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.online_paying import OnlinePaying, Order, PayPalPayment, Result
@@ -27,6 +29,13 @@ NOTICES = (
 """What the page may have to say beside the bill."""
 FILES = {"pay.css": "text/css", "pay.js": "text/javascript", "lock.svg": "image/svg+xml"}
 CLOSED: dict[str, str] = {"state": "closed"}
+SAMPLE = Bill(
+    Link(0, "", 0, (1,), LinkPurpose.PAY, datetime(2026, 1, 31, tzinfo=UTC)),
+    "en",
+    (Invoice(1, "F-1", 0, 1, "mobile", Money.of("42.50", "EUR"), Money.zero("EUR"), date.min),),
+    declines=0,
+)
+"""What a page is tried with before anybody sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +122,25 @@ class _Pages:
         return Response(page, status, media_type="text/html", headers=headers)
 
     def _render(self, request: Request, bill: Bill, code: str, key: UUID | None) -> Response:
-        language = _language(request, bill.language)
-        said = request.query_params.get("said", "")
+        page = self._text.page(
+            _language(request, bill.language), self._values(request.query_params, bill, code, key)
+        )
+        return Response(page, media_type="text/html", headers=self._headers())
+
+    def try_out(self) -> None:
+        """A mistake in a company's own page is told at the start. Raises PayPageError."""
+        for language in LANGUAGES:
+            self._text.page(language, {"bill": None, "later": False})
+            self._text.page(language, self._values({}, SAMPLE, "", None))
+
+    def _values(
+        self, asked: Mapping[str, str], bill: Bill, code: str, key: UUID | None
+    ) -> dict[str, Any]:
+        said = asked.get("said", "")
         state = now(bill)
-        if state == "open" and key and "paymentId" in request.query_params:
+        if state == "open" and key and "paymentId" in asked:
             state = "approved"
-        values: dict[str, Any] = {
+        return {
             "bill": bill,
             "code": code,
             "form": self._online.key.form_token(bill.link.id),
@@ -132,8 +154,6 @@ class _Pages:
             "least": self._least(bill),
             "quotes": self._quotes(bill.amount) if bill.invoices else {},
         }
-        page = self._text.page(language, values)
-        return Response(page, media_type="text/html", headers=self._headers())
 
     def _headers(self) -> Mapping[str, str]:
         return headers(self._page.policy)
@@ -248,9 +268,10 @@ class _Pages:
 
 
 def routes(page: PayPage) -> APIRouter:
-    """Everything below `/pay`."""
+    """Everything below `/pay`. Raises PayPageError: a file of the company's has a mistake."""
     router = APIRouter(prefix="/pay", include_in_schema=False)
     pages = _Pages(page)
+    pages.try_out()
     _add_files(router, page)
 
     @router.get("/{code}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ LANGUAGES = {"en": "es", "es": "en"}
 LOGOS = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
 AMOUNT = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,3}))?")
 THOUSANDS = re.compile(r"[0-9]{1,3}(\.[0-9]{3}){1,3}")
-DARK, LIGHT = "#111b2b", "#ffffff"
+DARK, LIGHT = "#000000", "#ffffff"
+"""one of both has a contrast of 4.58 to any colour: WCAG 2 AA asks for 4.5"""
+EDGE_CONTRAST = 3.0
+"""of what must be seen, such as the edge of a button (WCAG 2.2, 1.4.11)"""
 LINEAR_UP_TO = 0.04045
 
 
@@ -47,6 +51,8 @@ class PageText:
     def __init__(self, look: Look) -> None:
         """Raises PayPageError: a file cannot be read or a word is not one of ours."""
         self.look = look
+        if look.folder and not look.folder.is_dir():
+            raise PayPageError(f"[pay_page] folder: there is no folder {look.folder}")
         self._folders = [look.folder, FOLDER] if look.folder else [FOLDER]
         self._words = {language: self._read_words(language) for language in LANGUAGES}
         loader = jinja2.FileSystemLoader(self._folders)
@@ -80,23 +86,33 @@ class PageText:
         return self._words[language][word].format_map(values)
 
     def page(self, language: str, values: Mapping[str, Any]) -> str:
-        """The whole page."""
-        return self._page.render(
-            language=language,
-            other=LANGUAGES[language],
-            company=self.look.company,
-            phone=self.look.phone,
-            logo=self.look.logo is not None,
-            say=lambda word, **gaps: self.say(language, word, **gaps),
-            money=lambda amount: money(amount, language),
-            day=lambda when: day(when, language),
-            **values,
-        )
+        """The whole page. Raises PayPageError: a template of the company's own has a mistake."""
+        try:
+            return self._page.render(
+                language=language,
+                other=LANGUAGES[language],
+                company=self.look.company,
+                phone=self.look.phone,
+                logo=self.look.logo is not None,
+                say=lambda word, **gaps: self.say(language, word, **gaps),
+                money=lambda amount: money(amount, language),
+                day=lambda when: day(when, language),
+                **values,
+            )
+        except (jinja2.TemplateError, LookupError, TypeError, ValueError) as error:
+            raise PayPageError(
+                f"page.html of [pay_page] folder cannot be filled in: {error}"
+            ) from None
 
     def brand(self) -> str:
-        """The company's colour as a style sheet, with letters that can be read on it."""
+        """The company's colour as a style sheet, with letters that can be read on it.
+
+        Also a colour like it that can be told from the white around it.
+        """
         colour = self.look.colour
-        return f":root {{ --brand: {colour}; --brand-ink: {readable_on(colour)}; }}\n"
+        edge = colour if contrast(colour, LIGHT) >= EDGE_CONTRAST else DARK
+        colours = {"brand": colour, "brand-ink": readable_on(colour), "brand-edge": edge}
+        return f":root {{ {' '.join(f'--{name}: {each};' for name, each in colours.items())} }}\n"
 
     def _read_words(self, language: str) -> dict[str, str]:
         name = f"words.{language}.toml"
@@ -105,6 +121,9 @@ class PageText:
         own = _toml(theirs) if theirs and theirs.is_file() else {}
         if strange := sorted(set(own) - set(ours)):
             raise PayPageError(f"{theirs}: the pay page says nothing called {strange[0]}")
+        for word, text in own.items():
+            if wrong := _gaps(text) - _gaps(ours[word]):
+                raise PayPageError(f"{theirs}: {word} has a {min(wrong)} that is not known")
         return ours | own
 
 
@@ -139,10 +158,21 @@ def typed_amount(text: str, currency: str) -> Money | None:
 
 def readable_on(colour: str) -> str:
     """Dark or light, whichever stands out more; one of both always does (WCAG 2, contrast)."""
-    light = _luminance(colour)
-    against_light = (_luminance(LIGHT) + 0.05) / (light + 0.05)
-    against_dark = (light + 0.05) / (_luminance(DARK) + 0.05)
-    return LIGHT if against_light >= against_dark else DARK
+    return LIGHT if contrast(colour, LIGHT) >= contrast(colour, DARK) else DARK
+
+
+def contrast(one: str, other: str) -> float:
+    """1 to 21 (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _gaps(text: str) -> set[str]:
+    """The {gaps} of a sentence; a brace that stands alone is one that nobody knows."""
+    try:
+        return {gap for _, gap, _, _ in string.Formatter().parse(text) if gap is not None}
+    except ValueError:
+        return {"single { or }"}
 
 
 def _luminance(colour: str) -> float:
