@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -61,9 +61,10 @@ class Transport:
         )
         tls = {"ca_certs": environment.ssl_certificate} if environment.ssl_certificate else {}
         proxy = proxy_for(environment.base_url)
-        self._connections = _manager(proxy, tls)
+        self._new: Callable[[], urllib3.PoolManager] = lambda: _manager(proxy, tls)
+        self._connections = self._new()
         self._lock = threading.Lock()
-        self._last_used = time.monotonic()
+        self._since = time.monotonic()
 
     def http_do(
         self, http_verb: str, path: str, headers: Mapping[str, str | bytes], request_body: str
@@ -73,8 +74,7 @@ class Transport:
         Raises:
             urllib3.exceptions.HTTPError: what `handle_exception` is for.
         """
-        self._drop_idle()
-        response = self._connections.request(
+        response = self._young().request(
             http_verb,
             path,
             body=request_body.encode() if request_body else None,
@@ -103,12 +103,16 @@ class Transport:
         """Close the connections that rest."""
         self._connections.clear()
 
-    def _drop_idle(self) -> None:
+    def _young(self) -> urllib3.PoolManager:
+        """Connections none of which can have rested too long, however busy the others are.
+
+        The old ones are left to who is using them, and close when nobody does.
+        """
         with self._lock:
             now = time.monotonic()
-            if now - self._last_used > IDLE_SECONDS:
-                self._connections.clear()
-            self._last_used = now
+            if now - self._since > IDLE_SECONDS:
+                self._connections, self._since = self._new(), now
+            return self._connections
 
 
 def _manager(proxy: str | None, tls: dict[str, str]) -> urllib3.PoolManager:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from urllib3 import exceptions
@@ -151,3 +154,58 @@ def test_a_proxy_that_does_not_let_us_through_took_nothing(monkeypatch: pytest.M
     assert proxy.seen.startswith(b"CONNECT gateway.test:443")
     with pytest.raises(GatewayNotReached):
         transport.handle_exception(refused.value)
+
+
+class Far(ThreadingHTTPServer):
+    """Answers everything, and notes how long each connection rested before each request."""
+
+    def __init__(self) -> None:
+        self.rests: list[float] = []
+        self.connections = 0
+        super().__init__(("127.0.0.1", 0), Answering)
+
+
+class Answering(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Far
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections += 1
+        self.last = time.monotonic()
+
+    def do_GET(self) -> None:
+        self.server.rests.append(time.monotonic() - self.last)
+        time.sleep(0.02)  # long enough for another request to need another connection
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.last = time.monotonic()
+
+    def log_message(self, *_: object) -> None:
+        """Nowhere."""
+
+
+def test_a_connection_that_rested_is_not_used_again_though_others_were_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ivr.gateways.transport.IDLE_SECONDS", 0.5)
+    transport = Transport(Settings, Settings)
+    with Far() as far, ThreadPoolExecutor(4) as threads:
+        serving = threads.submit(far.serve_forever)
+        url = f"http://127.0.0.1:{far.server_port}/"
+
+        def ask(at_once: int) -> None:
+            list(threads.map(lambda _: transport.http_do("GET", url, {}, ""), range(at_once)))
+
+        ask(2)
+        for _ in range(20):
+            ask(1)
+            time.sleep(0.05)
+        ask(2)
+        transport.close()
+        far.shutdown()
+        serving.result()
+    assert max(far.rests) < 1
+    assert len(far.rests) == 24
+    assert far.connections < 24
