@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import structlog
 from fastapi import APIRouter
 
-from ivr import comparing, debiting, online_paying, parts, resolving, telling
+from ivr import comparing, debiting, online_paying, parts, resolving, telling, tidying
 from ivr.answering import Calls, charges
 from ivr.api_keys import api_keys
 from ivr.assisting import Assisted, agents
@@ -136,6 +136,7 @@ async def _serve(
                 "limits": Limited.of(settings, database, calls.metrics).watch(migrated),
                 "messages": telling.deliver(settings, calls.metrics, ari, migrated),
                 "refunds": office.resolve(migrated),
+                "tidying": tidying.tidy(settings.tidying, database, migrated),
                 "names": keep_names_findable(database, nicknames(), migrated),
                 **recorder.work(),
                 **({"capture": child.run()} if child else {}),

@@ -23,8 +23,6 @@ from ivr.storage.promises import PostgresPromises
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 15.0
-FORGET_LOOKS = 240
-"""an hour of looks"""
 SHOWN = {Phase.CLOSED: 0.0, Phase.HALF_OPEN: 0.5, Phase.OPEN: 1.0}
 TODO = "callers are offered a link or a person; look at the declined payments"
 
@@ -34,13 +32,11 @@ class Limited:
     """The limits of this daemon, which share their counts with every other."""
 
     limiting: Limiting
-    tries: PostgresTries
     metrics: Metrics
 
     @classmethod
     def of(cls, settings: Settings, database: Database, metrics: Metrics) -> Self:
         """All its parts; nothing is asked of anybody yet."""
-        tries = PostgresTries(database)
 
         def notice(what: str, why: str) -> None:
             if what == "breaker":
@@ -51,18 +47,14 @@ class Limited:
             log.warning("limit", what=what, limit=why)
 
         limits = Limits(**settings.limits.model_dump())
-        return cls(Limiting(tries, limits, notice), tries, metrics)
+        return cls(Limiting(PostgresTries(database), limits, notice), metrics)
 
     async def watch(self, migrated: asyncio.Event) -> None:
-        """Show the breaker, close it in time even if nobody calls, and forget old counts."""
+        """Show the breaker, and close it in time even if nobody calls."""
         await migrated.wait()
-        look = 0
         while True:
             try:
                 self.metrics.breaker.set(SHOWN[await self.limiting.look()])
-                if look % FORGET_LOOKS == 0:
-                    await self.tries.forget_old()
-                look += 1
             except (LedgerUnavailable, QueryRefused) as error:
                 log.warning("limits_not_seen", why=str(error))
             await asyncio.sleep(LOOK_SECONDS)

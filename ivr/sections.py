@@ -356,6 +356,23 @@ class Soap(Section):
     """kind of event → what is called"""
 
 
+class Tidying(Section):
+    """Old rows, deleted once a day; payments and what proves them never. 0 days: kept for ever."""
+
+    at: int = Field(4, ge=-1, le=23)
+    """the hour of the day, in UTC; -1: nothing is deleted"""
+    messages_days: int = Field(90, ge=0)
+    """after they arrived, or nobody was to get them"""
+    dead_letters_days: int = Field(365, ge=0)
+    """messages that never arrived"""
+    links_days: int = Field(90, ge=0)
+    """after they expired, if no payment was tried with them"""
+    captures_days: int = Field(90, ge=0)
+    """what was asked for in the secure part, and requests for it with their keys"""
+    calls_days: int = Field(730, ge=0)
+    """calls in which nothing was to be charged and nothing was promised"""
+
+
 class Lab(Section):
     """`saldo lab` and `saldo call`: what runs privately, and what is your own."""
 

@@ -41,6 +41,7 @@ from ivr.sections import (
     Soap,
     Speech,
     Texts,
+    Tidying,
     Web,
     Webhooks,
 )
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     texts: Texts = Texts()
     soap: Soap = Soap()
+    tidying: Tidying = Tidying()
     lab: Lab = Lab()
 
     def terms(self) -> Terms:

@@ -75,10 +75,6 @@ class PostgresTries:
         row = await self._database.row("is_number_on_file", customer_id, storable(number))
         return bool(row and row["is_on_file"])
 
-    async def forget_old(self) -> None:
-        """Counts that no limit looks at any more."""
-        await self._database.change("forget_old_tries")
-
 
 def _stored(subjects: Subjects) -> list[str]:
     return [storable(subject) for subject in subjects.all]

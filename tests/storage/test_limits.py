@@ -370,14 +370,6 @@ async def test_many_claims_at_once_do_not_lock_each_other_out(real: PostgresWorl
     await asyncio.gather(*[tries.forgive(each) for each in counted])
 
 
-async def test_old_counts_are_forgotten(real: PostgresWorld) -> None:
-    tries = PostgresTries(real.database)
-    await tries.count_identification(Subjects.of("+34600000782", "1046"))
-    await real.ask("UPDATE identification_tries SET hour = hour - interval '3 days'")
-    await tries.forget_old()
-    assert await real.ask("SELECT count(*) FROM identification_tries") == 0
-
-
 async def test_a_number_on_file_is_the_customers_or_one_of_their_lines(real: PostgresWorld) -> None:
     customer = await real.customer()
     line = await real.service(customer)

@@ -7,20 +7,22 @@ import pytest
 
 from ivr.billing.importing import FileKind
 from ivr.storage import sql
+from ivr.storage.tidying import KINDS
 
 STORAGE = Path(sql.__file__).parent
 ASKING = {"rows", "row", "run", "change"}
 
 
 def asked(call: ast.Call) -> set[str]:
-    """The names that a call asks for; {kind} in an f-string stands for each kind of file."""
+    """The names that a call asks for; {kind} in an f-string is each kind of file, or of row."""
     name = call.args[0]
     if isinstance(name, ast.Constant):
         return {str(name.value)}
     if isinstance(name, ast.JoinedStr):
         first = name.values[0]
         assert isinstance(first, ast.Constant)
-        return {str(first.value) + kind for kind in FileKind}
+        kinds = KINDS if first.value == "tidy_" else FileKind
+        return {str(first.value) + kind for kind in kinds}
     return set()
 
 

@@ -14,8 +14,5 @@ ON CONFLICT (id) DO UPDATE SET beat_at = now()
 UPDATE daemons SET beat_at = now(), ended_at = NULL WHERE id = $1::uuid
 
 -- name: daemon_ends
--- It charges nothing any more. Those that are long gone are forgotten.
-WITH forgotten AS (
-    DELETE FROM daemons WHERE beat_at < now() - interval '30 days'
-)
+-- It charges nothing any more.
 UPDATE daemons SET ended_at = now() WHERE id = $1::uuid AND ended_at IS NULL

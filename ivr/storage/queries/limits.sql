@@ -65,7 +65,3 @@ SELECT EXISTS (
     OR EXISTS (
            SELECT FROM services
            WHERE customer_id = $1::bigint AND number <> '' AND number = $2::text) AS is_on_file
-
--- name: forget_old_tries
--- Counts that no limit looks at any more.
-DELETE FROM identification_tries WHERE hour < now() - interval '2 days'
