@@ -150,13 +150,14 @@ class Ledger(Protocol):
         """
         ...
 
-    async def became(self, attempt_id: UUID, state: AttemptState) -> None:
+    async def became(self, attempt_id: UUID, state: AttemptState, *, reason: str = "") -> None:
         """captured or settled -> settled, voided, refunded (in full) or returned, and the webhook.
 
         Neither voided nor refunded while staff gives it back (TransitionRefused): that ends by
         itself, with the invoices as they wish.
         When the money went back, the invoices that it paid are owed again; when the bank returned
-        it, the lines that it brought back are suspended again. Again changes nothing.
+        it, for `reason`, the lines that it brought back are suspended again. Again changes
+        nothing.
         """
         ...
 

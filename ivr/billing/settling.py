@@ -37,6 +37,9 @@ class Notification:
     """SETTLED or RETURNED; None: something that we do not act upon"""
     transaction_id: str = ""
     order_id: str = ""
+    reason: str = ""
+    """of a return, as banks code it: R01 no funds, R02 closed, R03 no such account, R10 not
+    authorised, …"""
 
 
 class TooSoon(Exception):
@@ -86,7 +89,7 @@ class Settling:
         if state in BEFORE_CAPTURE:
             raise TooSoon(f"attempt {attempt_id} is {state}")
         try:
-            await self.ledger.became(attempt_id, told.tells)
+            await self.ledger.became(attempt_id, told.tells, reason=told.reason)
         except TransitionRefused:  # refunded meanwhile, or told in the wrong order
             return attempt_id, Became.IGNORED
         return attempt_id, Became(told.tells.value)

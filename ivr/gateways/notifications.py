@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,10 @@ TELLS = {
     "transaction_settlement_declined": AttemptState.RETURNED,
 }
 """A debit that its bank returns is told as declined, also after it was settled."""
+
+
+RETURN_CODE = re.compile(r"R[0-9]{2}")
+"""of Nacha"""
 
 
 class BraintreeNotifications:
@@ -44,7 +49,16 @@ def _read(sdk: Any, signature: str, payload: str) -> Notification | None:
         tells=TELLS.get(str(told.kind)) if is_sale else None,
         transaction_id=str(getattr(transaction, "id", None) or ""),
         order_id=str(getattr(transaction, "order_id", None) or "") if is_sale else "",
+        reason=_return_code(transaction),
     )
+
+
+def _return_code(transaction: Any) -> str:
+    """Why a bank returned a debit, last; empty when none did."""
+    responses = getattr(transaction, "ach_return_responses", None) or [None]
+    last = responses[-1]
+    code = str(last.get("reason_code") or "") if isinstance(last, dict) else ""
+    return code if RETURN_CODE.fullmatch(code) else ""
 
 
 def _letters(payload: str) -> str:

@@ -139,9 +139,18 @@ def _fields(of: Transaction) -> dict[str, Any]:
         "additional-processor-response": extra if of.processor_code else None,
         **_instrument(of),
         "refunded-transaction-id": of.refund_of or None,
+        "ach-return-responses": Items(_returns(of)),
         "customer": {"id": of.customer_id or None},
         "status-history": Items(()),
     }
+
+
+def _returns(of: Transaction) -> tuple[tuple[str, Any], ...]:
+    """Of a debit that its bank returned."""
+    if of.status != "settlement_declined" or not of.token.account_type:
+        return ()
+    at = datetime.fromisoformat(of.updated_at)
+    return (("ach-return-response", {"created-at": at, "reason-code": of.processor_code}),)
 
 
 def _instrument(of: Transaction) -> dict[str, Any]:

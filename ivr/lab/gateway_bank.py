@@ -1,8 +1,8 @@
 """The stand-in's bank: accounts by GraphQL, network checks, and what the bank says days later.
 
 Braintree's published test accounts decide what a network check comes to. Days are on request:
-`POST /bank/{transaction or order id}/settle` and `/return`, each of which tells the webhook
-address of `PUT /bank/webhooks` with Braintree's signature; `?lost=1` loses that webhook.
+`POST /bank/{transaction or order id}/settle` and `/return?code=R01`, each of which tells the
+webhook address of `PUT /bank/webhooks` with Braintree's signature; `?lost=1` loses that webhook.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ class Bank:
             return web.json_response({"error": error}, status=UNPROCESSABLE)
         later = found.becomes(becomes, self._now())
         if becomes == "settlement_declined":
-            later = replace(later, processor_code="R01", processor_text="Insufficient Funds")
+            code = request.query.get("code", "R01")
+            later = replace(later, processor_code=code, processor_text="Returned by the bank")
         self._ledger.transaction(later)
         is_lost = bool(request.query.get("lost")) or not self._webhooks
         told = None if is_lost else await self._tell(later)

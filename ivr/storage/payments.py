@@ -144,7 +144,7 @@ class PostgresLedger:
     async def cancel(self, attempt_id: UUID, *, tell: bool = False) -> None:
         await self._change_state(attempt_id, AttemptState.CANCELED, "given up", None, tell=tell)
 
-    async def became(self, attempt_id: UUID, state: AttemptState) -> None:
+    async def became(self, attempt_id: UUID, state: AttemptState, *, reason: str = "") -> None:
         async with self._database.transaction() as session:
             row = await session.row("lock_for_capture", attempt_id)
             if row is None:
@@ -157,7 +157,8 @@ class PostgresLedger:
             if state in BY_STAFF and await session.row("refund_under_way", attempt_id):
                 raise _refused(attempt_id, before, state)
             is_back = state is not AttemptState.SETTLED
-            await session.run("payment_became", attempt_id, state.value, is_back)
+            why = _shown(reason) or None
+            await session.run("payment_became", attempt_id, state.value, is_back, why)
 
     async def attempt(self, attempt_id: UUID) -> Attempt | None:
         """One attempt as it is now."""

@@ -25,7 +25,7 @@ class Refusing(FakeLedger):
         super().__init__(FakeCompany())
         self.error = error
 
-    async def became(self, attempt_id: object, state: object) -> None:
+    async def became(self, attempt_id: object, state: object, *, reason: str = "") -> None:
         raise self.error
 
 

@@ -108,7 +108,7 @@ class FakeLedger:
             kept.doubt = KeptDoubt(now(), now())
         self._change(self._find(attempt_id), AttemptState.UNKNOWN, reason)
 
-    async def became(self, attempt_id: UUID, state: AttemptState) -> None:
+    async def became(self, attempt_id: UUID, state: AttemptState, *, reason: str = "") -> None:
         kept = self._find(attempt_id)
         before = kept.attempt.state
         if before is state:
@@ -117,7 +117,7 @@ class FakeLedger:
             raise TransitionRefused(f"attempt {attempt_id} is {before}", before)
         if state in BY_STAFF and self._is_being_given_back(attempt_id):
             raise TransitionRefused(f"attempt {attempt_id} is being refunded", before)
-        self._move(kept, state, None)
+        self._move(kept, state, reason or None)
         self.company.events.append(f"payment.{state}")
         if state is AttemptState.SETTLED:
             kept.settled_at = datetime.now(UTC)

@@ -253,7 +253,7 @@ async def test_settlement_and_return_are_told_signed(
     outcome = await debit(gateway, await vaulted_account(gateway))
     assert isinstance(outcome, Captured)
     assert (await later(stand_in, "o", "settle"))["webhook"] == 204
-    assert (await later(stand_in, "o", "return"))["webhook"] == 204
+    assert (await later(stand_in, "o", "return", "?code=R10"))["webhook"] == 204
     first, second = saldo.told
     assert first
     assert second
@@ -263,6 +263,7 @@ async def test_settlement_and_return_are_told_signed(
         AttemptState.RETURNED,
     )
     assert {first.transaction_id, second.transaction_id} == {outcome.transaction_id}
+    assert (first.reason, second.reason) == ("", "R10")
     assert first.order_id == "o"
     assert first.digest != second.digest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from ivr.billing.payments import Attempt, AttemptState, BankAccountOnHand, Captu
 from ivr.billing.ports import Ledger
 from ivr.billing.refunds import RefundKind, RefundWish
 from ivr.billing.settling import Became, Notification, Settling, TooSoon
-from tests.storage.world import World, opened
+from tests.storage.world import PostgresWorld, World, opened
 
 AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -244,3 +245,15 @@ async def test_a_return_alone_is_given_back_once(world: World) -> None:
     attempt, _ = await debited(world, await suspended(world))
     await world.ledger.became(attempt.id, AttemptState.RETURNED)
     assert "payment.given-back-twice" not in await world.events(attempt)
+
+
+@pytest.mark.parametrize("code", ["R01", "R02", "R03", "R10"])
+async def test_why_a_bank_returned_a_debit_is_kept_and_told(real: PostgresWorld, code: str) -> None:
+    attempt, sale = await debited(real, await suspended(real))
+    returned = replace(told(sale, AttemptState.RETURNED), reason=code)
+    assert await Settling(real.ledger, real.notifications).take(returned) is Became.RETURNED
+    assert await real.ask("SELECT reason FROM attempts WHERE id = $1", attempt.id) == code
+    reasons = """
+        SELECT array_agg(DISTINCT payload ->> 'reason') FROM events
+        WHERE attempt_id = $1 AND kind IN ('payment.returned', 'bank-return')"""
+    assert await real.ask(reasons, attempt.id) == [code]

@@ -87,7 +87,7 @@ FROM (
     UNION ALL
     SELECT 5, settled_at, 'settled', NULL, NULL FROM attempt
     UNION ALL
-    SELECT 5, ended_at, 'returned', NULL, NULL FROM attempt WHERE state = 'returned'
+    SELECT 5, ended_at, 'returned', reason, NULL FROM attempt WHERE state = 'returned'
     UNION ALL
     SELECT 5, ended_at, state || '-there', NULL, NULL
     FROM attempt

@@ -168,14 +168,15 @@ WITH captured AS (
 SELECT id, label FROM reactivated ORDER BY id
 
 -- name: payment_became
--- A payment is settled, or its money went back ($3) by whatever way, and its invoices are owed
--- again. A line that it brought back is suspended again if the bank returned the money; one that
+-- A payment is settled, or its money went back ($3) by whatever way and for the reason $4, and its
+-- invoices are owed again. A line that it brought back is suspended again if the bank returned the money; one that
 -- waited for its settlement comes back with that. Who was given money back before their bank
 -- returned the payment has too much, which only a person can settle.
 WITH payment AS (
     UPDATE attempts
     SET state = $2::text, ended_at = CASE WHEN $3::boolean THEN now() ELSE ended_at END,
-        settled_at = CASE WHEN $2::text = 'settled' THEN now() ELSE settled_at END
+        settled_at = CASE WHEN $2::text = 'settled' THEN now() ELSE settled_at END,
+        reason = coalesce($4::text, reason)
     WHERE id = $1::uuid
     RETURNING id, call_id, waits_for_settlement
 ), parts AS (
@@ -239,7 +240,8 @@ WITH payment AS (
 )
 INSERT INTO events (topic, kind, attempt_id, call_id, payload)
 SELECT news.topic, news.kind, payment.id, payment.call_id,
-       jsonb_build_object('payment', payment.id) || news.about
+       jsonb_strip_nulls(jsonb_build_object('payment', payment.id, 'reason', $4::text))
+           || news.about
 FROM news, payment
 ORDER BY news.turn, news.id
 
