@@ -57,7 +57,8 @@ class Aside(Enum):
     AGAIN = auto()
     """`*` in a menu: hear all of it again"""
     BACK = auto()
-    """the question before this one; where there is none, or nothing to undo, this one again"""
+    """`**` where several keys answer: the question before this one; where there is none, or nothing
+    to undo, this one again"""
     HELP = auto()
     """hear what can be said or keyed at any time, and the question again"""
     GOODBYE = auto()
@@ -146,8 +147,8 @@ class Question(Generic[T]):
             return Aside.AGENT
         if step is Step.CLEARED:
             return Aside.AGAIN
-        if step is Step.LEFT:  # there is nothing to leave but the call itself
-            return NotUnderstood()
+        if step is Step.LEFT:
+            return Aside.BACK
         return self.understand(keys) if keys else Silence()
 
     def meant(self, heard: Heard) -> Answer[T]:

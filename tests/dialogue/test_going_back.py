@@ -1,4 +1,4 @@
-"""Callers who say "back": the question before, where there is one; no try and no money is lost."""
+"""Callers who say "back", or key star twice, hear the question before; it costs neither try nor money."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import pytest
 from ivr.billing.calls import CallOutcome
 from ivr.billing.matches import Choose, Named, Sure
 from ivr.billing.payments import AttemptState, DeclineBucket
+from ivr.billing.promising import Promising
+from ivr.billing.terms import Terms
 from ivr.dialogue.call import ASIDES, BACKS
 from tests.dialogue.company import SMITH, Company, invoice
-from tests.dialogue.conversation import Conversation, converse
+from tests.dialogue.conversation import KNOWN, PAYS_ONE, Conversation, converse
 from tests.dialogue.saying import (
     CODE,
     JAIME,
@@ -27,6 +29,7 @@ from tests.dialogue.saying import (
 )  # fmt: skip
 from tests.fakes.ears import ScriptedEars
 from tests.fakes.line import FakeLine, Script
+from tests.fakes.promises import FakePromises
 
 BACK = commands("back")
 ACCOUNT = digits("1042")
@@ -232,4 +235,30 @@ async def test_a_receipt_is_repeated_and_the_payment_stays() -> None:
     assert company.states == [AttemptState.CAPTURED]
     assert ended.phrases.count("confirmation_number") == 2
     assert ended.phrases.count("owes_one") == 1
+    assert ended.outcome is CallOutcome.PAID
+
+
+# By keys: star twice, where one star clears
+
+
+async def test_star_twice_goes_back_from_an_amount_and_from_a_day() -> None:
+    company = Company(invoice(7, "42.50"))
+    company.terms = Terms.written("10%", {}, "EUR")
+    company.promising = Promising(FakePromises(company.rows))
+    company.declines(DeclineBucket.SOFT)
+    script: Script = [
+        *KNOWN, ("or_a_part", "4"), ("ask_amount", "20**"), ("or_a_part", "1"),
+        ("confirm_charge", "1"), ("option_promise", "2"), ("ask_promise_day", "**"),
+        ("option_promise", "3"),
+    ]  # fmt: skip
+    ended = await converse(company, script)
+    assert ended.phrases.count("owes_one") == 2
+    assert ended.phrases.count("declined") == 2
+    assert ended.outcome is CallOutcome.AGENT
+
+
+async def test_star_twice_costs_no_try_where_nothing_was_before() -> None:
+    script: Script = [("ask_account_number", "10**"), ("ask_account_number", "1042#")]
+    ended = await converse(Company(invoice(7, "42.50")), [*script, *PAYS_ONE[1:]])
+    assert "not_understood" not in ended.phrases
     assert ended.outcome is CallOutcome.PAID
