@@ -88,6 +88,10 @@ class Mail:
         except aiosmtplib.SMTPRecipientsRefused as error:
             code = max((each.code for each in error.recipients), default=0)
             return Failed(f"the mail server refused the address ({code})", for_good=_for_good(code))
+        except aiosmtplib.SMTPNotSupported as error:
+            if str(message["To"]).isascii():
+                return Failed(f"the mail server was not reached ({type(error).__name__})")
+            return Failed("the mail server takes no such letters in addresses", for_good=True)
         except aiosmtplib.SMTPResponseException as error:
             return Failed(f"the mail server answered {error.code}")
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:

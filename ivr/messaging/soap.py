@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 import requests
@@ -148,6 +149,8 @@ def _fact(facts: Mapping[str, Any], source: str) -> Any:
         value = facts[noun][name]
     except (KeyError, TypeError):
         raise FactMissing(f"[soap] names {source}, which this event does not have") from None
+    if isinstance(value, date):  # a moment too: XML Schema has a T between day and time
+        return value.isoformat()
     return value if isinstance(value, int | str | None) else str(value)
 
 

@@ -88,13 +88,14 @@ class Templates:
         language = _language(facts)
         values = self._values(language, facts)
         written = self._render(f"{language}/{kind}.mail.txt", values).strip()
-        subject, _, text = written.partition("\n")
+        first, _, text = written.partition("\n")
+        subject = " ".join(first.split())  # no name can begin another header
         text = text.strip() + "\n"
         own = f"{language}/{kind}.html"
         name = own if own in self._environment.list_templates() else LAYOUT
         paragraphs = [part.splitlines() for part in text.strip().split("\n\n")]
         html = self._render(name, {**values, "subject": subject, "paragraphs": paragraphs})
-        return subject.strip(), text, html
+        return subject, text, html
 
     def wrong(self) -> Iterator[str]:
         """Every template that cannot be used, tried with a sample: one sentence each."""

@@ -130,6 +130,37 @@ async def test_a_name_cannot_write_html(office: PostOffice, server: MailServer) 
     assert "&lt;b&gt;x&lt;/b&gt;" in html.get_content()
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\v", "\x85", "\u2028"])
+async def test_a_name_cannot_write_headers(
+    office: PostOffice, server: MailServer, tmp_path: Path, end: str
+) -> None:
+    (tmp_path / "en").mkdir()
+    hello = "Hello {{ customer.name }}\nYour payment\n"
+    (tmp_path / "en/receipt.mail.txt").write_text(hello, encoding="utf-8")
+    customer = {**FACTS["customer"], "name": f"James{end}Bcc: everybody@example.com"}
+    told = replace(WRITTEN, facts={**FACTS, "customer": customer})
+    templates = Templates("Saldo Telecom", "GB", tmp_path)
+    assert isinstance(await Mail(server, "Saldo Telecom", templates).send(told), Arrived)
+    (mail,) = office.mails
+    assert mail["Bcc"] is None
+    assert mail["Subject"].startswith("Hello James")
+    assert office.recipients == ["james.smith@example.com"]
+
+
+async def test_an_address_that_the_mail_server_cannot_take_is_given_up(
+    office: PostOffice, server: MailServer
+) -> None:
+    outcome = await send(server, replace(WRITTEN, address="josé@example.com"))
+    assert isinstance(outcome, Arrived) or (isinstance(outcome, Failed) and outcome.for_good)
+
+
+async def test_a_company_may_be_called_anything(office: PostOffice, server: MailServer) -> None:
+    name = 'Peña & Söhne, "Fibra" <24h>'
+    told = await Mail(server, name, Templates(name, "ES")).send(WRITTEN)
+    assert isinstance(told, Arrived)
+    assert office.mails[0]["From"].addresses[0].display_name == name
+
+
 async def test_starttls_is_used_and_its_certificate_looked_at(
     office: PostOffice, certificate: Path
 ) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -13,7 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from ivr.billing.messages import Arrived, Channel, Delivery, Failed, Outcome
-from ivr.messaging.soap import Operation, Soap, SoapService
+from ivr.messaging.soap import Operation, Soap, SoapService, request
 from ivr.settings import PROJECT
 from tests.messaging.deliveries import delivery
 
@@ -119,6 +121,13 @@ async def test_the_crm_is_told_in_its_own_words_and_its_answer_kept(crm: Crm, so
         "Reason": "paid by phone",
         "Paid": "42.50",
     }
+
+
+def test_moments_and_days_are_written_as_xml_has_them() -> None:
+    moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    facts: dict[str, Any] = {"payment": {"captured_at": moment, "day": date(2026, 1, 31)}}
+    values = request({"At": "payment.captured_at", "On": "payment.day"}, facts)
+    assert values == {"At": "2026-01-31T12:00:00+00:00", "On": "2026-01-31"}
 
 
 @pytest.mark.parametrize(
