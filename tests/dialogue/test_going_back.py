@@ -1,4 +1,4 @@
-"""Callers who say "back", or key star twice, hear the question before; it costs neither try nor money."""
+"""Callers who say "back", or key star twice, hear the question before: no try, no money is lost."""
 
 from __future__ import annotations
 
