@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
@@ -74,18 +74,14 @@ def routes(settings: Settings, stack: AsyncExitStack, database: Database) -> API
     return gateway_webhooks.routes(BraintreeNotifications(gateway).read, settling.take)
 
 
-async def see_to_mandates(
-    proving: Proving, forgetting: Forgetting, migrated: asyncio.Event
-) -> None:
-    """Prove mandates, and have their accounts forgotten, until it is cancelled."""
+async def rounds(what: str, once: Callable[[], Awaitable[object]], migrated: asyncio.Event) -> None:
+    """Do it again and again until it is cancelled, whatever is away."""
     await migrated.wait()
     while True:
         try:
-            await proving.look()
-            if gone := await forgetting.clean():
-                log.info("bank_accounts_forgotten", accounts=gone)
-        except (BillingError, OSError) as error:  # away: the next round looks again
-            log.warning("mandates_not_looked_at", why=str(error))
+            await once()
+        except BillingError as error:
+            log.warning("not_looked_at", what=what, why=str(error))
         await asyncio.sleep(ROUND_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - spreads nodes
 
 
@@ -104,7 +100,14 @@ def work(
     proving = Proving(proofs, recordings, _ways(settings), patience, _told)
     days = settings.bank_accounts.keep_days
     forgetting = Forgetting(accounts, BraintreeAccounts(gateway), days, _not_forgotten)
-    return {"mandates": see_to_mandates(proving, forgetting, migrated)}
+
+    async def forget() -> None:
+        if gone := await forgetting.clean():
+            log.info("bank_accounts_forgotten", accounts=gone)
+
+    # One by one: a vault that hangs must not keep a notice back.
+    named = {"mandates": proving.look, "bank-accounts": forget}
+    return {name: rounds(name, once, migrated) for name, once in named.items()}
 
 
 def _told(notice: Notice) -> None:

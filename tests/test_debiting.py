@@ -283,7 +283,7 @@ async def test_a_vault_that_is_away_is_asked_again_by_any_node(
 
 
 class Flaky:
-    """Proofs and accounts of a database that is away at first."""
+    """Proofs in a database that is away at first."""
 
     def __init__(self) -> None:
         self.rounds = 0
@@ -299,13 +299,11 @@ class Flaky:
         return []
 
 
-async def test_rounds_go_on_whatever_is_away(
-    house: CountingHouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rounds_go_on_whatever_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(debiting, "ROUND_SECONDS", 0.01)
     flaky, migrated = Flaky(), asyncio.Event()
     proofs = Proving(flaky, None, (), PATIENCE)  # type: ignore[arg-type]  # nothing else is asked
-    work = asyncio.create_task(debiting.see_to_mandates(proofs, forgetting(house), migrated))
+    work = asyncio.create_task(debiting.rounds("mandates", proofs.look, migrated))
     with capture_logs() as logs:
         await asyncio.sleep(0.05)
         assert flaky.rounds == 0, "there are no tables yet"
@@ -313,4 +311,4 @@ async def test_rounds_go_on_whatever_is_away(
         await asyncio.wait_for(flaky.enough.wait(), 10)
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
-    assert "mandates_not_looked_at" in [one["event"] for one in logs]
+    assert "not_looked_at" in [one["event"] for one in logs]
