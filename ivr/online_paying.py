@@ -90,4 +90,5 @@ def _page(settings: Settings, online_paying: OnlinePaying, key: LinkKey) -> PayP
 
 
 def _key(settings: Settings) -> LinkKey:
-    return LinkKey(settings.pay_page.key.get_secret_value(), settings.pay_page.url)
+    page = settings.pay_page
+    return LinkKey(page.key.get_secret_value(), page.url, page.key_before.get_secret_value())

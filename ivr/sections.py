@@ -215,7 +215,9 @@ class PayPage(Section):
     )
     """where customers find it, such as https://pay.example.com; empty: no link is ever offered"""
     key: SecretStr = SecretStr("")
-    """signs links: 32 characters or more; another one makes every link given out useless"""
+    """signs links: 32 characters or more; with another one no link given out is good, unless:"""
+    key_before: SecretStr = SecretStr("")
+    """what it signed is good still: the key of until now, when you change it"""
     minutes: float = Field(1440, gt=0, le=86400)
     """how long a link given in a call may be used"""
     wait_seconds: float = Field(300, ge=0, le=900)

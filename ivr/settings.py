@@ -123,10 +123,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _links_need_a_key(self) -> Self:
-        if self.pay_page.url and len(self.pay_page.key.get_secret_value()) < KEY_LENGTH:
+        page = self.pay_page
+        if page.url and len(page.key.get_secret_value()) < KEY_LENGTH:
             raise ValueError(
                 f"[pay_page] has a url, and its key has fewer than {KEY_LENGTH} characters: "
                 "make one with `openssl rand -hex 32`"
+            )
+        if 0 < len(page.key_before.get_secret_value()) < KEY_LENGTH:
+            raise ValueError(
+                f"[pay_page] key_before has fewer than {KEY_LENGTH} characters: it never was a key"
             )
         return self
 

@@ -45,6 +45,7 @@ def test_the_environment_wins_over_the_file(
         ("[bank_accounts]\nphone = 'call us'\n", "bank_accounts.phone"),
         ("[payments]\nmethods = ['paypal']\n", r"set \[pay_page\] url and key"),
         ("[pay_page]\nurl = 'https://pay.example.com'\n", r"\[pay_page\] has a url, and its key"),
+        ("[pay_page]\nkey_before = 'short'\n", r"\[pay_page\] key_before has fewer than 32"),
         ("[pay_page]\nurl = 'http://pay.example.com'\n", "pay_page.url"),
         ("[pay_page]\ncolour = 'red; }'\n", "pay_page.colour"),
         ("[payments]\nminimum_part = '0%'\n", r"\[payments\] minimum_part: the smallest part is"),

@@ -32,6 +32,22 @@ def test_a_code_with_one_character_changed_is_none(link_id: int, place: int, oth
     assert changed == code or KEY.read(changed) is None
 
 
+def test_a_new_key_signs_and_what_the_one_before_signed_is_still_good() -> None:
+    changed = LinkKey("o" * 32, "https://pay.example.com", "k" * 32)
+    assert changed.code(1) == OTHER.code(1)
+    assert changed.read(KEY.code(1)) == changed.read(OTHER.code(1)) == 1
+    assert changed.is_form_token(1, KEY.form_token(1))
+    assert changed.is_form_token(1, changed.form_token(1))
+    assert not changed.is_form_token(1, KEY.form_token(2))
+    assert LinkKey("n" * 32, "https://pay.example.com").read(KEY.code(1)) is None
+
+
+def test_no_key_before_signs_nothing() -> None:
+    empty = LinkKey("", "https://pay.example.com", "e" * 32)
+    assert KEY.read(empty.code(1)) is None
+    assert LinkKey("k" * 32, "https://pay.example.com", "").read(empty.code(1)) is None
+
+
 def test_a_link_has_one_address_only() -> None:
     codes = [KEY.code(link_id) for link_id in range(100)]
     others = [code.replace("_", "/").replace("-", "+") for code in codes]
