@@ -153,6 +153,17 @@ async def test_a_card_on_file_is_offered_first_and_paid_with_without_the_secure_
     assert company.attempts[0].method is Method.CARD_ON_FILE
 
 
+async def test_keys_typed_ahead_choose_the_card_and_never_agree_to_a_charge() -> None:
+    company = a_company()
+    company.left()
+    line = FakeLine([("confirm_charge", "2"), ("pay_one_or_leave", "2")])
+    line.press("1042#28013#11111")
+    ended = await converse(company, line=line)
+    assert ended.phrases[0] == "confirm_charge"
+    assert company.charged == []
+    assert ended.phrases.count("nothing_charged") == 1
+
+
 async def test_another_card_is_keyed_as_ever() -> None:
     company = a_company()
     card = company.left()
