@@ -20,6 +20,7 @@ from ivr.lab.dialpad import KeyWay
 from ivr.lab.errors import LabError
 from ivr.lab.leaktest import calls, packets, sinks, switching
 from ivr.lab.leaktest.assisting import Overheard, play_assisted
+from ivr.lab.leaktest.bank_days import days_later
 from ivr.lab.leaktest.calls import Planned
 from ivr.lab.leaktest.canaries import Deck
 from ivr.lab.leaktest.endings import ACCOUNT_KEYS, ACCOUNT_TONES, ASSISTED, ON_PAGE, SPOKEN, Ending
@@ -158,6 +159,7 @@ async def _clean(
             if group and kind == SPOKEN:
                 await asyncio.to_thread(house.restart, BY_VOICE)
             every += await _until_as_planned(house, kind, group, result, luck, say)
+        await days_later(house)
         say("searching everything")
         await asyncio.to_thread(_search_open_files, result, every, house)
     await _search(house, evidence, result, every, before, ears)
