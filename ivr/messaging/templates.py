@@ -15,6 +15,7 @@ import jinja2.sandbox
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import format_currency
+from babel.units import format_unit
 
 from ivr.billing.card_numbers import holds_card_number
 
@@ -24,6 +25,8 @@ KINDS = tuple(
     sorted(path.name.removesuffix(".mail.txt") for path in (SHIPPED / "en").glob("*.mail.txt"))
 )
 """The kinds that ship with a text and a mail."""
+UNITS = {"day": 1440, "hour": 60}
+"""in minutes; used from two on"""
 LAYOUT = "layout.html"
 """the HTML of mails without an own KIND.html"""
 
@@ -76,7 +79,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters |= {"money": _money, "day": _day}
+        self._environment.filters |= {"money": _money, "day": _day, "lasting": _lasting}
 
     def text(self, kind: str, facts: Mapping[str, Any]) -> str:
         """A text message. Raises TemplateWrong."""
@@ -167,3 +170,11 @@ def _day(context: jinja2.runtime.Context, when: object) -> str:
     if not isinstance(moment, date):
         raise TypeError("not a day")
     return format_date(moment, "long", locale=context["locale"])
+
+
+@jinja2.pass_context
+def _lasting(context: jinja2.runtime.Context, minutes: object) -> str:
+    """So many minutes as one says them, and never more than it is: 30 minutes, 24 hours, 3 days."""
+    number = int(float(str(minutes)))
+    unit, length = next((each for each in UNITS.items() if number >= 2 * each[1]), ("minute", 1))
+    return format_unit(number // length, f"duration-{unit}", "long", locale=context["locale"])

@@ -83,7 +83,11 @@ class PostgresLinks:
             row = await session.row("keep_link", link_id, *asked, *by)
             if row is None:
                 return None
-            ids = {"customer": customer_id, "url": self._key.url(link_id)}
+            ids = {
+                "customer": customer_id,
+                "url": self._key.url(link_id),
+                "minutes": wish.minutes,
+            }
             until = row["expires_at"]
             await tell(session, *(Message(way, "pay-link", ids, until=until) for way in wish.tell))
         return await self.find(link_id)

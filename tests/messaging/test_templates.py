@@ -50,6 +50,28 @@ def test_the_languages_differ_and_so_do_money_and_days() -> None:
 
 
 @pytest.mark.parametrize(
+    ("minutes", "english", "spanish"),
+    [
+        (1, "1 minute", "1 minuto"),
+        (119, "119 minutes", "119 minutos"),
+        (1440.0, "24 hours", "24 horas"),
+        (2879, "47 hours", "47 horas"),
+        (86400, "60 days", "60 días"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["pay-link", "paypal-link"])
+def test_how_long_a_link_may_be_used_is_said_in_words(
+    kind: str, minutes: float, english: str, spanish: str
+) -> None:
+    templates = Templates("Saldo", "ES")
+    for language, lasts in (("en", f"works for {english}."), ("es", f"durante {spanish}.")):
+        facts = of(language)
+        facts["message"] = {**SAMPLE["message"], "minutes": minutes}
+        assert lasts in templates.text(kind, facts)
+        assert lasts in templates.mail(kind, facts)[1]
+
+
+@pytest.mark.parametrize(
     ("amount", "currency", "english", "spanish"),
     [
         ("1980.000", "JPY", "JP¥1,980", "1.980\xa0JPY"),

@@ -65,7 +65,7 @@ async def send(call: Call, desk: Desk, links: Links, customer: Customer, chosen:
         amounts=chosen.amounts if chosen.is_part else None,
         call_id=call.id,
     )
-    ids = {"customer": customer.id, "url": link.url}
+    ids = {"customer": customer.id, "url": link.url, "minutes": desk.link_minutes}
     caller = call.line.arrived.caller or ""
     to = caller if E164.fullmatch(caller) else None
     until = link.expires_at

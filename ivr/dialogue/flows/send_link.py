@@ -36,7 +36,7 @@ async def send_link(call: Call, desk: Desk, customer: Customer, chosen: Chosen) 
             amounts=chosen.amounts if chosen.is_part else None,
             call_id=call.id,
         )
-        ids = {"customer": customer.id, "url": link.url}
+        ids = {"customer": customer.id, "url": link.url, "minutes": desk.link_minutes}
         to = caller if E164.fullmatch(caller) else None
         until = link.expires_at
         await desk.outbox.tell(
