@@ -240,7 +240,7 @@ async def test_an_account_that_its_bank_does_not_know_leaves_the_vault(
     assert in_vault(stand_in) == 0
 
 
-@pytest.mark.parametrize("fault", ["hang", "hang-after", "reset-after"])
+@pytest.mark.parametrize("fault", ["hang-after", "reset-after"])
 async def test_a_vault_that_did_not_answer_keeps_nothing_and_the_next_try_is_charged_once(
     house: CountingHouse, stand_in: StandIn, tmp_path: Path, fault: str
 ) -> None:
