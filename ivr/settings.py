@@ -106,6 +106,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _cards_are_known_by_a_long_key(self) -> Self:
+        if 0 < len(self.capture.hash_key.get_secret_value()) < KEY_LENGTH:
+            raise ValueError(
+                f"[capture] hash_key has fewer than {KEY_LENGTH} characters: "
+                "make one with `openssl rand -hex 32`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _mandates_can_be_proved(self) -> Self:
         if "bank-account" not in self.payments.methods:
             return self

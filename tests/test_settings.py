@@ -63,6 +63,7 @@ def test_the_environment_wins_over_the_file(
         ("[payments.fees.card]\npercent = '101'\n", "percent is 101: it is from 0 to 100"),
         ("[payments.fees.card]\nflat = {EUR = 'x'}\n", "'x' is not an amount"),
         ("[payments.fees.paypal]\n", "either flat or percent"),
+        ("[capture]\nhash_key = 'short'\n", r"\[capture\] hash_key has fewer than 32"),
         ("[capture]\nvoice = true\n", r"saldo\.toml: \[capture\] voice is on, and no language"),
     ],
 )

@@ -1,8 +1,8 @@
-"""What the database server says of itself: its settings, its clock, the connection to it."""
+"""What `saldo doctor` asks the database: the server's settings and clock, and how one is paid."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,8 +35,31 @@ async def server(database: Database, names: Collection[str]) -> Server:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the tables show of how this company is paid."""
+
+    gateway_told_at: datetime | None
+    """when the gateway's last webhook came"""
+    endpoints: Sequence[str]
+    """addresses that our webhooks go to"""
+    currencies: Sequence[str]
+    """in which something is owed"""
+
+
+async def standing(database: Database) -> Standing:
+    """Read all of it. Raises LedgerUnavailable, QueryRefused."""
+    row = await database.row("standing")
+    if row is None:
+        raise ValueError("a query of one row gave none")
+    return Standing(row["gateway_told_at"], row["endpoints"], row["currencies"])
+
+
 async def last_payment(database: Database) -> datetime | None:
-    """When a card was last charged; None when none was. Raises LedgerUnavailable, QueryRefused."""
+    """When a card was last charged by telephone, None when none was.
+
+    Raises LedgerUnavailable, QueryRefused.
+    """
     row = await database.row("last_payment")
-    found = row["ended_at"] if row else None
+    found = row["captured_at"] if row else None
     return found if isinstance(found, datetime) else None

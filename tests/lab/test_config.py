@@ -96,4 +96,4 @@ def test_a_lab_has_a_key_to_tell_cards_by_unless_you_have_one() -> None:
 
     assert key(Settings()).isalpha()
     assert key(Settings()) != key(Settings())
-    assert key(Settings(capture={"hash_key": "mine"})) == "mine"
+    assert key(Settings(capture={"hash_key": "mine" * 8})) == "mine" * 8

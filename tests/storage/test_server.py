@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ivr.billing.errors import LedgerUnavailable
+from ivr.billing.payments import AttemptState
+from ivr.billing.settling import Became
 from ivr.capture.doctor.finding import Grade
 from ivr.capture.doctor.ledger import SETTINGS, look_at
 from ivr.storage.pool import Database
-from ivr.storage.server import last_payment, server
+from ivr.storage.server import last_payment, server, standing
+from ivr.storage.webhook_endpoints import PostgresEndpoints
+from tests.storage.test_contract_bank_accounts import debited, told
 from tests.storage.test_contract_ledger import CAPTURED, charging, one_invoice
 from tests.storage.world import PostgresWorld
 
@@ -45,5 +49,25 @@ async def test_the_last_payment_is_the_last_that_went_well(real: PostgresWorld) 
     assert await last_payment(real.database) is None
     attempt = await charging(real, await one_invoice(real))
     await real.ledger.captured(attempt.id, CAPTURED)
-    ended = await real.ask("SELECT ended_at FROM attempts WHERE id = $1", attempt.id)
-    assert await last_payment(real.database) == ended
+    taken = await real.ask("SELECT captured_at FROM attempts WHERE id = $1", attempt.id)
+    assert await last_payment(real.database) == taken
+    await real.ledger.became(attempt.id, AttemptState.SETTLED)
+    await debited(real, await one_invoice(real))
+    assert await last_payment(real.database) == taken
+
+
+async def test_how_the_company_is_paid_is_read_from_its_tables(real: PostgresWorld) -> None:
+    invoice = await one_invoice(real)
+    await real.ask("UPDATE invoices SET currency = 'KWD' WHERE id = $1", invoice.id)
+    endpoints = PostgresEndpoints(real.database)
+    await endpoints.add("http://crm.example/", (), "whsec_c2VjcmV0")
+    gone = await endpoints.add("http://old.example/", (), "whsec_c2VjcmV0")
+    await endpoints.delete(gone.id)
+    before = await standing(real.database)
+    assert before.endpoints == ["http://crm.example/"]
+    assert "KWD" in before.currencies
+    assert before.gateway_told_at is None
+    await real.notifications.keep(told("tx1", AttemptState.SETTLED), None, Became.IGNORED)
+    assert (await standing(real.database)).gateway_told_at
+    await real.ask("UPDATE invoices SET paid = amount WHERE id = $1", invoice.id)
+    assert "KWD" not in (await standing(real.database)).currencies

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ivr import hearing
 from ivr import parts as parts_of
 from ivr.billing.errors import BillingError, GatewayRefused
-from ivr.capture.doctor import clock, ledger, machine, processes, running
+from ivr.capture.doctor import clock, ledger, machine, processes, running, ways
 from ivr.capture.doctor.files import READABLE, look_through
 from ivr.capture.doctor.finding import Check, Finding, Problem, slight, unseen
 from ivr.capture.facts import FactReader, FactsMissing
@@ -18,7 +18,7 @@ from ivr.settings import Settings
 from ivr.speech.errors import ModelError
 from ivr.speech.models import prove
 from ivr.storage.pool import Database
-from ivr.storage.server import last_payment, server
+from ivr.storage.server import last_payment, server, standing
 from ivr.telephony.ami import Ami
 from ivr.telephony.errors import BadCredentials, TelephonyError
 
@@ -75,6 +75,7 @@ async def examine(settings: Settings, folder: Path | None = None) -> list[Findin
         _manager(settings),
         _databases(settings),
         _gateway(settings),
+        _ways(settings),
         asyncio.to_thread(_machine),
         asyncio.to_thread(_models, settings),
     )
@@ -139,6 +140,28 @@ async def _gateway(settings: Settings) -> list[Finding]:
         *await _telephone_orders(settings),
         *CURRENCY.judge(f"{settings.company.currency} can be paid", _currency(settings)),
     ]
+
+
+async def _ways(settings: Settings) -> list[Finding]:
+    """The ways to pay: what the settings say, and what the database knows of them."""
+    found = ways.look_at(settings)
+    database = await Database.open(settings.database.url, size=1, application="saldo-doctor")
+    try:
+        known = await standing(database)
+    except BillingError as away:  # which the database's own finding tells too
+        unknown = [ways.NEWS.unknown(str(away))] if ways.takes_debits(settings) else []
+        return [*found, *unknown]
+    finally:
+        await database.close()
+    owed = [*_owed(settings, known.currencies)]
+    found += ways.look_at_standing(settings, known)
+    return [*found, *CURRENCY.judge("", owed)] if owed else found
+
+
+def _owed(settings: Settings, currencies: Iterable[str]) -> Iterator[Problem]:
+    company = settings.company.currency  # looked at anyway
+    for currency in sorted({*currencies} - {*settings.braintree.merchant_accounts, company}):
+        yield Problem(f"invoices are owed in {currency}, and there is no merchant account for it")
 
 
 async def _pinged(settings: Settings) -> list[Problem]:

@@ -13,7 +13,16 @@ SELECT clock_timestamp() AS clock,
        COALESCE((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted
 
 -- name: last_payment
--- When the last charge went well.
-SELECT max(ended_at) AS ended_at
+-- When the last card was charged by telephone.
+SELECT captured_at
 FROM attempts
-WHERE state = 'captured'
+WHERE captured_at IS NOT NULL AND method = 'card' AND by_telephone
+ORDER BY captured_at DESC
+LIMIT 1
+
+-- name: standing
+-- What the tables show of how this company is paid.
+SELECT (SELECT max(received_at) FROM gateway_notifications) AS gateway_told_at,
+       ARRAY(SELECT url FROM webhook_endpoints WHERE state = 'enabled' ORDER BY created_at, id)
+           AS endpoints,
+       ARRAY(SELECT DISTINCT currency FROM invoices WHERE paid < amount) AS currencies

@@ -11,7 +11,7 @@ from ivr.settings import PROJECT
 
 ROOMS = (
     *("files", "written_down", "let_in", "calls", "certificates", "running", "ledger"),
-    *("machine", "processes", "clock", "checkup", "back"),
+    *("machine", "processes", "clock", "checkup", "back", "ways"),
 )
 PAGE = (PROJECT / "docs/doctor.md").read_text(encoding="utf-8")
 
