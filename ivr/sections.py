@@ -277,6 +277,8 @@ class Limits(Section):
     breaker_declines: int = Field(10, ge=1)
     """more declined cards than this within `breaker_minutes`, and more than `breaker_share` of all:
     cards are not taken for `breaker_pause_minutes`"""
+    breaker_callers: int = Field(3, ge=1)
+    """of so many callers at least; all who hide their number are one"""
     breaker_share: float = Field(0.5, gt=0, lt=1)
     breaker_minutes: float = Field(10, gt=0)
     breaker_pause_minutes: float = Field(15, gt=0)

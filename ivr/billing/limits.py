@@ -7,6 +7,7 @@ Every count is of what came before the try that is judged.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
@@ -35,6 +36,8 @@ class Limits:
     """of everybody; past it only callers whose number is on file are identified"""
     breaker_declines: int = 10
     """more declined cards than this, and a larger share than the next, stop cards"""
+    breaker_callers: int = 3
+    """of so many callers at least; all who hide their number are one"""
     breaker_share: float = 0.5
     breaker_minutes: float = 10
     breaker_pause_minutes: float = 15
@@ -94,6 +97,8 @@ class Breaker:
     """since the end of the pause; so the next"""
     trials_declined: int = 0
     trials_succeeded: int = 0
+    callers: int = 0
+    """whose cards those declined were; all who hide their number are one"""
 
     def phase(self, limits: Limits) -> Phase:
         """What it should be in now, whatever it was: who finds another keeps it."""
@@ -120,7 +125,8 @@ class Breaker:
 
     def _is_tripped(self, limits: Limits) -> bool:
         share = limits.breaker_share * self.decided
-        return self.declined > limits.breaker_declines and self.declined > share
+        is_of_many = self.callers >= limits.breaker_callers
+        return is_of_many and self.declined > limits.breaker_declines and self.declined > share
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +155,25 @@ class CardTries:
             CardVerdict.NUMBER: self.of_number >= number_limit,
             CardVerdict.INVOICE: self.of_invoice >= limits.card_tries_an_invoice,
             CardVerdict.CARD: self.invoices_of_card >= limits.invoices_a_card,
-            CardVerdict.BREAKER: not self.breaker.takes(limits),
+            CardVerdict.BREAKER: not self.breaker.takes(limits) or self._is_no_trial(limits),
         }
         return next((why for why, stopped in stops.items() if stopped), CardVerdict.ALLOWED)
+
+    def _is_no_trial(self, limits: Limits) -> bool:
+        """Whether others are to prove that cards work again: whoever keeps failing proves nothing.
+
+        Of those who hide their number, nobody knows who failed.
+        """
+        is_trial = self.breaker.phase(limits) is Phase.HALF_OPEN
+        return is_trial and self.of_number > 0 and not self.is_hidden
+
+
+def one_number(caller: str | None) -> str:
+    """The same for +34600000001, 0034600000001 and 600000001; empty: hidden, or no number.
+
+    Its last eight digits: two callers who share them share a count.
+    """
+    return re.sub("[^0-9]", "", caller or "")[-8:]
 
 
 # Identification
@@ -186,7 +208,8 @@ class Subjects:
         A claim is kept as a hash: it is what a caller keyed.
         """
         account = hashlib.blake2b(claim.encode(), digest_size=12).hexdigest()
-        return cls(f"number {caller}" if caller else HIDDEN, f"account {account}")
+        number = one_number(caller)
+        return cls(f"number {number}" if number else HIDDEN, f"account {account}")
 
     @property
     def all(self) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def _breaker(row: Record) -> Breaker:
         trials_under_way=row["trials_under_way"],
         trials_declined=row["trials_declined"],
         trials_succeeded=row["trials_succeeded"],
+        callers=row["callers"],
     )
 
 

@@ -19,12 +19,14 @@ from ivr.billing.limits import (
     Limits,
     Phase,
     Subjects,
+    one_number,
 )
 
 LIMITS = Limits()
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WELL = Breaker(NOW)
-TRIPPED = Breaker(NOW, declined=11, decided=21)
+TRIPPED = Breaker(NOW, declined=11, decided=21, callers=3)
+HALF_OPEN = Breaker(NOW, opened_at=NOW - timedelta(minutes=16))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,9 @@ TRIPPED = Breaker(NOW, declined=11, decided=21)
         (CardTries(WELL, invoices_of_card=5), CardVerdict.CARD),
         (CardTries(WELL, was_refused_for_good=True), CardVerdict.REFUSED_FOR_GOOD),
         (CardTries(TRIPPED), CardVerdict.BREAKER),
+        (CardTries(HALF_OPEN), CardVerdict.ALLOWED),
+        (CardTries(HALF_OPEN, of_number=1), CardVerdict.BREAKER),
+        (CardTries(HALF_OPEN, of_number=1, is_hidden=True), CardVerdict.ALLOWED),
     ],
 )
 def test_a_card_may_be_charged_below_every_limit(tried: CardTries, verdict: CardVerdict) -> None:
@@ -62,7 +67,31 @@ def test_a_card_may_be_charged_below_every_limit(tried: CardTries, verdict: Card
 def test_it_takes_many_declines_and_most_of_all_to_stop_cards(
     declined: int, decided: int, phase: Phase
 ) -> None:
-    assert Breaker(NOW, declined=declined, decided=decided).phase(LIMITS) is phase
+    found = Breaker(NOW, declined=declined, decided=decided, callers=3)
+    assert found.phase(LIMITS) is phase
+
+
+@pytest.mark.parametrize("callers", [0, 1, 2])
+def test_one_or_two_callers_do_not_stop_cards(callers: int) -> None:
+    found = Breaker(NOW, declined=20, decided=20, callers=callers)
+    assert found.phase(LIMITS) is Phase.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("+34600000001", "00000001"),
+        ("0034600000001", "00000001"),
+        ("600000001", "00000001"),
+        ("600 00-00.01", "00000001"),
+        ("1001", "1001"),
+        ("somebody", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_number_is_one_however_it_is_written(written: str | None, number: str) -> None:
+    assert one_number(written) == number
 
 
 def test_the_breaker_opens_pauses_tries_and_closes() -> None:
@@ -124,7 +153,7 @@ def test_who_hides_their_number_waits_by_their_share() -> None:
 
 def test_a_claim_is_counted_as_a_hash_and_a_number_as_it_is() -> None:
     subjects = Subjects.of("+34600000001", "1042")
-    assert subjects.number == "number +34600000001"
+    assert subjects.number == "number 00000001"
     assert "1042" not in subjects.account
     assert subjects.account == Subjects.of(None, "1042").account
     assert Subjects.of(None, "1042").number == HIDDEN

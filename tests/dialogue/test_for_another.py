@@ -42,7 +42,7 @@ def failures(company: Company) -> int:
     return sum(
         tries
         for (subject, _), tries in company.limiting.tries.identifications.items()
-        if subject == "number +34600111222"
+        if subject == "number 00111222"
     )
 
 

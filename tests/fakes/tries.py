@@ -14,6 +14,7 @@ from ivr.billing.limits import (
     IdentificationTries,
     Limits,
     Subjects,
+    one_number,
 )
 from ivr.billing.payments import AttemptState, DeclineBucket
 from tests.fakes.company import FakeCompany
@@ -180,6 +181,13 @@ class FakeTries:
             trials_under_way=len(under_way),
             trials_declined=self._states(trials).count(AttemptState.DECLINED),
             trials_succeeded=len([each for each in self._states(trials) if each not in AGAINST]),
+            callers=len(
+                {
+                    self.tries[each].caller or ""
+                    for each in recent
+                    if self._state(each) is AttemptState.DECLINED
+                }
+            ),
         )
 
     def _was_refused(self, attempt_id: UUID, card_hash: str | None, expires: str) -> bool:
@@ -203,12 +211,13 @@ class FakeTries:
     def _payer(self, attempt_id: UUID) -> tuple[str | None, str | None]:
         for capture in self.company.assisted.values():
             if capture.attempt and capture.attempt.id == attempt_id:
-                return capture.talk.caller.channel_id, capture.talk.caller.number
+                caller = capture.talk.caller
+                return caller.channel_id, one_number(caller.number)
         call_id = self.company.attempts[attempt_id].attempt.call_id
         if call_id is None:
             return None, None
         call = self.company.calls.get(call_id)
-        return call_id, (call.caller or "") if call else ""
+        return call_id, one_number(call.caller if call else None)
 
     def _invoices(self, attempt_id: UUID) -> set[int]:
         attempt = self.company.attempts[attempt_id].attempt

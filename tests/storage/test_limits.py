@@ -262,6 +262,41 @@ async def test_a_company_whose_cards_mostly_succeed_is_not_stopped(trying: Tryin
     assert await trying.limiting.look() is Phase.CLOSED
 
 
+async def test_one_caller_who_hides_cannot_stop_everybodys_cards(trying: Trying) -> None:
+    trying.limiting = Limiting(trying.limiting.tries)
+    for _ in range(20):
+        call, invoice = await trying.call(""), await trying.invoice()
+        assert await trying.tries(call, invoice, card=uuid4().int % 10**12) is ALLOWED
+    assert await trying.limiting.look() is Phase.CLOSED
+    call, invoice = await trying.call(""), await trying.invoice()
+    assert await trying.tries(call, invoice) is CardVerdict.HIDDEN
+
+
+async def test_who_had_a_card_declined_is_not_who_proves_that_cards_work(trying: Trying) -> None:
+    await attack(trying)
+    number = "+34600000042"
+    await trying.clock.passes(minutes=16)
+    first = await trying.tries(await trying.call(number), await trying.invoice(), card=931)
+    assert first is ALLOWED
+    assert await trying.limiting.look() is Phase.OPEN
+    await trying.clock.passes(minutes=16)
+    assert await trying.limiting.look() is Phase.HALF_OPEN
+    again = await trying.tries(await trying.call(number), await trying.invoice(), card=932)
+    assert again is CardVerdict.BREAKER
+    another = await trying.tries(await trying.call(), await trying.invoice(), card=933)
+    assert another is ALLOWED
+
+
+async def test_a_number_is_counted_as_one_however_it_is_written(trying: Trying) -> None:
+    tried = []
+    for written in ("+34655000001", "0034655000001", "655000001", "+34 655 000 001", "34655000001"):
+        call, invoice = await trying.call(written), await trying.invoice()
+        tried.append(await trying.tries(call, invoice, card=uuid4().int % 10**12))
+    assert set(tried) == {ALLOWED}
+    call, invoice = await trying.call("655-000-001"), await trying.invoice()
+    assert await trying.tries(call, invoice) is CardVerdict.NUMBER
+
+
 async def test_the_breaker_tries_one_card_at_a_time_and_closes_after_three(trying: Trying) -> None:
     await attack(trying)
     await trying.clock.passes(minutes=14)
