@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from ivr.billing.captures import ACCOUNT_FIELDS, CaptureResult
 from ivr.billing.errors import GatewayError, GatewayNotReached, OutcomeUnknown
 from ivr.billing.fees import Fee, Fees
 from ivr.billing.limiting import Limiting
-from ivr.billing.limits import Limits
+from ivr.billing.limits import CardTries, Limits
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import AttemptState, BankAccountOnHand, DeclineBucket
@@ -330,6 +331,24 @@ async def test_an_account_over_a_limit_is_not_even_keyed_and_no_card_is_spoken_o
     assert speaks_of_cards(ended) == []
     assert company.requests == []
     assert company.states == [AttemptState.CANCELED]
+
+
+class Meanwhile(FakeTries):
+    """Other calls reach the limit between the question and the charge."""
+
+    async def count_card(self, *given: Any, **named: Any) -> CardTries:
+        return replace(await super().count_card(*given, **named), of_invoice=99)
+
+
+async def test_an_account_over_a_limit_by_the_time_it_is_charged_is_not_spoken_of_as_a_card() -> (
+    None
+):
+    company = a_company()
+    company.limiting = Limiting(Meanwhile(company.rows))
+    ended = await converse(company, PAYS, whole_script=False)
+    assert "payment_not_taken" in ended.phrases
+    assert speaks_of_cards(ended) == []
+    assert company.charged == []
 
 
 async def test_where_there_is_another_way_the_limit_of_accounts_leads_to_it() -> None:
