@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import pytest
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
+from ivr.sections import ApiKey, PaymentFee, Section, SoapOperation
 from ivr.settings import PROJECT, Settings, SettingsError, load, without_settings
 
 
@@ -144,15 +149,6 @@ def test_secrets_do_not_show() -> None:
     assert "hunter2" not in shown
 
 
-def test_every_setting_is_on_the_page() -> None:
-    page = (PROJECT / "docs/settings.md").read_text(encoding="utf-8")
-    for section, field in Settings.model_fields.items():
-        assert f"## [{section}]" in page
-        assert field.annotation is not None
-        for key in field.annotation.model_fields:
-            assert f"| `{key}` |" in page, f"[{section}] {key}"
-
-
 def test_a_program_with_all_settings_in_its_file_is_given_none_by_the_environment() -> None:
     others = {
         "PATH": "/bin",
@@ -162,3 +158,66 @@ def test_a_program_with_all_settings_in_its_file_is_given_none_by_the_environmen
     }
     settings = {"SALDO_TEXTS__URL": "json://x", "saldo_mail__host": "x", "SALDO_WEB": "{}"}
     assert without_settings({**others, **settings}) == others
+
+
+PAGE = (PROJECT / "docs/settings.md").read_text(encoding="utf-8")
+
+
+def documented() -> dict[tuple[str, str], tuple[str, str]]:
+    """Default and text of each setting that the page has."""
+    section, found = "", dict[tuple[str, str], tuple[str, str]]()
+    for line in PAGE.splitlines():
+        if title := re.match(r"## \[(\w+)\]", line):
+            section = title[1]
+        elif row := re.match(r"\| `(\w+)` \| (.*?) ?\| ?(.*) \|$", line):
+            found[section, row[1]] = (row[2].strip("`"), row[3])
+    return found
+
+
+def settings_of_the_code() -> dict[tuple[str, str], FieldInfo]:
+    found = {}
+    for section, field in Settings.model_fields.items():
+        assert field.annotation is not None
+        for key, one in field.annotation.model_fields.items():
+            found[section, key] = one
+    return found
+
+
+def written_default(value: object) -> str:
+    """As the page has it: lists with or without brackets, nothing for what is not set."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if isinstance(value, Path):
+        return str(value.relative_to(PROJECT))
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None or value == {} else str(value)
+
+
+def choices(annotation: object) -> set[str]:
+    """What a setting may be, where that is one of a few words."""
+    if get_origin(annotation) is Literal:
+        return {str(each) for each in get_args(annotation)}
+    return {word for each in get_args(annotation) for word in choices(each)}
+
+
+def test_the_page_has_every_setting_and_no_other() -> None:
+    assert set(documented()) == set(settings_of_the_code())
+
+
+@pytest.mark.parametrize(("section", "key"), settings_of_the_code())
+def test_a_setting_is_on_the_page_with_its_default_and_what_it_may_be(
+    section: str, key: str
+) -> None:
+    field, (default, text) = settings_of_the_code()[section, key], documented()[section, key]
+    plain = default.translate(dict.fromkeys(map(ord, '[]"')))
+    assert plain == written_default(field.default)
+    for choice in choices(field.annotation):
+        assert f"`{choice}`" in text or choice in plain.split(", ")
+    assert ("secret" in text) == (field.annotation is SecretStr)
+
+
+@pytest.mark.parametrize("part", [PaymentFee, ApiKey, SoapOperation])
+def test_the_keys_of_a_table_in_a_setting_are_on_the_page(part: type[Section]) -> None:
+    for key in part.model_fields:
+        assert re.search(rf"(?m)^(# )?{key} = |`{key}`|[{{ ]{key}[,}}]", PAGE), key
