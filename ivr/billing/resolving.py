@@ -211,10 +211,14 @@ class Resolving:
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     how = await self._books.reverse(stray.transaction_id)
+                await self._doubts.undone(stray.transaction_id, how)
+            except LedgerUnavailable:
+                raise
             except (GatewayError, TimeoutError) as error:
                 await self._put_off_stray(stray, str(error) or "the gateway took too long")
+            except Exception as error:  # noqa: BLE001 - told, and tried again later
+                await self._put_off_stray(stray, f"unforeseen {type(error).__name__}")
             else:
-                await self._doubts.undone(stray.transaction_id, how)
                 self._told("stray_given_back", stray, f"{stray.why}: {how}")
 
     async def _put_off_stray(self, stray: Stray, why: str) -> None:

@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 
-from ivr.billing.doubts import Doubt, Schedule, Stray
-from ivr.billing.errors import OutcomeUnknown, TransitionRefused
+from ivr.billing.doubts import Doubt, Schedule, Stray, Undone
+from ivr.billing.errors import BillingError, OutcomeUnknown, TransitionRefused
 from ivr.billing.money import Money
 from ivr.billing.paying import Paying
-from ivr.billing.payments import Attempt, AttemptState, Captured, CardOnHand, Unknown
+from ivr.billing.payments import (
+    Attempt,
+    AttemptState,
+    Captured,
+    CardOnHand,
+    DeclineBucket,
+    Refusal,
+    Unknown,
+)
 from ivr.billing.resolving import Resolving
 from ivr.billing.transactions import Standing
 from tests.billing.answering import AnsweringGateway
@@ -220,6 +228,28 @@ async def test_the_answer_of_a_daemon_that_was_only_slow_is_adopted(house: House
     await house.within(60, other)
     assert house.company.attempts[attempt.id].capture == capture
     assert house.company.events.count("payment.captured") == 1
+
+
+@in_virtual_time
+async def test_a_stray_whose_end_cannot_be_written_is_told_and_not_tried_each_second(
+    house: House,
+) -> None:
+    class Refusing(FakeDoubts):
+        async def undone(self, transaction_id: str, how: Undone) -> None:
+            raise BillingError(f"the database refused {transaction_id} {how}")
+
+    attempt = await house.lost()
+    ledger = FakeLedger(house.company, "one")
+    await ledger.declined(attempt.id, Refusal("2001", "no", DeclineBucket.SOFT))
+    late = house.books.write(attempt, Standing.CAPTURED)
+    assert isinstance(late.outcome, Captured)
+    with pytest.raises(TransitionRefused):
+        await ledger.captured(attempt.id, late.outcome)
+    doubts = Refusing(house.company, "one")
+    node = Resolving(ledger, doubts, house.books, told=house._told)
+    await house.within(100, node)
+    assert set(house.told) == {"stray_not_given_back"}
+    assert 3 <= len(house.told) <= 10
 
 
 @in_virtual_time
