@@ -79,7 +79,8 @@ async def _apologise(call: Call) -> CallOutcome:
 
 
 async def _transfer(call: Call, reached: CallOutcome, otherwise: CallOutcome) -> CallOutcome:
-    await _say_anyway(call, "back_to_agent" if call.goes_back else "transferring")
+    if call.goes_back or await _somebody_is_there(call):  # else no transfer is announced
+        await _say_anyway(call, "back_to_agent" if call.goes_back else "transferring")
     await call.rest()
     await call.leave_word(result=_in_words(call.settled or reached))
     try:
@@ -96,6 +97,17 @@ async def _transfer(call: Call, reached: CallOutcome, otherwise: CallOutcome) ->
     await _say_anyway(call, "no_agent")
     await _say_anyway(call, "goodbye")
     return await _hang_up(call, otherwise)
+
+
+async def _somebody_is_there(call: Call) -> bool:
+    """Whether a transfer may succeed: one that cannot be asked about is tried."""
+    try:
+        return await call.line.somebody_is_there()
+    except HungUp:
+        raise
+    except Exception as error:  # noqa: BLE001 - see the docstring; kept for the app to log
+        call.failures.append(error)
+        return True
 
 
 def _in_words(outcome: CallOutcome) -> CallOutcome:

@@ -224,7 +224,7 @@ async def test_with_nothing_to_offer_at_night_the_caller_hears_that_nobody_is_th
     line = FakeLine([*DECLINED_ONCE, ("declined", "1"), ("confirm_charge", "1")])
     line.agents = NobodyAvailable("at night")
     ended = await converse(company, line=line)
-    assert ended.phrases[-4:] == ["declined_final", "transferring", "no_agent", "goodbye"]
+    assert ended.phrases[-3:] == ["declined_final", "no_agent", "goodbye"]
 
 
 async def test_a_refused_caller_may_leave_it_when_nobody_is_there() -> None:

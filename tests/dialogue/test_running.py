@@ -80,7 +80,7 @@ async def test_nobody_at_the_desk_is_told_and_the_call_ends() -> None:
     line.agents = NobodyAvailable()
     _, how = await ended(raising(WantsAgent("asked for")), line)
     assert how == CallOutcome.NOT_PAID
-    assert line.phrases == ["transferring", "no_agent", "goodbye"]
+    assert line.phrases == ["no_agent", "goodbye"]  # no transfer is promised
     assert line.hung_up_by_us
 
 
