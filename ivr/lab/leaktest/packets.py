@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import ctypes
 import json
+import re
 import signal
 import socket
 import struct
@@ -35,6 +36,9 @@ _ETHERNET = 14
 _SOL_PACKET, _STATISTICS, _IGNORE_OUTGOING, _ATTACH_FILTER = 263, 6, 23, 26
 _RECEIVE_BYTES = 64 << 20
 _LONGEST = 1 << 17
+
+_FRAME = re.compile(rb"\x81(?:[\0-\x7d]|\x7e..|\x7f.{8})(?=\{)", re.DOTALL)
+"""what stands before an event of ARI (RFC 6455, 5.2): one event a line, to be read downwards"""
 
 Flow = tuple[int, int]
 """source and destination port"""
@@ -111,7 +115,7 @@ class Recorder:
             self.counts["left out: requests for a token, closed at once"] += 1
         else:
             self._count(payload)
-            file.write(payload)
+            file.write(_FRAME.sub(b"\n", payload))
 
     def _take_sip(self, packet: bytes) -> None:
         source, target = struct.unpack_from("!HH", packet)

@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 
 from ivr.lab.leaktest import packets
+from ivr.lab.leaktest.canaries import Canary
+from ivr.lab.leaktest.matching import Matcher
 from ivr.lab.leaktest.packets import SUMMARY, Recorder
+from ivr.lab.leaktest.sinks import search_file
 from ivr.lab.processes import ProcessId
 
+CARD = Canary("4217651111111119", "visa", "1129", "583")
 ARI, GATEWAY, WEB, SIP, CLIENT = 8088, 9000, 8080, 5060, 40000
 Pair = tuple[()] | tuple[str, str]
 SECRET = "left out: the secure process's own connections"
@@ -55,6 +59,22 @@ def recorded(recorder: Recorder) -> dict[str, bytes]:
     return {
         file.stem: file.read_bytes() for file in recorder.out.glob("*.bin") if file.stat().st_size
     }
+
+
+def test_keys_told_one_an_event_over_a_web_socket_are_found(recorder: Recorder) -> None:
+    """Events stand in frames, several in a packet, and none of them ends a line."""
+    events = [
+        f'{{"type":"ChannelDtmfReceived","digit":"{key}","duration_ms":{80 + 40 * (place % 3)}}}'
+        for place, key in enumerate(CARD.number)
+    ]
+    frames = [
+        b"\x81\x7e" + struct.pack("!H", len(event) + 200) + event.encode() for event in events
+    ]
+    for place in range(0, len(frames), 2):
+        recorder.take(tcp(ARI, CLIENT + 1, b"".join(frames[place : place + 2])))
+    recorder.close(0)
+    file = recorder.out / f"{ARI}-{CLIENT + 1}.bin"
+    assert {hit.form for hit in search_file(Matcher([CARD]), file)} == {"one digit a line"}
 
 
 def test_what_a_browser_sends_is_left_out_and_what_it_is_answered_is_not(

@@ -227,6 +227,13 @@ _ARI = (
         guarded=True,
     ),
     Mutant(
+        name="ari-serve",
+        what="`saldo serve` stays subscribed to the caller's channel",
+        sink="packets",
+        asks=(("applications/saldo/subscription", {"eventSource": f"channel:{_CHANNEL}"}),),
+        guarded=True,
+    ),
+    Mutant(
         name="ari-variables",
         what="a client of ARI is told of variables that are set",
         sink=CLIENT,
