@@ -19,13 +19,17 @@ WITH span AS (
     FROM span, refunds JOIN attempts ON attempts.id = refunds.attempt_id
     WHERE refunds.state = 'done'
       AND refunds.ended_at >= span.since AND refunds.ended_at < span.until
-    UNION ALL  -- what the bank took back, or somebody at the gateway's own desk gave back
+    UNION ALL  -- a bank takes all of it back, whatever staff refunded before: see payment.given-back-twice
+    SELECT ended_at, method, currency, 0, 0, 0, 0, amount, 0
+    FROM span, attempts
+    WHERE state = 'returned' AND ended_at >= span.since AND ended_at < span.until
+    UNION ALL  -- what somebody at the gateway's own desk gave back
     SELECT ended_at, method, currency, 0, 0, 0, 0, attempts.amount - ours.amount, 0
     FROM span, attempts, LATERAL (
         SELECT coalesce(sum(refunds.amount), 0) AS amount
         FROM refunds WHERE refunds.attempt_id = attempts.id AND refunds.state = 'done'
     ) AS ours
-    WHERE attempts.state IN ('voided', 'refunded', 'returned') AND attempts.amount > ours.amount
+    WHERE attempts.state IN ('voided', 'refunded') AND attempts.amount > ours.amount
       AND ended_at >= span.since AND ended_at < span.until
 )
 SELECT (at AT TIME ZONE $3::text)::date AS day, method, currency, sum(charged) AS charged,
