@@ -6,9 +6,12 @@ import asyncio
 from dataclasses import replace
 
 from ivr.billing.calls import CallOutcome
+from ivr.billing.fees import Fee, Fees
 from ivr.billing.links import LinkPurpose
 from ivr.billing.methods import Method
+from ivr.billing.money import Money
 from ivr.billing.payments import AttemptState
+from ivr.billing.terms import Terms
 from ivr.dialogue.call import Call
 from ivr.dialogue.flows.inbound import inbound
 from ivr.dialogue.running import run
@@ -76,6 +79,17 @@ async def test_the_waiting_is_hushed_as_soon_as_the_payment_is_there() -> None:
     held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
     await held.hold()
     assert held.at("paid") < 41.0
+
+
+async def test_the_fee_is_said_before_the_link_is_sent() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    held.company.terms = Terms(fees=Fees({Method.PAYPAL: Fee(flat={"EUR": Money.of(1, "EUR")})}))
+    await held.hold()
+    assert held.line.said("fee_added").values == "amount=42.50 EUR fee=1.00 EUR"
+    assert held.line.said("paypal_link_sent").values == "amount=43.50 EUR"
+    assert held.at("fee_added") < held.at("paypal_link_sent")
 
 
 async def test_the_link_goes_to_the_caller_by_text_and_by_mail() -> None:

@@ -10,7 +10,6 @@ from ivr.billing.allocating import Chosen
 from ivr.billing.errors import AmountTooLarge, AmountTooSmall, MoneyNotUnderstood
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.money import Money, minor_digits
-from ivr.billing.payments import Attempt
 from ivr.billing.terms import Terms
 from ivr.dialogue.call import TRIES, Call
 from ivr.dialogue.endings import TooManyTries
@@ -59,10 +58,13 @@ async def part_of(call: Call, terms: Terms, invoices: Sequence[Invoice]) -> Chos
     raise TooManyTries
 
 
-async def tell_fee(call: Call, attempt: Attempt) -> None:
-    """Say the fee, if there is one, to its end: what is agreed to next was heard. Raises HungUp."""
-    if attempt.fee:
-        await call.say("fee_added", fee=attempt.fee, amount=attempt.amount - attempt.fee)
+async def tell_fee(call: Call, fee: Money, amount: Money) -> None:
+    """Say the fee on `amount`, if there is one, to its end: what is agreed to next was heard.
+
+    Raises HungUp.
+    """
+    if fee:
+        await call.say("fee_added", fee=fee, amount=amount)
         call.line.forget_keys()
 
 

@@ -50,7 +50,7 @@ async def bank_account(
     account = await keyed_account(call, desk, desk.mandating, attempt, customer)
     if account is None:
         return None
-    await tell_fee(call, attempt)
+    await tell_fee(call, attempt.fee, attempt.amount - attempt.fee)
     how = await proof(call, desk.mandating, customer)
     begin, day = call.seconds, desk.mandating.clock()
     await read_mandate(call, desk.mandating, attempt, customer, account.last4, day)

@@ -139,7 +139,7 @@ async def agrees(call: Call, attempt: Attempt, means: MeansOnHand) -> bool:
     """
     if isinstance(means, BankAccountOnHand):
         return True
-    await tell_fee(call, attempt)
+    await tell_fee(call, attempt.fee, attempt.amount - attempt.fee)
     call.line.forget_keys()  # what was typed ahead agrees to nothing, with a card on file neither
     agreed = await call.ask(confirm_charge(attempt, means), may_go_back=True)
     if not agreed:

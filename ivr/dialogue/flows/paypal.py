@@ -15,6 +15,7 @@ from ivr.billing.payments import AttemptState, Paid, Unknown
 from ivr.billing.ports import Links
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
+from ivr.dialogue.flows.amount import tell_fee
 from ivr.dialogue.flows.send_link import E164
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import choice
@@ -46,9 +47,10 @@ async def pay_by_link(
     """
     if desk.links is None:
         raise ValueError("ask can_send_link first")
+    fee = desk.terms.fees.of(Method.PAYPAL, chosen.amount)
+    await tell_fee(call, fee, chosen.amount)
     async with call.filling():
         link = await send(call, desk, desk.links, customer, chosen)
-    fee = desk.terms.fees.of(Method.PAYPAL, chosen.amount)
     await call.say("paypal_link_sent", amount=chosen.amount + fee)
     return await wait_for(call, desk.links, link, desk.link_wait_seconds)
 
