@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ivr.storage.pool import Database
+from tests.storage.trying import Trying
 from tests.storage.world import FakeWorld, PostgresWorld, World
 
 
@@ -28,3 +29,12 @@ async def world(place: str) -> AsyncIterator[World]:
 def real(database: Database) -> PostgresWorld:
     """The world in Postgres only."""
     return PostgresWorld(database)
+
+
+@pytest.fixture
+async def trying(world: World) -> Trying:
+    """Callers with cards, in either world."""
+    if isinstance(world, PostgresWorld):  # the breaker is everybody's
+        await world.ask("UPDATE attempts SET tried_at = tried_at - interval '2 days'")
+        await world.ask("UPDATE card_breaker SET opened_at = NULL, closed_at = NULL")
+    return Trying.at(world)

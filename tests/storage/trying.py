@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Protocol
+from uuid import uuid4
 
 from ivr.billing.calls import CallArrived
 from ivr.billing.invoices import Invoice
@@ -14,6 +15,7 @@ from ivr.billing.limits import CardVerdict, Limits
 from ivr.billing.payments import (
     Attempt,
     Captured,
+    CardOnFile,
     CardOnHand,
     DeclineBucket,
     Refusal,
@@ -26,6 +28,7 @@ CAPTURED = Captured("tx1abc", "1000", datetime(2026, 4, 1, 12, tzinfo=UTC))
 SOFT = Refusal("2001", "Insufficient Funds", DeclineBucket.SOFT, "tx2abc")
 HARD = Refusal("2012", "Processor Declined - Possible Lost Card", DeclineBucket.HARD, "tx3abc")
 EXPIRED = Refusal("2004", "Expired Card", DeclineBucket.HARD, "tx4abc")
+KEPT = CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted")
 NUMBERS = count(34_600_000_000)
 CALLS = count(1)
 SHIFT = """
