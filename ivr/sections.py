@@ -1,17 +1,18 @@
-"""The sections of saldo.toml; which one is which: ivr/settings.py."""
+"""The sections of saldo.toml but for messages; which one is which: ivr/settings.py."""
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    IPvAnyNetwork,
     SecretStr,
     model_validator,
 )
@@ -174,11 +175,25 @@ class Recordings(Section):
     """after so many days a recording is deleted; 0: never"""
 
 
+def _is_a_key(key: SecretStr) -> SecretStr:
+    """Long enough not to be guessed, or the hash of one."""
+    text = key.get_secret_value()
+    if text.startswith("sha256:") and not re.fullmatch("sha256:[0-9a-f]{64}", text):
+        raise ValueError("sha256: is followed by 64 digits and small letters: see [web]")
+    if 0 < len(text) < KEY_LENGTH:
+        todo = "make one with `openssl rand -hex 32`"
+        raise ValueError(f"it has fewer than {KEY_LENGTH} characters: {todo}")
+    return key
+
+
+OwnKey = Annotated[SecretStr, AfterValidator(_is_a_key)]
+
+
 class ApiKey(Section):
     """A key of the API: for a program, or for one member of staff."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$")
-    key: SecretStr = Field(min_length=KEY_LENGTH)
+    key: OwnKey = Field(min_length=KEY_LENGTH)
     scopes: tuple[Literal["read", "captures", "refunds", "reports", "links", "webhooks"], ...]
 
 
@@ -187,9 +202,9 @@ class Web(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=1, le=65535)
-    api_key: SecretStr = SecretStr("")
-    """opens all of the API"""
-    agent_key: SecretStr = SecretStr("")
+    api_key: OwnKey = SecretStr("")
+    """opens all of the API; any key here may be given as its hash: sha256: and 64 digits"""
+    agent_key: OwnKey = SecretStr("")
     """opens captures with an agent only: what agents type into their page"""
     keys: tuple[ApiKey, ...] = ()
     """more keys, each for something: {name, key, scopes}; `name` is who acted, in the trail"""
@@ -294,70 +309,6 @@ class Promises(Section):
     broken_allowed: int = Field(2, ge=1)
     """so many broken ones within `broken_days`, and no other is taken"""
     broken_days: int = Field(180, ge=1)
-
-
-class Messages(Section):
-    """What customers read; see messages.md."""
-
-    templates: str = ""
-    """a folder with `en` and `es`, for what shall differ from the shipped texts and mails"""
-
-
-class Webhooks(Section):
-    """Signed webhooks to your own programs; the endpoints are kept by REST, `/v1/webhooks`."""
-
-    timeout_seconds: float = Field(15, gt=0, le=30)
-    plain_http: bool = False
-    """whether an endpoint may do without TLS"""
-    networks: tuple[IPvAnyNetwork, ...] = ()
-    """your own networks that endpoints may be in, such as 10.0.0.0/8; else on the internet only"""
-
-
-class Mail(Section):
-    """The mail server; empty host: no mail."""
-
-    host: str = ""
-    port: int = Field(587, ge=1, le=65535)
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    user: str = ""
-    password: SecretStr = SecretStr("")
-    sender: str = ""
-    """the address that mails come from"""
-    timeout_seconds: float = Field(20, gt=0, le=30)
-
-
-class Texts(Section):
-    """Text messages; empty url: none."""
-
-    url: SecretStr = SecretStr("")
-    """with {number} for the customer's: "pjsip:trunk/sip:{number}@sms.provider.example", or an URL
-    of apprise for your provider"""
-    sender: str = "sip:saldo@localhost"
-    """From of a SIP MESSAGE"""
-
-
-class SoapOperation(Section):
-    """What is called for one kind of event."""
-
-    name: str
-    fields: dict[str, str] = {}
-    """the operation's field → a fact such as "service.external_id", or "=text" """
-    expects: dict[str, str] = {}
-    """a field of the answer → what must stand there"""
-
-
-class Soap(Section):
-    """A CRM that is told by SOAP; empty wsdl: none."""
-
-    wsdl: str = ""
-    address: str = ""
-    """another address than the WSDL's"""
-    user: str = ""
-    password: SecretStr = SecretStr("")
-    login: Literal["basic", "wsse"] = "basic"
-    timeout_seconds: float = Field(15, gt=0, le=30)
-    operations: dict[str, SoapOperation] = {}
-    """kind of event → what is called"""
 
 
 class Tidying(Section):

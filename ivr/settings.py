@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from ivr.billing.terms import Terms
+from ivr.message_sections import Mail, Messages, Soap, Texts, Webhooks
 from ivr.sections import (
     KEY_LENGTH,
     PROJECT,
@@ -32,18 +33,13 @@ from ivr.sections import (
     Imports,
     Lab,
     Limits,
-    Mail,
-    Messages,
     Payments,
     PayPage,
     Promises,
     Recordings,
-    Soap,
     Speech,
-    Texts,
     Tidying,
     Web,
-    Webhooks,
 )
 
 __all__ = ["PROJECT", "Settings", "SettingsError", "Speech", "load", "without_settings"]

@@ -14,6 +14,7 @@ from ivr.lab.processes import ProcessId
 from ivr.settings import Settings, Speech
 
 NOWHERE = Path("/nowhere")
+KEY = "k" * 32
 PRIVATE = PbxInfo(
     *(ProcessId(1, 1), "127.0.0.1", 5060, 20000, 20100),
     *("http://127.0.0.1:8088/ari", "ari", "ari-secret", "capture", "capture-secret"),
@@ -24,7 +25,7 @@ PRIVATE = PbxInfo(
 
 def speech(settings: Settings, pbx: PbxInfo | None) -> Any:
     sections = lab_settings(
-        settings, pbx=pbx, database=None, gateway=None, web_port=8080, api_key="key"
+        settings, pbx=pbx, database=None, gateway=None, web_port=8080, api_key=KEY
     )
     return tomllib.loads(to_toml(sections))["speech"]["models"]
 
@@ -32,9 +33,7 @@ def speech(settings: Settings, pbx: PbxInfo | None) -> Any:
 def test_the_terms_of_payment_come_through_as_they_were_set() -> None:
     fees = {"card": {"percent": "2.5", "cap": {"USD": "5.00"}}, "paypal": {"flat": "0.35"}}
     mine = Settings(payments={"minimum_part": "5.00", "fees": fees})
-    sections = lab_settings(
-        mine, pbx=None, database=None, gateway=None, web_port=8080, api_key="key"
-    )
+    sections = lab_settings(mine, pbx=None, database=None, gateway=None, web_port=8080, api_key=KEY)
     assert Settings(**tomllib.loads(to_toml(sections))).terms() == mine.terms()
 
 
@@ -59,7 +58,7 @@ def test_every_message_ends_in_the_labs_post_office() -> None:
         database=None,
         gateway=None,
         web_port=8080,
-        api_key="key",
+        api_key=KEY,
         post=PostOffice(1001, 1002, 1003),
     )
     told = Settings(**tomllib.loads(to_toml(sections)))
@@ -71,7 +70,7 @@ def test_every_message_ends_in_the_labs_post_office() -> None:
 
 def limits_of(settings: Settings, database: DatabaseInfo | None) -> Any:
     sections = lab_settings(
-        settings, pbx=None, database=database, gateway=None, web_port=8080, api_key="key"
+        settings, pbx=None, database=database, gateway=None, web_port=8080, api_key=KEY
     )
     return Settings(**tomllib.loads(to_toml(sections))).limits
 
@@ -89,7 +88,7 @@ def test_a_private_database_is_called_all_day_from_the_same_numbers() -> None:
 def test_a_lab_has_a_key_to_tell_cards_by_unless_you_have_one() -> None:
     def key(settings: Settings) -> str:
         sections = lab_settings(
-            settings, pbx=None, database=None, gateway=None, web_port=8080, api_key="key"
+            settings, pbx=None, database=None, gateway=None, web_port=8080, api_key=KEY
         )
         capture = Settings(**tomllib.loads(to_toml(sections))).capture
         return capture.hash_key.get_secret_value()

@@ -1,5 +1,6 @@
 """Keys of the API: a name, scopes, and what each is answered."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -91,6 +92,29 @@ async def test_the_settings_name_keys_beside_the_one_for_all_and_the_one_for_age
     assert opened == {
         "a": set(Scope), "g": {Scope.CAPTURES}, "b": {Scope.REFUNDS, Scope.READ},
     }  # fmt: skip
+
+
+async def test_a_key_may_be_kept_as_its_hash_which_opens_nothing() -> None:
+    secret = "s" * 32
+    hashed = "sha256:" + hashlib.sha256(secret.encode()).hexdigest()
+    keys = api_keys(Settings(web={"api_key": hashed}))
+    app = FastAPI()
+    app.get("/lists", dependencies=[Depends(keys.for_(Scope.READ))])(lambda: "in")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://saldo"
+    ) as asking:
+        answers = [
+            (await asking.get("/lists", headers=bearer(each))).status_code
+            for each in (secret, hashed, hashed.removeprefix("sha256:"))
+        ]
+    assert answers == [200, 401, 401]
+
+
+@pytest.mark.parametrize("key", ["short", "sha256:" + "0" * 63, "sha256:" + "G" * 64])
+def test_a_key_that_could_be_guessed_or_is_no_hash_is_refused(key: str) -> None:
+    for name in ("api_key", "agent_key"):
+        with pytest.raises(ValueError, match=name):
+            Settings(web={name: key})
 
 
 @pytest.mark.parametrize(
