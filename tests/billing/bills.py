@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ivr.billing.invoices import Invoice, total_due
 from ivr.billing.money import Money
 
-CURRENCIES = ("EUR", "USD", "JPY", "KWD")
+CURRENCIES = ("EUR", "USD", "JPY", "CLP", "KWD", "TND")
 MOST_UNITS = 10**9
 TODAY = date(2026, 11, 23)
 

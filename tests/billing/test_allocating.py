@@ -100,6 +100,45 @@ def test_more_than_is_due_cannot_be_paid(invoices: list[Invoice], units: int) ->
         as_chosen(invoices, {1: invoices[0].due + _of(units, invoices[0].amount)})
 
 
+@given(st.data())
+def test_what_somebody_chooses_is_paid_so_and_no_coin_more(data: st.DataObject) -> None:
+    invoices = data.draw(bills())
+    some = data.draw(st.lists(st.sampled_from(invoices), min_size=1, unique_by=lambda one: one.id))
+    wanted = {each.id: data.draw(parts_of([each])) for each in some}
+    chosen = as_chosen(data.draw(st.permutations(invoices)), wanted)
+    assert chosen.amounts == wanted
+    assert chosen.amount.minor_units == sum(each.minor_units for each in wanted.values())
+    assert [each.invoice_id for each in chosen.allocations] == [
+        each.id for each in in_order(invoices) if each.id in wanted
+    ]
+    for before, after in zip(invoices, paid_so_far(invoices, chosen), strict=True):
+        assert after.due + wanted.get(before.id, Money.zero(before.due.currency)) == before.due
+        assert not after.due < Money.zero(after.due.currency)
+
+
+@given(st.data())
+def test_part_after_part_ends_with_every_invoice_paid_to_the_coin(data: st.DataObject) -> None:
+    """However they are taken, oldest first or as chosen; and then no more can be paid."""
+    left = data.draw(bills())
+    due, paid = total_due(left), 0
+    for _ in range(5):
+        owed = [each for each in left if each.due]
+        if not owed:
+            break
+        part = data.draw(parts_of(owed))
+        one = data.draw(st.sampled_from(owed))
+        is_chosen = data.draw(st.booleans())
+        chosen = as_chosen(left, {one.id: one.due}) if is_chosen else oldest_first(left, part)
+        left, paid = paid_so_far(left, chosen), paid + chosen.amount.minor_units
+        assert paid + total_due(left).minor_units == due.minor_units
+    rest = [each for each in left if each.due]
+    if rest:
+        left = paid_so_far(left, in_full(rest))
+    assert all(each.paid == each.amount for each in left)
+    with pytest.raises(AmountOutOfRange):
+        oldest_first(left, _of(1, due))
+
+
 def test_a_part_goes_to_the_oldest_and_what_is_left_to_the_next() -> None:
     chosen = oldest_first([NEW, OLD], Money.of(25, "EUR"))
     assert chosen.amounts == {OLD.id: Money.of(10, "EUR"), NEW.id: Money.of(15, "EUR")}

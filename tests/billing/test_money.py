@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ivr.billing.errors import CurrencyMismatch, MoneyNotUnderstood
-from ivr.billing.money import Money, total
+from ivr.billing.money import MINOR_DIGITS, Money, minor_digits, total
 
 CENTS = st.integers(0, 10**12).map(lambda cents: Money(Decimal(cents) / 100, "EUR"))
+UNITS = st.integers(-(10**12), 10**12)
+CODES = st.sampled_from(["EUR", "MXN", "XTS", *MINOR_DIGITS])
 
 
 @pytest.mark.parametrize(
@@ -63,9 +65,37 @@ def test_nothing_is_false() -> None:
     assert total([], "USD") == Money.zero("USD")
 
 
-@given(st.integers(0, 10**12), st.sampled_from(("EUR", "JPY", "KWD")))
+@given(UNITS, CODES)
 def test_minor_units_lose_nothing(units: int, currency: str) -> None:
-    assert Money.of_minor_units(units, currency).minor_units == units
+    amount = Money.of_minor_units(units, currency)
+    assert amount.minor_units == units
+    assert Money.of(str(amount.amount), currency) == amount
+    assert amount.amount.as_tuple().exponent == -minor_digits(currency)
+    assert minor_digits(currency) in {0, 2, 3}
+
+
+@given(st.lists(UNITS, max_size=20), CODES)
+def test_sums_in_any_currency_are_those_of_its_coins(units: list[int], currency: str) -> None:
+    amounts = [Money.of_minor_units(each, currency) for each in units]
+    assert total(amounts, currency).minor_units == sum(units)
+    assert [each.minor_units for each in sorted(amounts)] == sorted(units)
+
+
+@given(UNITS, CODES)
+def test_nothing_finer_than_the_smallest_coin_is_money(units: int, currency: str) -> None:
+    finer = (Decimal(units) * 10 + 1).scaleb(-minor_digits(currency) - 1)
+    with pytest.raises(MoneyNotUnderstood):
+        Money(finer, currency)
+
+
+@given(UNITS, CODES, st.decimals(0, 100, places=3))
+def test_a_share_is_the_nearest_coin_and_all_of_it_is_all(
+    units: int, currency: str, rate: Decimal
+) -> None:
+    amount = Money.of_minor_units(units, currency)
+    assert abs(amount.percent(rate).minor_units - units * rate / 100) <= Decimal("0.5")
+    assert amount.percent(Decimal(100)) == amount
+    assert not amount.percent(Decimal(0))
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from ivr.billing.errors import AmountTooLarge, AmountTooSmall, MoneyNotUnderstood
 from ivr.billing.invoices import Invoice, total_due
+from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.terms import SmallestPart, Terms
-from tests.billing.bills import bills, parts_of
+from tests.billing.bills import CURRENCIES, bills, parts_of
 from tests.dialogue.company import invoice
 
 TENTH = Terms(SmallestPart(percent=Decimal(10)))
@@ -55,6 +56,45 @@ def test_a_part_is_taken_from_the_least_on_up_to_all_that_is_due(data: st.DataOb
             TENTH.chosen(invoices, amount)
     else:
         assert TENTH.chosen(invoices, amount).amount == amount
+
+
+@st.composite
+def terms(draw: st.DrawFn, currency: str) -> Terms:
+    """Any smallest part, or none, and any fee, in words of a settings file."""
+    units = st.integers(1, 10**6).map(lambda n: str(Money.of_minor_units(n, currency).amount))
+    part = st.one_of(st.just(""), units, st.integers(1, 100).map(lambda n: f"{n}%"))
+    percent = st.decimals("0.01", "20", places=2)
+    fee = st.one_of(
+        units.map(lambda flat: {"flat": flat, "percent": None}),
+        percent.map(lambda rate: {"flat": "", "percent": rate}),
+        st.just({"flat": "0", "percent": None}),
+    )
+    no_more = {"minimum": "", "cap": ""}
+    return Terms.written(draw(part), {Method.CARD: draw(fee) | no_more}, currency)
+
+
+@given(st.sampled_from(CURRENCIES), st.data())
+def test_whatever_the_terms_every_coin_of_a_charge_is_an_invoices_or_the_fees(
+    currency: str, data: st.DataObject
+) -> None:
+    invoices: list[Invoice] = data.draw(bills(currency))
+    company: Terms = data.draw(terms(currency))
+    due = total_due(invoices)
+    least = company.least(due)
+    assert least is None or Money.zero(currency) < least < due
+    amount = data.draw(st.integers((least or due).minor_units, due.minor_units))
+    chosen = company.chosen(invoices, Money.of_minor_units(amount, currency))
+    fee = company.fees.of(Method.CARD, chosen.amount)
+    charged = chosen.amount + fee
+    assert charged.minor_units == fee.minor_units + sum(
+        each.amount.minor_units for each in chosen.allocations
+    )
+    assert not fee < Money.zero(currency)
+    assert all(each.amount <= _due(invoices, each.invoice_id) for each in chosen.allocations)
+
+
+def _due(invoices: list[Invoice], invoice_id: int) -> Money:
+    return next(each.due for each in invoices if each.id == invoice_id)
 
 
 def test_more_than_is_due_is_refused_and_all_is_taken_whatever_the_smallest_part() -> None:

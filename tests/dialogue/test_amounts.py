@@ -208,15 +208,31 @@ async def test_back_from_the_amount_leads_to_the_choice() -> None:
     assert ended.company.attempts == []
 
 
-@given(st.integers(1, 10**6), st.integers(0, 10**8))
-def test_keys_are_cents_unless_only_whole_units_can_be_meant(most: int, keys: int) -> None:
-    due = Money.of_minor_units(most, "EUR")
+CODES = st.sampled_from([("EUR", 100), ("JPY", 1), ("CLP", 1), ("KWD", 1000)])
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**8), CODES)
+def test_keys_are_cents_unless_only_whole_units_can_be_meant(
+    most: int, keys: int, code: tuple[str, int]
+) -> None:
+    currency, coins = code
+    due = Money.of_minor_units(most, currency)
     least = TENTH.of(due) or due
     amount = keyed(str(keys), least, due)
-    if least.minor_units <= keys <= most or not least.minor_units <= keys * 100 <= most:
+    if least.minor_units <= keys <= most or not least.minor_units <= keys * coins <= most:
         assert amount.minor_units == keys
     else:
-        assert amount.minor_units == (keys if keys > most else keys * 100)
+        assert amount.minor_units == (keys if keys > most else keys * coins)
+
+
+@given(st.integers(1, 10**9), st.data(), CODES)
+def test_the_digits_of_an_amount_that_may_be_paid_are_that_amount(
+    most: int, data: st.DataObject, code: tuple[str, int]
+) -> None:
+    due = Money.of_minor_units(most, code[0])
+    least = TENTH.of(due) or due
+    wanted = data.draw(st.integers(least.minor_units, most))
+    assert keyed(str(wanted), least, due).minor_units == wanted
 
 
 @pytest.mark.parametrize(
