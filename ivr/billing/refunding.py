@@ -17,7 +17,7 @@ from ivr.billing.refunds import (
     RefundKind,
     RefundWish,
 )
-from ivr.billing.transactions import Standing, Transaction
+from ivr.billing.transactions import TAKEN, Standing, Transaction
 
 Spawn = Callable[[Coroutine[Any, Any, Refund]], "asyncio.Task[Refund]"]
 """Starts a task that belongs to the app: who asked may leave, and half a refund is none."""
@@ -231,7 +231,7 @@ class Refunding:
         """First in the books, which need no luck; then by asking again, which a key makes safe."""
         try:
             if found := await self._found(refund):
-                return await self._refunds.done(refund.id, found)
+                return await self._end(refund, found)
             if self._giver.request_keys and age_seconds < AGAIN_SECONDS:
                 return await self._end(refund, await self._ask(refund, again=True))
         except GatewayError as error:
@@ -240,10 +240,14 @@ class Refunding:
             return await self._refunds.refused(refund.id, "the gateway never did it")
         return await self._refunds.unknown(refund.id, "not in the gateway's books yet")
 
-    async def _found(self, refund: Refund) -> str | None:
-        """The transaction that gave it back; for a void, the sale itself."""
+    async def _found(self, refund: Refund) -> GivenBack | NotGivenBack | None:
+        """What the books say of it; for a void, of the sale itself. Raises GatewayError."""
         if refund.kind is RefundKind.VOID:
             standing = await self._giver.standing(refund.sale_id)
-            return refund.sale_id if standing is Standing.VOIDED else None
-        found = await self._giver.of_order(refund.order_id)
-        return next((each.id for each in found if not each.is_sale), None)
+            return GivenBack(refund.sale_id) if standing is Standing.VOIDED else None
+        found = [each for each in await self._giver.of_order(refund.order_id) if not each.is_sale]
+        if done := [each for each in found if each.standing in TAKEN]:
+            return GivenBack(done[0].id)
+        if any(each.standing is Standing.PENDING for each in found):
+            raise OutcomeUnknown("the gateway has not decided it yet")
+        return NotGivenBack("the bank refused it") if found else None

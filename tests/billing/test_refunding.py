@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -172,6 +173,28 @@ async def test_a_lost_answer_is_unknown_and_found_in_the_books() -> None:
     assert office.company.refunds[refund.id].refund.state is RefundState.DONE
     assert len(office.giver.asked) == 1
     assert office.giver.credits == [Money.of("10.00", "EUR")]
+
+
+@pytest.mark.parametrize(
+    ("standing", "state"),
+    [
+        (Standing.REFUSED, RefundState.REFUSED),
+        (Standing.VOIDED, RefundState.REFUSED),
+        (Standing.PENDING, RefundState.UNKNOWN),
+        (Standing.SETTLED, RefundState.DONE),
+    ],
+)
+async def test_a_refund_in_the_books_is_done_only_if_the_bank_took_it(
+    standing: Standing, state: RefundState
+) -> None:
+    office = Office(Standing.SETTLED)
+    office.giver.loses_answers = True
+    refund = await office.refunding.give_back(office.wish("10.00"))
+    (credit,) = [each for each in office.giver.books.values() if not each.is_sale]
+    office.giver.books[credit.id] = replace(credit, standing=standing)
+    await office.refunding.resolve()
+    assert office.company.refunds[refund.id].refund.state is state
+    assert len(office.giver.asked) == 1
 
 
 async def test_a_void_whose_answer_is_lost_is_found_at_the_sale() -> None:
