@@ -6,11 +6,10 @@ from contextlib import AsyncExitStack
 
 from fastapi import APIRouter
 
-from ivr import parts
+from ivr import parts, telling
 from ivr.api_keys import api_keys
 from ivr.billing.linking import Linking
 from ivr.billing.links import LinkKey
-from ivr.billing.messages import ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.online_paying import OnlinePaying
 from ivr.billing.paying import Paying
@@ -62,18 +61,9 @@ def pages(
 
 
 def linking(settings: Settings, database: Database, links: PostgresLinks) -> Linking:
-    """What staff does with links, and by which ways this company sends them."""
-    ways: dict[ToCustomer, bool] = {
-        "text": bool(settings.texts.url.get_secret_value()),
-        "mail": bool(settings.mail.host),
-    }
-    return Linking(
-        links,
-        PostgresDirectory(database),
-        PostgresInvoices(database),
-        settings.terms(),
-        [way for way, is_set_up in ways.items() if is_set_up],
-    )
+    """What staff does with links."""
+    directory, invoices = PostgresDirectory(database), PostgresInvoices(database)
+    return Linking(links, directory, invoices, settings.terms(), telling.ways(settings))
 
 
 def _page(settings: Settings, online_paying: OnlinePaying, key: LinkKey) -> PayPage:

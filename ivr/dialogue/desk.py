@@ -8,6 +8,7 @@ from ivr.billing.keeping import Keeping
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import Limits
 from ivr.billing.mandating import Mandating
+from ivr.billing.messages import ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.paying import Paying
 from ivr.billing.ports import Captures, Directory, Invoices, Links, Names, Outbox
@@ -43,6 +44,8 @@ class Desk:
     """None: no promise to pay is taken"""
     outbox: Outbox | None = None
     """what is told by text, mail and webhook"""
+    ways: frozenset[ToCustomer] = frozenset(("text", "mail"))
+    """by what customers are told anything"""
     for_another: str = ""
     """the currency in which may be paid for an account by its number only; empty: in none"""
     links: Links | None = None

@@ -100,6 +100,7 @@ PhraseId = Literal[
     "link_declined",
     "link_not_used",
     "paypal_link_sent",
+    "paypal_link_mailed",
     "paypal_waiting",
     "link_stays",
     "ask_promise_day",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ivr.billing.calls import CallOutcome
 from ivr.billing.fees import Fee, Fees
 from ivr.billing.links import LinkPurpose
+from ivr.billing.messages import ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import AttemptState
@@ -32,12 +33,15 @@ class PayPalCall:
     def __init__(self, script: Script, links: FakeLinks | None = None) -> None:
         self.company = Company(invoice(7, "42.50"))
         self.company.rows.with_phone.add(SMITH.id)
+        self.company.rows.with_mail.add(SMITH.id)
         self.links = links or FakeLinks()
         self.outbox = FakeOutbox()
         self.line = FakeLine(script)
         self.line.secure_part = self.company.secure_part
 
-    async def hold(self, wait_seconds: float = 300) -> CallOutcome:
+    async def hold(
+        self, wait_seconds: float = 300, ways: frozenset[ToCustomer] = frozenset(("text", "mail"))
+    ) -> CallOutcome:
         """The whole call; fails when a task is left behind or something was not heard."""
         before = asyncio.all_tasks()
         desk = replace(
@@ -46,6 +50,7 @@ class PayPalCall:
             links=self.links,
             outbox=self.outbox,
             link_wait_seconds=wait_seconds,
+            ways=ways,
         )
         self.call = Call(self.line, FakeVoice(), "en", None)
         outcome = await run(self.call, lambda call: inbound(call, desk))
@@ -190,10 +195,30 @@ async def test_a_database_that_is_away_for_a_while_does_not_end_the_waiting() ->
     assert await held.hold() is CallOutcome.PAID
 
 
-async def test_a_customer_without_a_number_is_not_offered_paypal() -> None:
+async def test_a_customer_without_a_number_gets_the_link_by_mail_and_hears_so() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    held.company.rows.with_phone.clear()
+    assert await held.hold() is CallOutcome.PAID
+    (mail,) = held.outbox.told
+    assert (mail.topic, mail.to) == ("mail", None)
+    assert "paypal_link_mailed" in held.line.phrases
+
+
+async def test_a_company_that_sends_no_mail_sends_a_text_only() -> None:
+    links = FakeLinks()
+    links.comes = [(40.0, CAPTURED)]
+    held = PayPalCall([*WITH_PAYPAL, *ENDS], links)
+    await held.hold(ways=frozenset({"text"}))
+    assert [each.topic for each in held.outbox.told] == ["text"]
+
+
+async def test_a_customer_without_number_and_address_is_not_offered_paypal() -> None:
     by_card: Script = [*KNOWN, ("pay_one_or_leave", "1"), ("confirm_charge", "1"), *ENDS]
     held = PayPalCall(by_card)
     held.company.rows.with_phone.clear()
+    held.company.rows.with_mail.clear()
     assert await held.hold() is CallOutcome.PAID
     assert "method_paypal" not in held.line.phrases
     assert held.links.made == []

@@ -115,6 +115,7 @@ class FakeCompany:
     """kinds, in order"""
     with_phone: set[int] = field(default_factory=set)
     """customers whom a text message reaches"""
+    with_mail: set[int] = field(default_factory=set)
     mandates: dict[UUID, Mandate] = field(default_factory=dict)
     """by attempt"""
     proved: set[UUID] = field(default_factory=set)

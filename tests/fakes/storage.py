@@ -51,7 +51,11 @@ class FakeDirectory:
 
     async def ways_to(self, customer_id: int) -> frozenset[ToCustomer]:
         self.company.check()
-        return frozenset({"text"}) if customer_id in self.company.with_phone else frozenset()
+        on_file: dict[ToCustomer, set[int]] = {
+            "text": self.company.with_phone,
+            "mail": self.company.with_mail,
+        }
+        return frozenset(way for way, customers in on_file.items() if customer_id in customers)
 
 
 class FakeInvoices:

@@ -16,7 +16,7 @@ from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.endings import HungUp, MeansNotTaken, TooManyTries, WantsAgent, WentBack
 from ivr.dialogue.flows import bank_account, card_on_file
-from ivr.dialogue.flows.send_link import can_send_link
+from ivr.dialogue.flows.send_link import ways_to_send
 from ivr.dialogue.phrases import Phrase, PhraseId, phrase
 from ivr.dialogue.questions import Question, Spoken, choice
 
@@ -94,7 +94,7 @@ async def methods_for(
     async def is_possible(method: Method) -> bool:
         if method is Method.BANK_ACCOUNT:
             return await bank_account.is_possible(call, desk, customer, currency)
-        return method is not Method.PAYPAL or await can_send_link(desk, customer)
+        return method is not Method.PAYPAL or bool(await ways_to_send(desk, customer))
 
     methods = [each for each in desk.methods if each not in call.methods_failed]
     return [method for method in methods if await is_possible(method)]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 
 from ivr.billing.allocating import Chosen
 from ivr.billing.customers import Customer
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.links import Link, LinkAttempt, LinkPurpose
-from ivr.billing.messages import Message
+from ivr.billing.messages import Message, ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.payments import AttemptState, Paid, Unknown
-from ivr.billing.ports import Links
+from ivr.billing.ports import Links, Outbox
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 from ivr.dialogue.flows.amount import tell_fee
-from ivr.dialogue.flows.send_link import E164
-from ivr.dialogue.phrases import phrase
+from ivr.dialogue.flows.send_link import E164, ways_to_send
+from ivr.dialogue.phrases import PhraseId, phrase
 from ivr.dialogue.questions import choice
 
 LOOK_SECONDS = 0.5
@@ -45,20 +46,28 @@ async def pay_by_link(
     The link stays good: whoever hangs up can pay by it later. Raises HungUp, LedgerUnavailable, and
     WantsAgent or Over when the caller says so.
     """
-    if desk.links is None:
-        raise ValueError("ask can_send_link first")
+    if desk.links is None or desk.outbox is None:
+        raise ValueError("ask ways_to_send first")
     fee = desk.terms.fees.of(Method.PAYPAL, chosen.amount)
     await tell_fee(call, fee, chosen.amount)
     async with call.filling():
-        link = await send(call, desk, desk.links, customer, chosen)
-    await call.say("paypal_link_sent", amount=chosen.amount + fee)
+        ways = await ways_to_send(desk, customer)
+        link = await send(call, desk, desk.links, desk.outbox, customer, chosen, ways)
+    sent: PhraseId = "paypal_link_sent" if "text" in ways else "paypal_link_mailed"
+    await call.say(sent, amount=chosen.amount + fee)
     return await wait_for(call, desk.links, link, desk.link_wait_seconds)
 
 
-async def send(call: Call, desk: Desk, links: Links, customer: Customer, chosen: Chosen) -> Link:
-    """Make a link and have it sent, by text and by mail. Raises LedgerUnavailable."""
-    if desk.outbox is None:
-        raise ValueError("ask can_send_link first")
+async def send(
+    call: Call,
+    desk: Desk,
+    links: Links,
+    outbox: Outbox,
+    customer: Customer,
+    chosen: Chosen,
+    ways: Collection[ToCustomer],
+) -> Link:
+    """Make a link and have it sent by these ways. Raises LedgerUnavailable."""
     link = await links.make(
         customer.id,
         list(chosen.amounts),
@@ -70,11 +79,9 @@ async def send(call: Call, desk: Desk, links: Links, customer: Customer, chosen:
     ids = {"customer": customer.id, "url": link.url, "minutes": desk.link_minutes}
     caller = call.line.arrived.caller or ""
     to = caller if E164.fullmatch(caller) else None
-    until = link.expires_at
-    await desk.outbox.tell(
-        Message("text", "paypal-link", ids, call_id=call.id, to=to, until=until),
-        Message("mail", "paypal-link", ids, call_id=call.id, until=until),
-    )
+    mail = Message("mail", "paypal-link", ids, call_id=call.id, until=link.expires_at)
+    text = replace(mail, topic="text", to=to)
+    await outbox.tell(*(each for each in (text, mail) if each.topic in ways))
     call.note("link sent")
     return link
 

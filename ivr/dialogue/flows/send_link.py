@@ -6,18 +6,26 @@ import re
 
 from ivr.billing.allocating import Chosen
 from ivr.billing.customers import Customer
-from ivr.billing.messages import Message
+from ivr.billing.messages import Message, ToCustomer
 from ivr.dialogue.call import Call
 from ivr.dialogue.desk import Desk
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
-async def can_send_link(desk: Desk, customer: Customer) -> bool:
-    """Whether there is a pay page, and a number on file. Raises LedgerUnavailable."""
+async def ways_to_send(desk: Desk, customer: Customer) -> frozenset[ToCustomer]:
+    """By what a link would reach the customer; nothing without a pay page.
+
+    Raises LedgerUnavailable.
+    """
     if desk.links is None or desk.outbox is None:
-        return False
-    return "text" in await desk.directory.ways_to(customer.id)
+        return frozenset()
+    return desk.ways & await desk.directory.ways_to(customer.id)
+
+
+async def can_send_link(desk: Desk, customer: Customer) -> bool:
+    """Whether one can be sent by text. Raises LedgerUnavailable."""
+    return "text" in await ways_to_send(desk, customer)
 
 
 async def send_link(call: Call, desk: Desk, customer: Customer, chosen: Chosen) -> None:
