@@ -230,7 +230,7 @@ def _calls(
         limiting=limiting,
         promising=promising(settings, database),
         outbox=PostgresEvents(database),
-        ways=telling.ways(settings),
+        ways=parts.ways(settings),
         for_another=settings.company.currency if settings.payments.for_another else "",
         links=online_paying.links(settings, database),
         mandating=debiting.mandating(settings, database, gateway, recorder.clips),

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 from fastapi import APIRouter
 
-from ivr import parts, telling
+from ivr import parts
 from ivr.api_keys import api_keys
 from ivr.billing.linking import Linking
 from ivr.billing.links import LinkKey
@@ -63,7 +63,7 @@ def pages(
 def linking(settings: Settings, database: Database, links: PostgresLinks) -> Linking:
     """What staff does with links."""
     directory, invoices = PostgresDirectory(database), PostgresInvoices(database)
-    return Linking(links, directory, invoices, settings.terms(), telling.ways(settings))
+    return Linking(links, directory, invoices, settings.terms(), parts.ways(settings))
 
 
 def _page(settings: Settings, online_paying: OnlinePaying, key: LinkKey) -> PayPage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ivr.billing.messages import ToCustomer
 from ivr.gateways.braintree import Braintree
 from ivr.settings import Settings
 from ivr.speech.catalogue import Catalogue
@@ -12,7 +13,16 @@ from ivr.speech.prompts import Progress as BuildProgress
 from ivr.speech.tts import Tts
 from ivr.speech.voice import Voice
 
-__all__ = ["BuildProgress", "build_prompts", "gateway", "voice"]
+__all__ = ["BuildProgress", "build_prompts", "gateway", "voice", "ways"]
+
+
+def ways(settings: Settings) -> frozenset[ToCustomer]:
+    """By what customers are told anything."""
+    set_up: dict[ToCustomer, str] = {
+        "text": settings.texts.url.get_secret_value(),
+        "mail": settings.mail.host,
+    }
+    return frozenset(way for way, where in set_up.items() if where)
 
 
 def gateway(settings: Settings, answers_within: float = math.inf) -> Braintree:

@@ -13,7 +13,7 @@ from fastapi import APIRouter
 
 from ivr.billing.delivering import Delivering, Sender
 from ivr.billing.errors import BillingError
-from ivr.billing.messages import Channel, Delivery, DeliveryState, ToCustomer
+from ivr.billing.messages import Channel, Delivery, DeliveryState
 from ivr.messaging.mail import Mail, MailServer
 from ivr.messaging.networks import Networks
 from ivr.messaging.templates import Templates
@@ -93,15 +93,6 @@ def routes(settings: Settings, database: Database, keys: Keys) -> APIRouter:
 
 def _networks(settings: Settings) -> Networks:
     return Networks(map(str, settings.webhooks.networks))
-
-
-def ways(settings: Settings) -> frozenset[ToCustomer]:
-    """By what customers are told anything."""
-    set_up: dict[ToCustomer, str] = {
-        "text": settings.texts.url.get_secret_value(),
-        "mail": settings.mail.host,
-    }
-    return frozenset(way for way, where in set_up.items() if where)
 
 
 @asynccontextmanager
