@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import shutil
@@ -33,8 +34,11 @@ from ivr.lab.leaktest.trying import Tried, try_all
 from ivr.lab.leaktest.visiting import Answered, visit_all
 from ivr.lab.progress import SetupProgress
 
-CUSTOMERS = 1000
-"""of each kind: one for each call, and for each that is placed again"""
+CUSTOMERS, SHORT_CUSTOMERS = 1000, 180
+"""of each kind: one for each call, for each that is placed again, and for each mutant"""
+FOR_MUTANTS = 100
+"""the last ones"""
+SPARE = 50
 CAP_SYS_RESOURCE = 24
 ROUNDS = 3
 """how often a call that went otherwise is placed with another customer and card"""
@@ -55,10 +59,10 @@ SHARES = {
 }
 """of all calls, by way; the rest is RFC 4733"""
 SHORT_CALLS: dict[str, int] = {
+    ACCOUNT_KEYS: 1,  # the longest one begins first
     KeyWay.RFC4733: 3,
     KeyWay.INBAND: 1,
     KeyWay.INFO: 1,
-    ACCOUNT_KEYS: 1,
     ON_PAGE: 1,
 }
 SHORT_TURNS = {
@@ -87,6 +91,11 @@ class Asked:
     at_once: int = 8
     short: bool = False
     """a minute: few calls and mutants, the patched programs in place from the start"""
+
+    @property
+    def customers(self) -> int:
+        """Of each kind; what is stored of them is searched too."""
+        return SHORT_CUSTOMERS if self.short else CUSTOMERS
 
 
 @dataclass
@@ -134,7 +143,7 @@ async def run(asked: Asked, progress: SetupProgress, say: Say) -> Result:
             planted = switching.planting(house) if asked.short else {}
             await asyncio.to_thread(house.open, house.company() | planted, progress)
             result.versions = _versions(house)
-            await house.take_in_customers(CUSTOMERS)
+            await house.take_in_customers(asked.customers)
             await _clean(house, evidence, result, luck, say)
             if asked.mutants:
                 await _mutants(house, evidence, result, luck, say)
@@ -221,7 +230,9 @@ def _again(failed: Sequence[Planned], result: Result, luck: random.Random) -> li
 
 def _first_repeat(result: Result) -> int:
     """The first customer who was not called for yet."""
-    return result.asked.calls + 50 + result.repeated
+    asked = result.asked
+    calls_planned = sum(SHORT_CALLS.values()) if asked.short else asked.calls
+    return calls_planned + SPARE + result.repeated
 
 
 def _plan(asked: Asked, luck: random.Random) -> list[Planned]:
@@ -287,8 +298,10 @@ async def _mutants(
             if why := _why_not(one, ears):
                 result.not_tried[one.name] = why
         possible = [one for one in result.asked.mutants if one.name not in result.not_tried]
-        together = result.asked.short
-        result.tried = await try_all(house, ears, possible, luck, told, together=together)
+        places = itertools.count(result.asked.customers - FOR_MUTANTS)
+        result.tried = await try_all(
+            house, ears, possible, luck, told, places, together=result.asked.short
+        )
 
 
 def _why_not(mutant: Mutant, ears: Listening) -> str:

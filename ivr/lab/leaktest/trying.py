@@ -72,14 +72,16 @@ async def try_all(
     mutants: Sequence[Mutant],
     luck: random.Random,
     told: Told,
+    places: Iterator[int],
     *,
     together: bool = False,
 ) -> list[Tried]:
     """Each of them, one after the other; those of our own code a few side by side.
 
-    `together`: both kinds at the same time. Only for mutants that refuse no card to each other.
+    `places`: of customers who have not called yet. `together`: both kinds at the same time; only
+    for mutants that refuse no card to each other.
     """
-    deck, places = Deck.of(luck), iter(range(900, 2000))
+    deck = Deck.of(luck)
     async with bench(house, listening, mutants) as found:
         healthy = set(await asyncio.to_thread(_doctor, house))
         trials = Trials(found, deck, places, healthy, told)
