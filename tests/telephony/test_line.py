@@ -283,6 +283,7 @@ class Queue:
 
 async def test_without_agents_the_caller_stays_with_us(ari: Ari, pbx: FakeAsterisk) -> None:
     async def talk(line: AsteriskLine) -> str:
+        assert not await line.somebody_is_there()
         with pytest.raises(NobodyAvailable, match="agents"):
             await line.transfer_to_agent()
         await line.play(SOUNDS)
@@ -297,19 +298,14 @@ async def test_without_agents_the_caller_stays_with_us(ari: Ari, pbx: FakeAsteri
 async def test_agents_or_no_idea_of_agents_lets_the_caller_through(
     ari: Ari, pbx: FakeAsterisk, members: int | None
 ) -> None:
-    async with office(ari, desk := Desk(AsteriskLine.transfer_to_agent), queues=Queue(members)):
+    async def talk(line: AsteriskLine) -> None:
+        assert await line.somebody_is_there()
+        await line.transfer_to_agent()
+
+    async with office(ari, desk := Desk(talk), queues=Queue(members)):
         await pbx.call("1")
         await desk.ending()
         assert "continue 1 agents queue" in pbx.done
-
-
-@pytest.mark.parametrize(("members", "somebody"), [(0, False), (1, True), (None, True)])
-async def test_it_is_known_before_whether_somebody_would_take_the_caller(
-    ari: Ari, pbx: FakeAsterisk, members: int | None, *, somebody: bool
-) -> None:
-    async with office(ari, desk := Desk(AsteriskLine.somebody_is_there), queues=Queue(members)):
-        await pbx.call("1")
-        assert await desk.ending() is somebody
 
 
 async def test_a_caller_whom_an_agent_waits_for_goes_back_although_the_queue_is_empty(
