@@ -76,6 +76,18 @@ async def test_the_database_refuses_nothing_that_was_cleaned(real: PostgresWorld
     assert await real.ask(question, [without_card_numbers(text) for text in texts]) == 0
 
 
+async def test_whatever_stands_around_a_card_number_we_clean_what_the_database_refuses(
+    real: PostgresWorld,
+) -> None:
+    """What a foreign server answered is cleaned and kept: refused, it would be asked for ever."""
+    pieces = [*CARDS, *map(spaced, CARDS), *(spaced(card).replace(" ", "-") for card in CARDS)]
+    pieces += [*" -_x1\n", "\xa0", "\u200b", "４" * 16, "(digits)"]
+    chance = random.Random(1042)
+    texts = ["".join(chance.choices(pieces, k=chance.randint(1, 9))) for _ in range(3000)]
+    question = "SELECT array_agg(t) FROM unnest($1::text[]) AS t WHERE holds_card_number(t)"
+    assert await real.ask(question, [without_card_numbers(text) for text in texts]) is None
+
+
 async def test_every_text_that_could_hold_a_card_number_is_guarded(real: PostgresWorld) -> None:
     async with real.database.session() as session:
         there = {row[0] for row in await session.raw.fetch(DOMAINS)}
