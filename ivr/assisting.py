@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -78,7 +79,7 @@ class Assisted:
                 PostgresCaptures(database), records, talks, paying, secure.limit_seconds
             ),
             spawn=work.spawn,
-            daemon=settings.asterisk.app,
+            daemon=place(settings.asterisk.app),
             brands=settings.capture.brands,
             language=settings.company.language,
             terms=settings.terms(),
@@ -103,6 +104,11 @@ class Assisted:
         """Return when no capture runs any more; see Assisting.stop."""
         await self.assisting.stop(limit_seconds)
         self.work.cancel()
+
+
+def place(app: str) -> str:
+    """Who watches a capture: the next run here goes on with it, and no other node with that app."""
+    return f"{socket.gethostname()} {app}"
 
 
 def agents(settings: Settings) -> Agents:

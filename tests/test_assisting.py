@@ -43,6 +43,17 @@ async def test_what_nobody_waits_for_goes_on_until_it_is_cancelled() -> None:
         await task
 
 
+def test_a_node_that_starts_again_takes_up_its_own_captures_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def on(node: str) -> str:
+        monkeypatch.setattr("socket.gethostname", lambda: node)
+        return module.place("saldo")
+
+    assert on("pbx1") == on("pbx1")
+    assert on("pbx1") != on("pbx2")
+
+
 class Left:
     """Stands for Assisting: what each try to take up meets."""
 

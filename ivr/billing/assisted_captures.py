@@ -176,7 +176,7 @@ class AssistedCapture:
     digest: str
     """of what was asked for: the same key with another one is a mistake"""
     daemon: str
-    """the application name of the `saldo serve` that watches it"""
+    """which `saldo serve` watches it, or its next run: its node and application name"""
     fields: Mapping[CaptureField, FieldProgress]
     is_open: bool = False
     """the secure process has shown that it has both channels"""

@@ -68,7 +68,7 @@ class Assisting:
     watching: Watching
     spawn: Spawn
     daemon: str
-    """our application name"""
+    """our node and application name"""
     brands: tuple[str, ...]
     language: str
     """of the company"""
