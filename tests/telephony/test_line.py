@@ -298,11 +298,7 @@ async def test_without_agents_the_caller_stays_with_us(ari: Ari, pbx: FakeAsteri
 async def test_agents_or_no_idea_of_agents_lets_the_caller_through(
     ari: Ari, pbx: FakeAsterisk, members: int | None
 ) -> None:
-    async def talk(line: AsteriskLine) -> None:
-        assert await line.somebody_is_there()
-        await line.transfer_to_agent()
-
-    async with office(ari, desk := Desk(talk), queues=Queue(members)):
+    async with office(ari, desk := Desk(AsteriskLine.transfer_to_agent), queues=Queue(members)):
         await pbx.call("1")
         await desk.ending()
         assert "continue 1 agents queue" in pbx.done
