@@ -39,6 +39,16 @@ def test_a_text_is_short_and_one_paragraph(kind: str, language: str) -> None:
     assert text.startswith("Saldo Telecom: ")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_names_few_lines_and_counts_many(language: str) -> None:
+    labels = [{"label": f"line {number} of the whole family"} for number in range(30)]
+    templates = Templates("Saldo Telecom", "ES")
+    text = templates.text("receipt", {**of(language), "reactivated": tuple(labels)})
+    assert len(text) <= LONGEST_TEXT
+    assert " 30 " in text
+    assert "line 2 of" in templates.text("receipt", {**of(language), "reactivated": labels[:3]})
+
+
 def test_the_languages_differ_and_so_do_money_and_days() -> None:
     templates = Templates("Saldo", "GB")
     assert "we received €42.50" in templates.text("receipt", of("en"))
