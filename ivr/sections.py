@@ -321,7 +321,7 @@ class Tidying(Section):
     dead_letters_days: int = Field(365, ge=0)
     """messages that never arrived"""
     links_days: int = Field(90, ge=0)
-    """after they expired, if no payment was tried with them"""
+    """after they expired, if no payment was tried with them and staff had no hand in them"""
     captures_days: int = Field(90, ge=0)
     """what was asked for in the secure part, and requests for it with their keys"""
     calls_days: int = Field(730, ge=0)

@@ -239,6 +239,19 @@ async def test_a_field_whose_token_must_be_taken_back_stays(house: House) -> Non
     assert await house.real.assisted.find(capture.id)
 
 
+@pytest.mark.parametrize("column", ["asked_by", "revoked_by"])
+async def test_who_of_staff_asked_for_a_link_or_revoked_it_stays_known(
+    house: House, column: str
+) -> None:
+    invoice = await one_invoice(house.real)
+    for _ in range(2):
+        link = await house.links.make(invoice.customer_id, [invoice.id], 60)
+    await house.real.ask(f"UPDATE links SET {column} = 'billing' WHERE id = $1", link.id)
+    await house.ages(10_000)
+    assert (await house.tidy()).deleted == {"links": 1}
+    assert await house.real.ask("SELECT id FROM links") == link.id
+
+
 async def test_a_call_that_has_not_ended_stays(house: House) -> None:
     await house.call(ended=False)
     await house.ages(91)

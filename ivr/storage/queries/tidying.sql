@@ -65,15 +65,17 @@ WITH old AS (
 SELECT (SELECT max(at) FROM old) AS came_to, (SELECT count(*) FROM gone) AS deleted
 
 -- name: tidy_links
--- Links that have expired, but those that a payment was tried with: they are part of it.
+-- Links that have expired, but those that a payment was tried with, and those that staff asked for or
+-- revoked: they are part of a trail.
 WITH old AS (
-    SELECT id, expires_at AS at FROM links
+    SELECT id, expires_at AS at, coalesce(asked_by, revoked_by) IS NOT NULL AS is_of_staff FROM links
     WHERE expires_at < now() - make_interval(days => $1::int)
       AND expires_at > coalesce($2::timestamptz, '-infinity')
     ORDER BY expires_at FETCH FIRST ($3::int) ROWS WITH TIES
 ), unused AS (
     SELECT id FROM old
-    WHERE NOT EXISTS (SELECT FROM link_attempts WHERE link_attempts.link_id = old.id)
+    WHERE NOT is_of_staff
+      AND NOT EXISTS (SELECT FROM link_attempts WHERE link_attempts.link_id = old.id)
 ), invoices_gone AS (
     DELETE FROM link_invoices USING unused WHERE link_invoices.link_id = unused.id
 ), gone AS (
