@@ -27,7 +27,8 @@ _RUN = re.compile(r"(?<![\w-])\d(?:[ \t_./-]{0,3}\d){12,}(?![\w-])|\d{13,}")
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 QUIET = ("asyncio", "aiohttp", "asyncpg", "urllib3", "requests", "braintree", "uvicorn.error")
 """Libraries of which only warnings are wanted; their debug lines hold requests."""
-ACCESS_LOGS = ("aiohttp.access", "uvicorn.access")
+SILENT = ("aiohttp.access", "uvicorn.access", "apprise")
+"""Libraries whose lines hold addresses with secrets in them, or customers' telephone numbers."""
 
 
 def configure(
@@ -50,7 +51,7 @@ def configure(
     )
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    for name in ACCESS_LOGS:
+    for name in SILENT:
         logging.getLogger(name).disabled = True
     structlog.configure(
         processors=[

@@ -19,7 +19,7 @@ from ivr.lab import database as lab_database
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.packages import Tree, ensure_tree
 from ivr.lab.progress import TerminalProgress
-from ivr.log import ACCESS_LOGS, QUIET
+from ivr.log import QUIET, SILENT
 from ivr.storage.migrate import migrate
 from ivr.storage.pool import Database
 
@@ -29,7 +29,7 @@ def logs_as_they_were() -> Iterator[None]:
     """After each test: what `log.configure` changes is shared by all tests of a process."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    others = [logging.getLogger(name) for name in (*QUIET, *ACCESS_LOGS)]
+    others = [logging.getLogger(name) for name in (*QUIET, *SILENT)]
     states = [(other.level, other.disabled) for other in others]
     yield
     root.handlers = handlers

@@ -135,6 +135,7 @@ def test_access_logs_and_library_chatter_are_off(stream: io.StringIO) -> None:
     logging.getLogger("aiohttp.access").error("GET /ari/events?api_key=x")
     logging.getLogger("urllib3.connectionpool").debug("POST /merchants")
     logging.getLogger("asyncio").info("poll")
+    logging.getLogger("apprise").error("Unparseable URL twilio://SID:TOKEN@x/34600000001")
     assert stream.getvalue() == ""
 
 
