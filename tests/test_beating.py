@@ -67,6 +67,14 @@ async def test_a_database_that_is_away_or_not_migrated_is_waited_for_and_said_on
     assert [line["event"] for line in logs] == ["heartbeat_missed"]
 
 
+async def test_no_trouble_stops_a_heart() -> None:
+    heard = Heard(None, KeyError("unforeseen"), None)
+    with capture_logs() as logs:
+        await beats(heard)
+    assert heard.heard.count("beat") >= 3
+    assert [line["why"] for line in logs] == ["'unforeseen'"]
+
+
 async def test_an_end_that_cannot_be_written_delays_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,4 +127,18 @@ async def test_a_daemon_that_was_not_heard_of_for_15_seconds_is_gone(database: D
         await session.raw.execute(silent, daemon, 16.0)
     assert await is_gone(database, daemon)
     await daemons.beat()
+    assert not await is_gone(database, daemon)
+
+
+async def test_a_daemon_is_heard_of_in_a_database_that_was_restored_meanwhile(
+    database: Database,
+) -> None:
+    daemon = uuid4()
+    daemons = PostgresDaemons(database, daemon, node="restored", app="saldo")
+    await daemons.begin()
+    async with database.session() as session:
+        await session.raw.execute("DELETE FROM daemons WHERE id = $1", daemon)
+        await daemons.beat()
+        found = await session.raw.fetchval("SELECT node FROM daemons WHERE id = $1", daemon)
+    assert found == "restored"
     assert not await is_gone(database, daemon)

@@ -23,7 +23,7 @@ class PostgresDaemons:
 
     async def beat(self) -> None:
         """We still run."""
-        await self._database.change("daemon_beats", self._daemon)
+        await self._database.change("daemon_beats", self._daemon, self._node, self._app)
 
     async def end(self) -> None:
         """We charge nothing any more."""

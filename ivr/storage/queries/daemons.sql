@@ -10,8 +10,9 @@ INSERT INTO daemons (id, node, app) VALUES ($1::uuid, $2::text, $3::text)
 ON CONFLICT (id) DO UPDATE SET beat_at = now()
 
 -- name: daemon_beats
--- It is alive, whatever others took it for.
-UPDATE daemons SET beat_at = now(), ended_at = NULL WHERE id = $1::uuid
+-- It is alive, whatever others took it for, and also in a database that was restored meanwhile.
+INSERT INTO daemons (id, node, app) VALUES ($1::uuid, $2::text, $3::text)
+ON CONFLICT (id) DO UPDATE SET beat_at = now(), ended_at = NULL
 
 -- name: daemon_ends
 -- It charges nothing any more.
