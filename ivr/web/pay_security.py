@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from ivr.web.errors import PayPageError
+
 LOOKS_A_MINUTE = 120
 """requests about one link: a page that waits for a payment asks every two seconds"""
 MISSES_A_MINUTE = 10
@@ -17,6 +19,7 @@ MISSES_A_MINUTE = 10
 REMEMBERED = 10_000
 """links and addresses; the longest quiet one is forgotten first"""
 MINUTE = 60.0
+PORTS = {"https": 443, "http": 80}
 
 # Braintree's own hosts for hosted fields:
 # https://developer.paypal.com/braintree/docs/guides/hosted-fields/setup-and-integration/
@@ -61,6 +64,20 @@ def headers(content_policy: str) -> dict[str, str]:
     }
 
 
+def as_browsers_send(url: str) -> str:
+    """The origin of an address: small letters, ASCII, and no port that goes without saying.
+
+    Raises PayPageError.
+    """
+    parts = urlsplit(url)
+    try:
+        host = (parts.hostname or "").encode("idna").decode()
+        port = "" if parts.port in (None, PORTS.get(parts.scheme)) else f":{parts.port}"
+    except ValueError:
+        raise PayPageError(f"[pay_page] url: {url} is no address of a page") from None
+    return f"{parts.scheme}://{host}{port}"
+
+
 @dataclass(slots=True)
 class _Visits:
     began: float
@@ -75,7 +92,7 @@ class Visitors:
 
     def __init__(self, origin: str, clock: Callable[[], float] = time.monotonic) -> None:
         """`origin` is where customers find the page: https://pay.example.com."""
-        self._origin = origin
+        self._origin = as_browsers_send(origin)
         self._clock = clock
         self._visits: OrderedDict[int | str, _Visits] = OrderedDict()
 

@@ -173,6 +173,23 @@ async def test_a_phone_on_a_bad_line_pays_once_and_is_not_told_that_nothing_was_
     visitor.complaints.clear()
 
 
+async def test_an_amount_that_nobody_could_look_at_is_looked_at_again(
+    house: PayHouse, visit: Visit
+) -> None:
+    visitor = await visit(await house.link("42.50"))
+    away = {"status": 503, "json": {"state": "away"}}
+    await visitor.page.route("**/quote?*", lambda route: route.fulfill(**away))
+    await visitor.page.check("#much-part")
+    await visitor.page.fill("#part-amount", "20")
+    await visitor.is_told("We cannot be reached just now.")
+    visitor.complaints.clear()
+    await visitor.page.unroute("**/quote?*")
+    await visitor.page.click("#pay-paypal")  # it said another amount until now
+    await expect(visitor.page.locator("#pay-paypal")).to_have_text("Pay €20.00 with PayPal")
+    await visitor.page.click("#pay-paypal")
+    await expect(visitor.page.locator("text=Log in and pay")).to_be_visible()
+
+
 async def test_two_presses_while_an_amount_is_looked_at_are_one(
     house: PayHouse, visit: Visit
 ) -> None:

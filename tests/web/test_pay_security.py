@@ -6,6 +6,7 @@ import pytest
 from starlette.requests import Request
 
 from ivr.web import pay_security
+from ivr.web.errors import PayPageError
 from ivr.web.pay_security import LOOKS_A_MINUTE, MINUTE, MISSES_A_MINUTE, Visitors, policy
 
 ORIGIN = "https://pay.example.com"
@@ -83,6 +84,26 @@ def test_only_a_page_of_ours_may_ask(
     visitors: Visitors, headers: dict[str, str], *, same: bool
 ) -> None:
     assert visitors.same_site(asking(**headers)) is same
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Pay.Example.com:443", "https://pay.example.com"),
+        ("https://pay.example.com:8443/", "https://pay.example.com:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://pagos.compañía.es", "https://pagos.xn--compaa-7va5a.es"),
+    ],
+)
+def test_the_address_in_the_settings_is_ours_however_it_is_written(url: str, origin: str) -> None:
+    assert Visitors(url).same_site(asking(origin=origin))
+    assert not Visitors(url).same_site(asking(origin=origin + "1"))
+
+
+@pytest.mark.parametrize("url", ["https://pay.example.com:99999", "https://pay..example.com"])
+def test_an_address_that_is_none_is_said(url: str) -> None:
+    with pytest.raises(PayPageError, match=r"is no address"):
+        Visitors(url)
 
 
 @pytest.mark.parametrize("environment", ["sandbox", "production", "stand-in"])

@@ -150,7 +150,8 @@ function begin() {
 // Whether the amount may be paid; if not, what is wrong is said where it was typed.
 async function amountIsGood() {
   if (await quoting) return true;
-  await requote();
+  quoting = requote(); // what the button says may change by it: only the next press pays
+  await quoting;
   $("part-amount").focus();
   return false;
 }
@@ -258,10 +259,13 @@ async function requote() {
   try {
     answer = await ask(`/quote?amount=${encodeURIComponent(chosenAmount())}`);
   } catch {
-    tell("away");
-    return false;
+    answer = { state: "away" };
   }
   if (answer.state === "closed") return again("closed");
+  if (answer.state) {
+    tell(answer.state);
+    return false;
+  }
   const wrong = $("part-wrong");
   wrong.hidden = !answer.wrong;
   wrong.textContent = answer.wrong ?? "";
