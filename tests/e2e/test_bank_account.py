@@ -16,6 +16,7 @@ import pytest
 from ivr.gateways.test_accounts import ANSWERS, ROUTING_NUMBER
 from ivr.lab.gateway_ledger import transactions
 from ivr.lab.lab import Lab
+from ivr.lab.post import arrived
 from ivr.lab.scenario_report import Report
 from ivr.settings import PROJECT
 from tests.e2e.all_at_once import goes_as_written, play_all
@@ -30,7 +31,7 @@ pytestmark = [
 TAKES_ACCOUNTS = {
     "SALDO_PAYMENTS__METHODS": '["bank-account"]',
     "SALDO_BANK_ACCOUNTS__PHONE": "1-800-555-0100",
-    "SALDO_TEXTS__URL": "json://127.0.0.1:9/{number}",  # where the lab has its own in place
+    "SALDO_TEXTS__URL": "json://127.0.0.1:9/{number}",  # the lab has its own in its place
 }
 CALL = PROJECT / "tests/scenarios/bank_account/pays_from_a_bank_account.yaml"
 LINE = "C1061-1"
@@ -115,6 +116,20 @@ def test_the_mandate_is_kept_word_for_word(report: Report, lab: Lab) -> None:
     assert isinstance(kept, str)
     for part in ("310.25 USD", "Harbor Freight Services", "ending in 0000", "1-800-555-0100"):
         assert part in kept
+
+
+def test_the_notice_of_it_arrives_by_text_and_by_mail(report: Report, lab: Lab) -> None:
+    """At the customer's own number, as SIP MESSAGE, and at their address."""
+    assert report.passed
+    kept = ask(lab, "SELECT wording FROM mandates")
+    assert isinstance(kept, str)
+    to = {
+        told["topic"]: str(told["to"])
+        for told in arrived(Path(lab.messages))
+        if kept in " ".join(str(told.get("text") or told.get("body")).split())
+    }
+    assert "+447700900021" in to["text"]
+    assert "harbor.freight.services@example.com" in to["mail"]
 
 
 def test_no_number_of_the_account_is_left_anywhere(report: Report, lab: Lab) -> None:
