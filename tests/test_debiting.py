@@ -34,6 +34,7 @@ PATIENCE = 3600.0
 BEGAN = datetime(2026, 11, 23, tzinfo=UTC)
 SECURE_PART = (2 * RATE, 5 * RATE)
 MANDATE_READ = (5.0, 7.5)
+LATER = "UPDATE mandates SET accepted_at = now() - interval '1 hour', look_at = now()"
 AGAIN = "UPDATE mandates SET look_at = now() WHERE look_at IS NOT NULL"
 
 
@@ -275,6 +276,8 @@ async def test_a_vault_that_is_away_is_asked_again_by_any_node(
     async with counting_house(database_url, stand_in) as other:
         await asyncio.gather(forgetting(house).clean(), forgetting(other).clean())
     assert in_vault(stand_in) == 0
+    await house.world.ask(LATER)
+    await forgetting(house).clean()
     await house.world.ask(AGAIN)
     assert await forgetting(house).clean() == 0
 

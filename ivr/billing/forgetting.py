@@ -27,7 +27,7 @@ class Accounts(Protocol):
         ...
 
     async def forgotten(self, attempt_id: UUID) -> None:
-        """The gateway has it no more."""
+        """The gateway has it no more; one just vaulted is told of once more, in minutes."""
         ...
 
 

@@ -21,6 +21,7 @@ from ivr.billing.proving import Clip, Notice
 from ivr.billing.settling import Became, Notification
 from tests.fakes.company import FakeCompany
 
+SOON = timedelta(minutes=5)
 NOTHING_TAKEN = {
     AttemptState.DECLINED,
     AttemptState.FAILED,
@@ -122,7 +123,8 @@ class FakeAccounts:
 
     async def forgotten(self, attempt_id: UUID) -> None:
         self.company.check()
-        self.company.forgotten.add(attempt_id)
+        if self.company.mandates[attempt_id].accepted_at < datetime.now(UTC) - SOON:
+            self.company.forgotten.add(attempt_id)
 
     def _is_over(self, attempt_id: UUID, keep: timedelta) -> bool:
         kept = self.company.attempts[attempt_id]

@@ -22,12 +22,12 @@ from tests.storage.world import PostgresWorld, World, opened
 ACCOUNT = BankAccountOnHand("0000", "checking", "vaulted")
 
 
-async def agreed(world: World, *, call_id: str = "call-1") -> Attempt:
+async def agreed(world: World, *, minutes_ago: float = 0) -> Attempt:
     """A debit of which nothing was asked of the gateway yet; the proof is to be the recording."""
     attempt = await opened(world, await world.invoice(await world.service(await world.customer())))
     words = "I agree to one debit"
-    now = datetime.now(UTC)
-    await world.mandates.keep(Mandate(attempt.id, call_id, words, "en", now, "clip", "12.0-30.5 s"))
+    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    await world.mandates.keep(Mandate(attempt.id, "call-1", words, "en", at, "clip", "12.0-30.5 s"))
     return attempt
 
 
@@ -169,12 +169,22 @@ async def test_one_node_forgets_at_a_time(world: World) -> None:
 
 
 async def test_what_is_forgotten_does_not_come_up_again(world: World) -> None:
-    attempt = await agreed(world)
+    attempt = await agreed(world, minutes_ago=6)
     await world.ledger.cancel(attempt.id)
     assert await forgets(world, attempt)
     await world.accounts.forgotten(attempt.id)
     await look_again(world, attempt.id)
     assert not await forgets(world, attempt)
+
+
+async def test_what_may_reach_the_vault_late_is_looked_at_once_more(world: World) -> None:
+    attempt = await agreed(world)
+    await world.ledger.cancel(attempt.id)
+    assert await forgets(world, attempt)
+    await world.accounts.forgotten(attempt.id)
+    assert not await forgets(world, attempt)
+    await look_again(world, attempt.id)
+    assert await forgets(world, attempt)
 
 
 async def test_what_the_gateway_did_not_forget_comes_up_again(world: World) -> None:

@@ -90,8 +90,13 @@ WHERE mandates.attempt_id = judged.attempt_id
 RETURNING mandates.attempt_id, judged.is_over
 
 -- name: account_forgotten
--- The gateway has it no more.
-UPDATE mandates SET look_at = NULL WHERE attempt_id = $1::uuid
+-- The gateway has it no more. One that was agreed to just now is looked at once more: a request that
+-- the vault did not answer may reach it late.
+UPDATE mandates
+SET look_at = CASE
+    WHEN accepted_at > now() - interval '5 minutes' THEN now() + interval '10 minutes'
+END
+WHERE attempt_id = $1::uuid
 
 -- name: notification_known
 -- Whether this very notification was taken before.
