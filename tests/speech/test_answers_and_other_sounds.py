@@ -12,7 +12,6 @@ promised share itself.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -28,11 +27,18 @@ from ivr.speech.grammar import load
 from ivr.speech.listening import Answer, CallersEars
 from ivr.speech.recogniser import VoskModel
 from tests.fakes.ears import RATE, TapedVoice, quiet
-from tests.speech.utterances import HELD_OUT, QUESTIONS, VOICES, Case, cases, talking_at_once
+from tests.speech.utterances import (
+    HELD_OUT,
+    QUESTIONS,
+    TODAY,
+    VOICES,
+    Case,
+    cases,
+    talking_at_once,
+)
 
 # Several hundred utterances are spoken and heard first.
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("machine_to_itself")]
-TODAY = dt.date(2026, 11, 25)
 AFTER_SECONDS = 8.0
 """of quiet, longer than any patience"""
 AT_ONCE = 3
@@ -93,7 +99,7 @@ async def hear_all(ears: Ears, asked: Iterable[Asked]) -> list[Heard | Unheard]:
 
 async def hear(ears: Ears, language: str, expecting: Expecting, sound: bytes) -> Heard | Unheard:
     tape = TapedVoice(quiet(0.5) + sound + quiet(AFTER_SECONDS))
-    mine = CallersEars(ears, tape.open)
+    mine = CallersEars(ears, tape.open, lambda: TODAY)
     listening = await mine.listen(language, expecting)
     listening.prompt_over()
     result = await listening.result()

@@ -3,11 +3,12 @@
 Everything is in two halves that share no voice, no speed and no sentence outside the grammars:
 thresholds are tuned on TUNED and stated on HELD_OUT. Every question of `saldo serve` is here.
 Those of the secure part have a stricter judge of their own (tests/capture/test_spoken_digits.py);
-date and number are grammars that no question uses yet.
+number is a grammar that no question uses yet.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -19,6 +20,8 @@ from ivr.dialogue.hearing import DIGITS, NAME, SPELLING, Expecting
 from ivr.lab.speaking import Utterance, synthesise, voice_file
 
 RATE = 8000
+TODAY = dt.date(2026, 11, 25)
+"""a Wednesday, on which all of it is said"""
 TUNED, HELD_OUT = 0, 1
 NOISY_DB = 20.0
 """every third utterance has so much noise behind it"""
@@ -36,12 +39,14 @@ QUESTIONS: Mapping[str, Expecting] = {
     "repeat_or_end": Expecting("repeat_or_end"),
     "amount": Expecting("amount"),
     "payment_method": Expecting("payment_method", among=("visa 1111", "visa 2042")),
+    "date": Expecting("date"),
 }
-BRIEFLY = (
-    "option", "spelling", "all_or_choose", "after_decline", "repeat_or_end", "amount",
-    "payment_method",
-)  # fmt: skip
-"""heard with every other sentence and a few noises: whoever changes the judge tries all of them"""
+BRIEFLY = {
+    "option": 2, "spelling": 2, "all_or_choose": 2, "after_decline": 2, "repeat_or_end": 2,
+    "amount": 2, "payment_method": 4, "date": 4,
+}  # fmt: skip
+"""heard with every second or fourth of the other sentences and a few noises: whoever changes the
+judge tries all of them"""
 VOICES = {
     "en": (
         ("en-us", "en-gb+f2", "en-gb-x-rp+m3", "en-us+f4", "en-us+m7"),
@@ -163,6 +168,16 @@ ANSWERS: Mapping[tuple[str, str], Mapping[str, str]] = {
         "otra tarjeta": "new_card", "con otra tarjeta": "new_card", "péipal": "paypal",
         "la misma tarjeta": "saved_card", "con mi cuenta bancaria": "bank", "número dos": "2",
         "la primera": "1", "visa dos cero cuatro dos": "2", "uno uno uno uno": "1",
+    },
+    ("en", "date"): {
+        "tomorrow": "2026-11-26", "on friday": "2026-11-27", "next friday": "2026-12-04",
+        "in five days": "2026-11-30", "in two weeks": "2026-12-09", "the fifth": "2026-12-05",
+        "on the first of december": "2026-12-01", "the end of the month": "2026-11-30",
+    },
+    ("es", "date"): {
+        "mañana": "2026-11-26", "el viernes": "2026-11-27", "el próximo viernes": "2026-12-04",
+        "en cinco días": "2026-11-30", "en dos semanas": "2026-12-09", "el día cinco": "2026-12-05",
+        "el uno de diciembre": "2026-12-01", "a fin de mes": "2026-11-30",
     },
 }  # fmt: skip
 """what is said → what it means; "péipal" is how PayPal is said in Spanish"""
@@ -303,7 +318,7 @@ def _spoken(half: int) -> Iterator[tuple[str, str, str | None, Utterance]]:
                 yield language, question, meaning, Utterance(words, *next(manner))
             others = [*ELSE[language][half], *(FILLERS[language] if question == "name" else ())]
             if question in BRIEFLY:
-                others = others[BRIEFLY.index(question) % 2 :: 2]
+                others = others[[*BRIEFLY].index(question) % 2 :: BRIEFLY[question]]
             for words in others:
                 yield language, question, None, Utterance(words, *next(manner))
 
