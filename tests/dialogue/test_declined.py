@@ -354,6 +354,27 @@ async def test_when_no_card_can_be_taken_the_other_ways_are_asked_for() -> None:
     assert ended.outcome is CallOutcome.PAID
 
 
+async def test_who_cannot_key_a_card_gets_a_link_when_nobody_is_there_to_help() -> None:
+    company = a_company()
+    company.secure_results = [CaptureResult.TOO_MANY_FAILED_ATTEMPTS]
+    line = FakeLine([*KNOWN, ("pay_one_or_leave", "1"), ("card_not_taken", "1")])
+    line.agents = NobodyAvailable("at night")
+    ended = await converse(company, line=line)
+    assert ended.phrases[-2:] == ["link_sent", "goodbye"]
+
+
+async def test_who_wants_a_person_while_keying_a_card_when_nobody_is_there_may_choose_again() -> (
+    None
+):
+    company = Company(invoice(7, "42.50"))
+    company.secure_results = [CaptureResult.TRANSFERRED_TO_AGENT]
+    pays: Script = [("pay_one_or_leave", "1")]
+    line = FakeLine([*KNOWN, *pays, ("nobody_there", ""), *pays, *ENDS])
+    line.agents = NobodyAvailable("at night")
+    ended = await converse(company, line=line)
+    assert ended.outcome is CallOutcome.PAID
+
+
 async def test_a_card_on_file_goes_on_when_none_can_be_keyed() -> None:
     company = a_company()
     card = company.left()

@@ -157,7 +157,7 @@ async def card(call: Call, desk: Desk, attempt: Attempt, _customer: Customer) ->
 
 
 async def card_of(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | None:
-    """What the secure part brought back; None when the caller left it.
+    """What the secure part brought back; None when the caller left it, or wants who is not there.
 
     Raises MeansNotTaken when none may be tried, or cannot be; and as Call.collect_card.
     """
@@ -175,10 +175,13 @@ async def card_of(call: Call, desk: Desk, attempt: Attempt) -> CardOnHand | None
             return None
         case CaptureResult.CALLER_HUNG_UP:
             raise HungUp
-        case CaptureResult.TOO_MANY_FAILED_ATTEMPTS:
+        case CaptureResult.TOO_MANY_FAILED_ATTEMPTS if await call.line.somebody_is_there():
             raise TooManyTries
-        case CaptureResult.TRANSFERRED_TO_AGENT:
+        case CaptureResult.TRANSFERRED_TO_AGENT if await call.line.somebody_is_there():
             raise WantsAgent("asked for, in the secure part")
+        case CaptureResult.TRANSFERRED_TO_AGENT:
+            await call.say("nobody_there")
+            return None
     raise MeansNotTaken(outcome.result, BY_KEYS)
 
 
