@@ -96,16 +96,13 @@ async def after_decline(
     WentBack; and as Call.ask.
     """
     found = await at_hand(call, desk, customer, chosen, declined, way)
-    last = await person_or_later(call)
-    if not found and last is Next.LATER:
-        last = Next.PERSON  # who hears that nobody is there
     opening: PhraseId = "debit_declined" if way is Method.BANK_ACCOUNT else "declined"
     if not found:
         is_first = opening != "declined" or len(call.declined) == 1
         await call.say(opening if is_first else "declined_final")
         raise WantsAgent("declined, and nothing else is at hand")
-    steps = [*found, last]
-    if last is Next.PERSON and declined.bucket is DeclineBucket.SOFT and len(steps) < MOST:
+    steps = [*found, await person_or_later(call)]
+    if Next.PERSON in steps and declined.bucket is DeclineBucket.SOFT and len(steps) < MOST:
         steps.append(Next.LATER)
     while True:
         step = await call.ask(what_next(opening, steps), may_go_back=True)
