@@ -50,7 +50,8 @@ export function givingBack(first, changed) {
     try {
       form(await get(`/v1/payments/${one.id}/refundable`));
     } catch (error) {
-      closed(notice("bad", error.status === 503 ? say("gateway-away") : say("not-now"), error.more));
+      const why = { 409: say("not-now"), 503: say("gateway-away") }[error.status] || error.message;
+      closed(notice("bad", why, error.more));
     }
   }
 
