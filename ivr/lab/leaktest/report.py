@@ -16,6 +16,10 @@ from ivr.lab.leaktest.trying import Tried
 JSON_FILE, HTML_FILE = "leaktest.json", "leaktest.html"
 LEFT_OUT = (
     "RTP of the callers' own leg: it is how keys and voice arrive; in production, SRTP",
+    (
+        "what callers key before the secure part has begun: it reaches `saldo serve` as any key "
+        "does, is dropped there and written down nowhere"
+    ),
     "SIP INFO as callers send it on their own leg; what the PBX makes of it is searched",
     (
         "the secure process's own connections: to Asterisk, which must tell it what is keyed, and "
