@@ -92,7 +92,7 @@ class PageText:
                 language=language,
                 other=LANGUAGES[language],
                 company=self.look.company,
-                phone=self.look.phone,
+                phone=self.look.phone.replace(" ", "\xa0"),
                 logo=self.look.logo is not None,
                 say=lambda word, **gaps: self.say(language, word, **gaps),
                 money=lambda amount: money(amount, language),

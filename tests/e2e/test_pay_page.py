@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Route, ViewportSize, expect
 
 from ivr.billing.links import Link, LinkPurpose
 from ivr.lab.packages import ensure_tree
@@ -281,6 +281,38 @@ async def test_an_unknown_outcome_is_told_honestly_until_it_is_known(
     await visitor.page.reload()
     await expect(confirming).to_be_visible()
     await expect(visitor.page.locator("#pay-card")).to_have_count(0)
+
+
+async def test_without_the_providers_scripts_paypal_still_pays(
+    house: PayHouse, visit: Visit
+) -> None:
+    visitor = await visit(await house.link("42.50"))
+    await visitor.page.route("**/hosted-fields.min.js", lambda route: route.abort())
+    await visitor.page.reload()
+    await visitor.is_told("The card fields could not be loaded.")
+    visitor.complaints.clear()
+    await visitor.page.click("#pay-paypal")
+    await expect(visitor.page.locator("text=Log in and pay")).to_be_visible()
+
+
+async def test_without_scripts_at_all_it_is_said_first_and_no_field_is_shown(
+    house: PayHouse, browser: Browser
+) -> None:
+    async with await browser.new_context(java_script_enabled=False) as context:
+        page = await context.new_page()
+        await page.goto((await house.link("42.50")).url)
+        await expect(page.locator("#bill")).to_be_visible()
+        await expect(page.locator("#pay")).to_be_hidden()
+        said = await page.locator("main").inner_text()
+    assert said.index("This page needs JavaScript") < said.index("Your bill")
+
+
+async def test_large_letters_on_a_small_screen_fit(house: PayHouse, visit: Visit) -> None:
+    visitor = await visit(await house.link("1042.50", "36.00"))
+    await visitor.ready()
+    await visitor.page.set_viewport_size(ViewportSize(width=320, height=640))
+    await visitor.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert await visitor.page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 async def test_links_that_cannot_be_used_get_the_same_polite_page(

@@ -18,6 +18,16 @@ from tests.web.pay_house import PayHouse, open_house
 from tests.web.pay_script import AMOUNT, DECLINING, GOOD, Script
 
 
+async def test_many_invoices_are_folded_up_under_their_sum(
+    http: httpx.AsyncClient, house: PayHouse
+) -> None:
+    few = await Script(http, house, await house.link(*["1.00"] * 6)).load()
+    many = await Script(http, house, await house.link(*["1.00"] * 7)).load()
+    assert "<details>" not in few
+    assert "<summary>Show all 7 invoices</summary>" in many
+    assert many.count("<li>") == 7
+
+
 async def test_the_same_order_sent_again_is_one_payment(script: Script) -> None:
     order = {"key": str(uuid4()), "nonce": await script.nonce()}
     first, second = await asyncio.gather(script.pay(**order), script.pay(**order))

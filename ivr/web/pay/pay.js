@@ -12,6 +12,7 @@ const CONFIRM_MS = 5000;
 const CONFIRM_LOOKS = 120;
 const TRIES = 4; // to send the same order again when the connection fails
 const TYPING_MS = 400;
+const FIELDS_MS = 20000; // to load the card fields; then it is told, and PayPal is there without
 
 let fields = null; // the provider's card fields
 let busy = false;
@@ -223,9 +224,22 @@ function mark(field, bad) {
   fields.setAttribute({ field, attribute: "aria-invalid", value: bad });
 }
 
+// A script of the payment provider's.
+function load(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = `${main.dataset.scripts}/js/${name}.min.js`;
+    script.onload = resolve;
+    script.onerror = reject;
+    document.head.append(script);
+  });
+}
+
 async function loadFields() {
   try {
-    const { token } = await ask("/token", {});
+    const late = pause(FIELDS_MS).then(() => Promise.reject(new Error("too late")));
+    const parts = Promise.all([ask("/token", {}), load("client"), load("hosted-fields")]);
+    const [{ token }] = await Promise.race([parts, late]);
     if (!token) throw new Error("no token");
     const client = await braintree.client.create({ authorization: token });
     const wanted = {};
@@ -305,6 +319,7 @@ function watchPart() {
 
 async function start() {
   if (form) {
+    form.hidden = false; // without this script it would be of no use
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       payByCard();
