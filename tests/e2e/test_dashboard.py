@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route, expect
 
+from ivr.billing.payments import confirmation_code
 from ivr.lab.gateway_ledger import Transaction, transactions
 from ivr.lab.packages import ensure_tree
 from ivr.lab.packages_kits import BROWSER
@@ -18,6 +20,7 @@ from ivr.lab.progress import TerminalProgress
 from ivr.web.keys import Key
 from tests.e2e.browser import PHONE, Visitor, a_browser
 from tests.web.pay_house import PayHouse, open_house
+from tests.web.pay_script import Script
 from tests.web.staff_house import AGENT, CLERK, READER
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -99,19 +102,29 @@ async def at(browser: Browser, house: PayHouse) -> AsyncIterator[At]:
     assert [each.complaints for each in clerks] == [[] for _ in clerks]
 
 
-async def paid(house: PayHouse, at: At, *amounts: str, settled: bool = True) -> tuple[str, str]:
-    """The confirmation number of a payment on the pay page, and its sale at the gateway."""
-    link = await house.link(*amounts)
-    customer = await at(link.url)
-    await customer.pays_by_card()
-    code = await customer.sees_receipt()
-    sale = next(each.id for each in reversed(transactions(house.ledger)) if each.type == "sale")
+async def paid(house: PayHouse, amount: str, *, settled: bool = True) -> tuple[str, str]:
+    """The confirmation number of a payment as the pay page makes it, and its sale."""
+    link = await house.link(amount)
+    async with httpx.AsyncClient() as http:
+        script = Script(http, house, link)
+        await script.load()
+        assert (await script.pay(amount=amount))["state"] == "paid"
+    sale = last_sale(house)
     if settled:
-        account = house.stand_in.account
-        async with httpx.AsyncClient(auth=(account.public_key, account.private_key)) as gateway:
-            merchant = f"{house.stand_in.url}/merchants/{account.merchant_id}"
-            (await gateway.put(f"{merchant}/transactions/{sale}/settle")).raise_for_status()
-    return code, sale
+        await settle(house, sale)
+    return confirmation_code(UUID(sale.order_id.removeprefix("saldo-"))), sale.id
+
+
+def last_sale(house: PayHouse) -> Transaction:
+    return next(each for each in reversed(transactions(house.ledger)) if each.type == "sale")
+
+
+async def settle(house: PayHouse, sale: Transaction) -> None:
+    """What a night does."""
+    account = house.stand_in.account
+    async with httpx.AsyncClient(auth=(account.public_key, account.private_key)) as gateway:
+        merchant = f"{house.stand_in.url}/merchants/{account.merchant_id}"
+        (await gateway.put(f"{merchant}/transactions/{sale.id}/settle")).raise_for_status()
 
 
 def credits_of(house: PayHouse, sale: str) -> list[Transaction]:
@@ -122,7 +135,10 @@ def credits_of(house: PayHouse, sale: str) -> list[Transaction]:
 async def test_a_part_is_given_back_once_and_stays_in_the_list_and_the_history(
     house: PayHouse, at: At
 ) -> None:
-    code, sale = await paid(house, at, "42.50", "36.00")
+    customer = await at((await house.link("42.50", "36.00")).url)
+    await customer.pays_by_card()
+    code = await customer.sees_receipt()
+    await settle(house, last_sale(house))
     clerk = await at()
     await clerk.signs_in()
     await clerk.finds(f"{code[:4]} {code[4:]}")
@@ -133,7 +149,7 @@ async def test_a_part_is_given_back_once_and_stays_in_the_list_and_the_history(
         await expect(sure).to_contain_text(words)
     await clerk.page.dblclick("#do-it")
     await clerk.is_answered("Refunded: €10.00")
-    assert [each.amount for each in credits_of(house, sale)] == ["10.00"]
+    assert [each.amount for each in credits_of(house, last_sale(house).id)] == ["10.00"]
     await expect(clerk.page.locator(".history")).to_contain_text("€10.00 refunded")
     assert {f"by {CLERK.name}", f"“{REASON}”"} <= set((await clerk.history()).splitlines())
     await expect(clerk.page.locator(".side")).to_contain_text("Up to €68.50")
@@ -145,7 +161,7 @@ async def test_a_part_is_given_back_once_and_stays_in_the_list_and_the_history(
 async def test_before_it_is_settled_it_is_voided_as_a_whole_with_the_keyboard_alone(
     house: PayHouse, at: At
 ) -> None:
-    code, sale = await paid(house, at, "42.50", settled=False)
+    code, sale = await paid(house, "42.50", settled=False)
     clerk = await at()
     keyboard = clerk.page.keyboard
     await expect(clerk.page.locator("#key")).to_be_focused()
@@ -188,7 +204,7 @@ async def test_before_it_is_settled_it_is_voided_as_a_whole_with_the_keyboard_al
 async def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_goes_back_twice(
     house: PayHouse, at: At
 ) -> None:
-    code, sale = await paid(house, at, "42.50")
+    code, sale = await paid(house, "42.50")
     clerk = await at()
     await clerk.signs_in()
     await clerk.finds(code)
@@ -211,7 +227,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again_and_nothing_goes_back_t
 
 
 async def test_a_gateway_that_does_not_answer_is_told_honestly(house: PayHouse, at: At) -> None:
-    code, _ = await paid(house, at, "42.50")
+    code, _ = await paid(house, "42.50")
     clerk = await at()
     await clerk.signs_in()
     await clerk.finds(code)
@@ -225,7 +241,7 @@ async def test_a_gateway_that_does_not_answer_is_told_honestly(house: PayHouse, 
 
 
 async def test_a_key_that_may_only_look_is_offered_nothing_more(house: PayHouse, at: At) -> None:
-    code, _ = await paid(house, at, "42.50", settled=False)
+    code, _ = await paid(house, "42.50", settled=False)
     clerk = await at()
     await clerk.signs_in(AGENT)
     await expect(clerk.page.locator("[role=alert]")).to_contain_text("it lacks read, refunds")
@@ -249,7 +265,7 @@ async def test_a_key_that_may_only_look_is_offered_nothing_more(house: PayHouse,
 
 
 async def test_nobody_meets_a_barrier_on_any_page(house: PayHouse, at: At) -> None:
-    code, _ = await paid(house, at, "42.50", "36.00")
+    code, _ = await paid(house, "42.50")
     found: dict[str, list[str]] = {}
     clerk = await at(examined=True, phone=True)
     found["signing in"] = await clerk.barriers()
