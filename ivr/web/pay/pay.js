@@ -341,4 +341,5 @@ async function start() {
 
 // Back from PayPal by the browser's own button, the page is as it was left: waiting for ever.
 window.addEventListener("pageshow", (event) => event.persisted && location.reload());
+history.scrollRestoration = "manual"; // what there is to say is at the top
 start();
