@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -86,3 +87,21 @@ def test_every_phrase_with_text_is_said_somewhere() -> None:
         if not any(phrase == one or phrase.startswith(f"{one}_") for one in said)
     }
     assert not {phrase for phrase in unsaid if not phrase.startswith("error_")}
+
+
+def test_every_file_the_programs_read_is_part_of_the_package() -> None:
+    shipped: dict[str, list[str]] = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"][
+        "setuptools"
+    ]["package-data"]
+    known = {
+        path
+        for package, patterns in shipped.items()
+        for pattern in patterns
+        for path in (PROJECT / package.replace(".", "/")).glob(pattern)
+    }
+    read = {
+        path
+        for path in (PROJECT / "ivr").rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc", ".md"}
+    }
+    assert not sorted(map(name, read - known))
