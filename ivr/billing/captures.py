@@ -48,6 +48,7 @@ class ErrorType(StrEnum):
     INVALID_POSTAL_CODE = "invalid-postal-code"
     INVALID_ROUTING_NUMBER = "invalid-bank-routing-number"
     INVALID_ACCOUNT_NUMBER = "invalid-bank-account-number"
+    INPUT_MATCHING_FAILED = "input-matching-failed"
     INVALID_CHOICE = "invalid-choice"
     INTERNAL_ERROR = "internal-error"
 
@@ -60,6 +61,7 @@ CARD_FIELDS = (
 ACCOUNT_ERRORS = (
     ErrorType.INVALID_ROUTING_NUMBER,
     ErrorType.INVALID_ACCOUNT_NUMBER,
+    ErrorType.INPUT_MATCHING_FAILED,
     ErrorType.INVALID_CHOICE,
 )
 ACCOUNT_FIELDS = (

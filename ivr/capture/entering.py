@@ -53,6 +53,9 @@ class Tried:
     was_misheard: bool = False
 
 
+GOOD = Tried()
+
+
 @dataclass(slots=True)
 class Entering:
     """The fields of one caller's card, one try after the other."""
@@ -83,18 +86,23 @@ class Entering:
         return False
 
     async def once(self, phrases: Sequence[Spoken], asking: Asking, card: Card) -> Tried:
-        """Play `phrases`, if any, and take one try; a field that is not good is forgotten again.
+        """Play `phrases`, if any, and take one try; what the caller leaves is forgotten.
 
-        Raises HungUp.
+        A field without a check digit is keyed twice in a try, and forgotten unless both are the
+        same. Raises HungUp, Overheard.
         """
-        entered = await self._enter(phrases, asking, card)
-        if entered in (Step.LEFT, Step.AGENT):
+        entered = await self._enter(phrases, asking, card, card.digits[asking.field])
+        tried = self._judge(entered, asking, card)
+        is_keyed_twice = asking.field in fields.ONCE_MORE
+        if is_keyed_twice and tried == GOOD:
+            tried = await self._once_more(asking, card)
+        if tried.left is not None or (is_keyed_twice and tried != GOOD):
             card.forget(asking.field)
-            return Tried(left=entered)
-        error = self._judge(entered, asking, card)
-        was_misheard = isinstance(entered, Unheard)
-        self._count(said=was_misheard or asking.field in card.said, good=error is None)
-        return Tried(error, was_misheard=was_misheard)
+        if tried.left is None:
+            self._count(
+                said=tried.was_misheard or asking.field in card.said, good=tried.error is None
+            )
+        return tried
 
     async def sounds(self, *spoken: Spoken) -> list[str]:
         """Media URIs of phrases, in the caller's language."""
@@ -111,17 +119,32 @@ class Entering:
 
     # --- keys and voice
 
-    async def _enter(self, phrases: Sequence[Spoken], asking: Asking, card: Card) -> Step | Unheard:
-        """The field's digits are in the card when this is SUBMITTED."""
+    async def _once_more(self, asking: Asking, card: Card) -> Tried:
+        """Take the same digits again, and compare."""
+        await self.look()
+        with SecretDigits() as again:
+            phrases = [Spoken(fields.ONCE_MORE[asking.field])]
+            over = _over(await self._enter(phrases, asking, card, again))
+            if over is not None:
+                return over
+            if again == card.digits[asking.field]:
+                return GOOD
+        self.line.forget_keys()  # what follows was typed for another question
+        return Tried(ErrorType.INPUT_MATCHING_FAILED)
+
+    async def _enter(
+        self, phrases: Sequence[Spoken], asking: Asking, card: Card, into: SecretDigits
+    ) -> Step | Unheard:
+        """What is keyed is in `into`, what is said in the card, when this is SUBMITTED."""
         rule = fields.rule(asking, card.brand, slow=self.request.slow)
-        entry: KeyEntry[SecretDigits] = KeyEntry(rule, card.digits[asking.field], asking.begun)
+        entry: KeyEntry[SecretDigits] = KeyEntry(rule, into, asking.begun)
         entered = await self._take(phrases, entry, asking, card)
         while entered is Step.CLEARED:
             entered = await self._take([Spoken("field_cleared")], entry, asking, card)
         if entered is Unheard.DEAF:  # no try of the caller's
             await self.rest()
             asking = replace(asking, by_voice=False, was_misheard=True)
-            return await self._enter(fields.prompt(self.prompts, asking, card), asking, card)
+            return await self._enter(fields.prompt(self.prompts, asking, card), asking, card, into)
         return entered
 
     async def _take(
@@ -152,11 +175,24 @@ class Entering:
     async def _listen(self, ears: CardEars, field: SpokenField, into: SecretDigits) -> Listening:
         return await ears.listen(self.request.language, field, into)
 
-    def _judge(self, entered: Step | Unheard, asking: Asking, card: Card) -> ErrorType | None:
-        if entered is Step.TIMED_OUT:
-            return ErrorType.INPUT_TIMEOUT
-        return fields.problem(asking.field, card, self.request, self.today, self.takes)
+    def _judge(self, entered: Step | Unheard, asking: Asking, card: Card) -> Tried:
+        over = _over(entered)
+        if over is not None:
+            return over
+        error = fields.problem(asking.field, card, self.request, self.today, self.takes)
+        return Tried(error, was_misheard=isinstance(entered, Unheard))
 
     def _count(self, *, said: bool, good: bool) -> None:
         if said:
             self.misheard = 0 if good else self.misheard + 1
+
+
+def _over(entered: Step | Unheard) -> Tried | None:
+    """The try, when the caller gave no answer; None when there is one to judge."""
+    match entered:
+        case Step.LEFT | Step.AGENT:
+            return Tried(left=entered)
+        case Step.TIMED_OUT:
+            return Tried(ErrorType.INPUT_TIMEOUT)
+        case _:
+            return None

@@ -27,6 +27,11 @@ ASK: Mapping[CaptureField, str] = {
     CaptureField.HOLDER_KIND: "ask_account_holder",
 }
 
+ONCE_MORE: Mapping[CaptureField, str] = {
+    CaptureField.ACCOUNT_NUMBER: "bank_account_number_once_more",
+}
+"""fields without a check digit, which are keyed twice; what asks for them the second time"""
+
 SAY_OR_KEY: Mapping[CaptureField, str] = {
     CaptureField.CARD_NUMBER: "say_card_number",
     CaptureField.EXPIRATION_DATE: "say_expiry",
@@ -40,7 +45,7 @@ FIRST_KEY_SECONDS: Mapping[CaptureField, float] = {
     CaptureField.SECURITY_CODE: 10.0,
     CaptureField.POSTAL_CODE: 10.0,
     CaptureField.ROUTING_NUMBER: 20.0,  # a check has to be found first
-    CaptureField.ACCOUNT_NUMBER: 15.0,
+    CaptureField.ACCOUNT_NUMBER: 20.0,
     CaptureField.ACCOUNT_TYPE: 10.0,
     CaptureField.HOLDER_KIND: 10.0,
 }

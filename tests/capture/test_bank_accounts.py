@@ -26,6 +26,7 @@ from ivr.capture.app import only_test_numbers
 from ivr.capture.collecting import Collecting
 from ivr.capture.entering import Entering
 from ivr.capture.fields import Asking, Card, problem, rule
+from ivr.capture.hearing import Overheard
 from ivr.capture.telling import Progress
 from ivr.capture.tokenising import Tokenising
 from ivr.dialogue.endings import HungUp
@@ -42,7 +43,11 @@ HOLDER = AccountHolder("James Smith", "I agree to one debit")
 NUMBER = next(iter(ANSWERS))
 TO_THE_ACCOUNT: Script = (("ask_routing_number", ROUTING_NUMBER),)
 CHOICES: Script = (("ask_account_type", "1"), ("ask_account_holder", "1"))
-GOOD: Script = (*TO_THE_ACCOUNT, ("ask_bank_account_number", NUMBER + "#"), *CHOICES)
+AGAIN, NOT_THE_SAME = "bank_account_number_once_more", "error.input-matching-failed"
+ONCE: Script = (("ask_bank_account_number", NUMBER + "#"),)
+ANEW: Script = (("ask_bank_account_number.attempt2", NUMBER + "#"),)
+SAME: Script = ((AGAIN, NUMBER + "#"),)
+GOOD: Script = (*TO_THE_ACCOUNT, *ONCE, *SAME, *CHOICES)
 
 
 class Segment:
@@ -53,6 +58,8 @@ class Segment:
         self.gateway = FakeGraphQl()
         self.progress: list[Progress] = []
         self.looks = 0
+        self.overheard_at: int | None = None
+        """at which look somebody is seen"""
         asked: dict[str, Any] = {"fields": ACCOUNT_FIELDS, "holder": HOLDER, **request}
         connector = Tokenising(self.gateway, only_test_numbers)
         self.entering = Entering(
@@ -65,8 +72,15 @@ class Segment:
         )
         self.collecting = Collecting(self.entering, connector, self._report)
 
+    def take_every_number(self) -> None:
+        """As a gateway that is no test gateway."""
+        connector = Tokenising(self.gateway)
+        self.collecting.connector, self.entering.takes = connector, connector.takes
+
     async def _look(self) -> None:
         self.looks += 1
+        if self.looks == self.overheard_at:
+            raise Overheard(["somebody"])
 
     async def _report(self, progress: Progress) -> None:
         self.progress.append(progress)
@@ -93,7 +107,7 @@ async def test_a_bank_account_becomes_a_token_and_four_digits() -> None:
         }
     ]
     assert segment.line.phrases == [
-        "secure_start_account", "ask_routing_number", "ask_bank_account_number",
+        "secure_start_account", "ask_routing_number", "ask_bank_account_number", AGAIN,
         "bank_account_number_is", "ask_account_type", "ask_account_holder", "hold_on",
     ]  # fmt: skip
 
@@ -108,7 +122,7 @@ async def test_only_the_last_four_digits_are_read_back_or_told() -> None:
 
 
 async def test_the_savings_account_of_a_business_is_told_as_such() -> None:
-    script: Script = (*GOOD[:2], ("ask_account_type", "2"), ("ask_account_holder", "2"))
+    script: Script = (*GOOD[:3], ("ask_account_type", "2"), ("ask_account_holder", "2"))
     segment = Segment(script, holder=AccountHolder("Acme Corporation", "yes"))
     outcome = await segment.run()
     assert outcome.account
@@ -124,7 +138,7 @@ async def test_the_savings_account_of_a_business_is_told_as_such() -> None:
 async def test_the_guard_looks_before_every_field_and_before_the_gateway_is_asked() -> None:
     segment = Segment(GOOD)
     await segment.run()
-    assert segment.looks >= len(ACCOUNT_FIELDS) + 1
+    assert segment.looks >= len(ACCOUNT_FIELDS) + 2
 
 
 async def test_a_mistyped_routing_number_is_asked_again() -> None:
@@ -144,12 +158,12 @@ async def test_an_account_number_that_is_too_short_is_asked_again() -> None:
     script: Script = (
         *TO_THE_ACCOUNT,
         ("ask_bank_account_number", "123#"),
-        ("ask_bank_account_number.attempt2", NUMBER + "#"),
-        *CHOICES,
+        *(*ANEW, *SAME, *CHOICES),
     )
     segment = Segment(script)
     assert (await segment.run()).result is CaptureResult.SUCCESS
     assert "error.invalid-bank-account-number" in segment.line.phrases
+    assert segment.line.phrases.count(AGAIN) == 1
 
 
 async def test_an_account_that_nobody_published_is_never_sent_to_a_test_gateway() -> None:
@@ -166,22 +180,25 @@ async def test_an_account_that_nobody_published_is_never_sent_to_a_test_gateway(
 
 
 async def test_a_choice_that_is_none_is_asked_again() -> None:
-    script: Script = (*GOOD[:2], ("ask_account_type", "7"), ("error.invalid-choice", "2"), GOOD[3])
+    script: Script = (*GOOD[:3], ("ask_account_type", "7"), ("error.invalid-choice", "2"), GOOD[4])
     segment = Segment(script)
     outcome = await segment.run()
     assert outcome.account
     assert outcome.account.account_type == "savings"
 
 
-async def test_star_clears_a_field_and_star_star_leaves() -> None:
+@pytest.mark.parametrize("before", [(), ONCE], ids=["first", "second"])
+async def test_star_clears_the_entry_and_star_star_leaves(before: Script) -> None:
+    asked = AGAIN if before else "ask_bank_account_number"
     cleared: Script = (
-        *TO_THE_ACCOUNT,
-        ("ask_bank_account_number", "999*"),
-        ("field_cleared", NUMBER + "#"),
+        *(*TO_THE_ACCOUNT, *before, (asked, "999*"), ("field_cleared", NUMBER + "#")),
+        *(() if before else SAME),
         *CHOICES,
     )
-    assert (await Segment(cleared).run()).result is CaptureResult.SUCCESS
-    left = Segment((*TO_THE_ACCOUNT, ("ask_bank_account_number", "12**")))
+    segment = Segment(cleared)
+    assert (await segment.run()).result is CaptureResult.SUCCESS
+    assert NOT_THE_SAME not in segment.line.phrases
+    left = Segment((*TO_THE_ACCOUNT, *before, (asked, "12**")))
     assert (await left.run()).result is CaptureResult.CALLER_INTERRUPTED
     assert left.line.phrases[-1] == "account_left"
     assert left.gateway.asked == 0
@@ -206,8 +223,7 @@ async def test_what_the_gateway_refuses_is_asked_for_again() -> None:
     segment = Segment((
         *GOOD,
         ("error.invalid-bank-routing-number", ROUTING_NUMBER),
-        ("ask_bank_account_number.attempt2", NUMBER + "#"),
-        *CHOICES,
+        *(*ANEW, *SAME, *CHOICES),
     ))  # fmt: skip
     fault = Fault("93101", "input.usBankAccount.routingNumber", "is invalid")
     segment.gateway.answers = [ValidationRefused((fault,))]
@@ -222,15 +238,16 @@ async def test_a_gateway_that_is_away_is_said_so() -> None:
 
 
 async def test_an_expert_keys_through_and_hushes_every_prompt() -> None:
-    segment = Segment((("secure_start_account", ROUTING_NUMBER + NUMBER + "#11"),))
+    segment = Segment((("secure_start_account", ROUTING_NUMBER + (NUMBER + "#") * 2 + "11"),))
     assert (await segment.run()).result is CaptureResult.SUCCESS
 
 
 async def test_a_hang_up_in_the_middle_leaves_nothing() -> None:
-    segment = Segment((*TO_THE_ACCOUNT, ("ask_bank_account_number", HANGS_UP)))
-    with pytest.raises(HungUp):
-        await segment.run()
-    assert segment.gateway.asked == 0
+    for before, asked in (((), "ask_bank_account_number"), (ONCE, AGAIN)):
+        segment = Segment((*TO_THE_ACCOUNT, *before, (asked, HANGS_UP)))
+        with pytest.raises(HungUp):
+            await segment.run()
+        assert segment.gateway.asked == 0
 
 
 # The rules
@@ -266,7 +283,7 @@ def test_an_account_number_has_four_to_seventeen_digits(length: int, *, good: bo
 
 @pytest.mark.parametrize(
     ("field", "first", "full"),
-    [(ROUTING, 20, 9), (ACCOUNT, 15, 17), (KIND, 10, 1), (HOLDER_KIND, 10, 1)],
+    [(ROUTING, 20, 9), (ACCOUNT, 20, 17), (KIND, 10, 1), (HOLDER_KIND, 10, 1)],
 )
 def test_the_timers_and_lengths_are_those_of_the_contract(
     field: CaptureField, first: float, full: int
@@ -289,8 +306,8 @@ def test_whatever_is_keyed_has_one_verdict(field: CaptureField, text: str) -> No
 SAID = (
     "secure_start_account", "ask_routing_number", "ask_bank_account_number", "ask_account_type",
     "ask_account_holder", "bank_account_number_is", "account_left", "field_cleared", "last_try",
-    "hold_on", "still_working", "error.input-timeout", "error.invalid-bank-routing-number",
-    "error.invalid-bank-account-number", "error.invalid-choice",
+    AGAIN, NOT_THE_SAME, "hold_on", "still_working", "error.input-timeout", "error.invalid-choice",
+    "error.invalid-bank-routing-number", "error.invalid-bank-account-number",
 )  # fmt: skip
 
 
