@@ -1,4 +1,4 @@
-"""Calls that pay from a bank account: routing number, account number and two choices, by keys."""
+"""Calls that pay from a bank account: routing number, account number twice, and two choices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ivr.lab.scenario_file import HangsUp, Hears, Presses, Step, Waits
 PERSONS_CHECKING = "11"
 MISTYPED_ROUTING = ROUTING_NUMBER[:-1] + "6"
 TOO_SHORT = 8
-"""digits that are an account when no more come, and not one that is taken here"""
+"""digits that are an account when no more come, and not the one that was keyed first"""
 
 
 def steps(place: int, ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
@@ -38,10 +38,11 @@ def _arrives(place: int) -> list[Step]:
 def _keys(ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
     number, whole = canary.number, _whole(canary)
     half = number[: luck.randint(5, len(number) - 1)]
-    number_again = Presses(number + _end_of(canary) + PERSONS_CHECKING)
+    once = ROUTING_NUMBER + number + _end_of(canary)
+    twice = (number + _end_of(canary)) * 2
     fails: list[Step] = [whole, Hears("account_not_available", within=75), HangsUp()]
     breaks: list[Step] = [
-        *(Presses(ROUTING_NUMBER + half), Waits(3)),
+        *(Presses(once + half), Waits(3)),
         *(Presses(number[len(half) :] + _end_of(canary)), Waits(5), HangsUp()),
     ]
     ways: dict[Ending, list[Step]] = {
@@ -49,24 +50,24 @@ def _keys(ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
         Ending.HUNG_UP: [Presses(ROUTING_NUMBER + half), HangsUp()],
         Ending.AFTER_ROUTING: [Presses(ROUTING_NUMBER), _asked("bank_account_number"), HangsUp()],
         Ending.AFTER_ACCOUNT: [
-            *(Presses(ROUTING_NUMBER + number + _end_of(canary)), _asked("account_type")),
+            *(Presses(ROUTING_NUMBER + twice), _asked("account_type")),
             HangsUp(),
         ],
         Ending.NOT_AGREED: [whole, Hears("mandate", within=40), HangsUp()],
         Ending.BAD_CHECK_DIGIT: [
-            *(Presses(MISTYPED_ROUTING), _wrong("routing_number")),
+            *(Presses(MISTYPED_ROUTING), Hears("error_invalid_bank_routing_number", within=30)),
             *(whole, *_pays()),
         ],
         Ending.TIMED_OUT: [
-            *(Presses(ROUTING_NUMBER + number[:TOO_SHORT]), _wrong("account_number")),
-            *(number_again, *_pays()),
+            *(Presses(once + number[:TOO_SHORT]), Hears("error_input_matching_failed", within=30)),
+            *(Presses(twice + PERSONS_CHECKING), *_pays()),
         ],
         Ending.STARRED: [
-            *(Presses(f"{ROUTING_NUMBER}{half}*"), Hears("field_cleared", within=20)),
-            *(number_again, *_pays()),
+            *(Presses(f"{once}{half}*"), Hears("field_cleared", within=20)),
+            *(Presses(number + _end_of(canary) + PERSONS_CHECKING), *_pays()),
         ],
         Ending.LEFT: [
-            *(Presses(f"{ROUTING_NUMBER}{half}**"), Hears("account_left", within=20)),
+            *(Presses(f"{once}{half}**"), Hears("account_left", within=20)),
             HangsUp(),
         ],
         **dict.fromkeys(FAULTS, fails),
@@ -76,7 +77,8 @@ def _keys(ending: Ending, canary: Account, luck: random.Random) -> list[Step]:
 
 
 def _whole(canary: Account) -> Presses:
-    return Presses(ROUTING_NUMBER + canary.number + _end_of(canary) + PERSONS_CHECKING)
+    twice = (canary.number + _end_of(canary)) * 2
+    return Presses(ROUTING_NUMBER + twice + PERSONS_CHECKING)
 
 
 def _end_of(canary: Account) -> str:
@@ -85,10 +87,6 @@ def _end_of(canary: Account) -> str:
 
 def _asked(field: str) -> Hears:
     return Hears(f"ask_{field}", within=20)
-
-
-def _wrong(field: str) -> Hears:
-    return Hears(f"error_invalid_bank_{field}", within=30)
 
 
 def _pays() -> list[Step]:

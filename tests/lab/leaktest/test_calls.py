@@ -19,7 +19,7 @@ from ivr.lab.leaktest.endings import (
     Ending,
 )
 from ivr.lab.leaktest.running import Asked
-from ivr.lab.scenario_file import Presses, Says
+from ivr.lab.scenario_file import Hears, Presses, Says
 
 CARD = Canary("4217651111111119", "visa", "1129", "583")
 ACCOUNT = Account.of("739518246075")
@@ -80,19 +80,32 @@ def test_who_hangs_up_has_keyed_a_part() -> None:
 def test_who_pays_from_an_account_keys_all_of_it_as_a_customer_who_may() -> None:
     before = "7004#28013#12"
     for ending in (Ending.PAID, Ending.NOT_AGREED, Ending.GATEWAY_RESET):
-        assert keyed(ending, ACCOUNT).startswith(f"{before}{ROUTING}{ACCOUNT.number}#11")
+        assert keyed(ending, ACCOUNT).startswith(
+            f"{before}{ROUTING}{ACCOUNT.number}#{ACCOUNT.number}#11"
+        )
     long = Account.of("73951824607593814")
-    assert f"{ROUTING}{long.number}11" in keyed(Ending.PAID, long)
+    assert f"{ROUTING}{long.number}{long.number}11" in keyed(Ending.PAID, long)
+
+
+def test_a_bank_call_times_out_where_the_number_is_keyed_again() -> None:
+    steps = scenario(3, ACCOUNT_KEYS, Ending.TIMED_OUT, ACCOUNT, random.Random(4)).steps
+    assert Hears("error_input_matching_failed", within=30) in steps
 
 
 def test_calls_with_an_account_end_at_every_point_of_it() -> None:
     rest = {ending: keyed(ending, ACCOUNT).partition("#12")[2] for ending in OF_ACCOUNTS}
     assert rest[Ending.AFTER_ROUTING] == ROUTING
-    assert rest[Ending.AFTER_ACCOUNT] == f"{ROUTING}{ACCOUNT.number}#"
+    assert rest[Ending.AFTER_ACCOUNT] == f"{ROUTING}{ACCOUNT.number}#{ACCOUNT.number}#"
     part = rest[Ending.HUNG_UP].removeprefix(ROUTING)
     assert ACCOUNT.number.startswith(part)
     assert 5 <= len(part) < len(ACCOUNT.number)
+    once = f"{ROUTING}{ACCOUNT.number}#"
+    for ending in (Ending.LEFT, Ending.STARRED, Ending.KILLED, Ending.DATABASE_DOWN):
+        assert rest[ending].startswith(once + ACCOUNT.number[:5])
     assert rest[Ending.LEFT].endswith("**")
+    assert rest[Ending.TIMED_OUT].startswith(
+        once + ACCOUNT.number[: bank_calls.TOO_SHORT] + ACCOUNT.number
+    )
     assert bank_calls.MISTYPED_ROUTING in rest[Ending.BAD_CHECK_DIGIT]
     for ending in (Ending.TIMED_OUT, Ending.STARRED):
         assert f"{ACCOUNT.number}#11" in rest[ending]
