@@ -16,7 +16,7 @@ from ivr.lab.database import DatabaseInfo
 from ivr.lab.gateway_desk import Account
 from ivr.lab.pbx import PbxInfo
 from ivr.lab.post import PostOffice
-from ivr.sections import Limits
+from ivr.sections import Braintree, Limits
 from ivr.settings import Settings
 
 KEYS = {"merchant_id": "lab_merchant", "public_key": "lab_public", "private_key": "lab_private"}
@@ -65,6 +65,7 @@ def lab_settings(
 ) -> dict[str, dict[str, Any]]:
     """Sections of saldo.toml; a part given as None is the user's own and keeps its settings.
 
+    A gateway that the settings name as a stand-in, by its url, is charged instead of the lab's own.
     Where the settings name no speech model, callers of a private PBX are understood with ours: they
     are synthesisers. Whoever calls a PBX of your own may be a person, whom ours does not
     understand. Limits of a day that are as shipped are wide on a private database.
@@ -93,17 +94,25 @@ def lab_settings(
     if database:
         values["database"] |= {"url": database.url, "capture_url": database.capture_url}
     if gateway:
-        values["braintree"] |= KEYS | {
-            "environment": "stand-in",
-            "url": gateway,
-            "merchant_accounts": dict(Account().merchant_accounts),
-        }
+        values["braintree"] |= _charged_at(base.braintree, gateway)
     if post:
         _tell_nobody_else(values, post, sip=pbx is not None)
     if base.pay_page.url:
         values["pay_page"]["url"] = f"http://127.0.0.1:{web_port}"
     values["web"] |= {"host": "127.0.0.1", "port": web_port, "api_key": api_key}
     return values
+
+
+def _charged_at(yours: Braintree, gateway: str) -> dict[str, Any]:
+    """The lab's gateway, or another stand-in, or a proxy before one, that the settings name."""
+    lab = KEYS | {
+        "environment": "stand-in",
+        "url": gateway,
+        "merchant_accounts": dict(Account().merchant_accounts),
+    }
+    if yours.environment != "stand-in" or not yours.url:  # from a lab no money is taken
+        return lab
+    return lab | {name: value for name in lab if (value := getattr(yours, name))}
 
 
 def _tell_nobody_else(values: dict[str, dict[str, Any]], post: PostOffice, *, sip: bool) -> None:

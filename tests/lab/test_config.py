@@ -6,8 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from ivr.lab.config import lab_settings, to_toml
+import pytest
+
+from ivr.lab.config import KEYS, lab_settings, to_toml
 from ivr.lab.database import DatabaseInfo
+from ivr.lab.gateway_desk import Account
 from ivr.lab.pbx import PbxInfo
 from ivr.lab.post import PostOffice
 from ivr.lab.processes import ProcessId
@@ -96,3 +99,41 @@ def test_a_lab_has_a_key_to_tell_cards_by_unless_you_have_one() -> None:
     assert key(Settings()).isalpha()
     assert key(Settings()) != key(Settings())
     assert key(Settings(capture={"hash_key": "mine" * 8})) == "mine" * 8
+
+
+def charged_at(mine: Settings) -> Any:
+    sections = lab_settings(
+        mine,
+        pbx=None,
+        database=None,
+        gateway="http://127.0.0.1:2000",
+        web_port=8080,
+        api_key=KEY,
+    )
+    return Settings(**tomllib.loads(to_toml(sections))).braintree
+
+
+def test_a_lab_charges_at_its_own_stand_in() -> None:
+    charged = charged_at(Settings())
+    assert (charged.url, charged.merchant_id) == ("http://127.0.0.1:2000", KEYS["merchant_id"])
+
+
+def test_a_lab_charges_at_the_stand_in_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SALDO_BRAINTREE__URL", "http://127.0.0.1:3000")
+    charged = charged_at(Settings())
+    assert (charged.url, charged.environment) == ("http://127.0.0.1:3000", "stand-in")
+    assert (charged.merchant_id, charged.public_key) == (KEYS["merchant_id"], KEYS["public_key"])
+    assert charged.private_key.get_secret_value() == KEYS["private_key"]
+    assert charged.merchant_accounts == dict(Account().merchant_accounts)
+    monkeypatch.setenv("SALDO_BRAINTREE__MERCHANT_ID", "another")
+    assert charged_at(Settings()).merchant_id == "another"
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "production"])
+def test_a_lab_takes_no_money_where_the_settings_are_those_of_a_company(environment: str) -> None:
+    mine = {"environment": environment, "url": "https://gateway.example", "merchant_id": "real"}
+    charged = charged_at(Settings(braintree=mine))
+    assert (charged.environment, charged.url) == ("stand-in", "http://127.0.0.1:2000")
+    assert charged.merchant_id == KEYS["merchant_id"]
