@@ -187,7 +187,7 @@ async def test_after_the_tenth_try_it_is_a_dead_letter_and_may_be_sent_again(
     async with house.delivering():
         (dead,) = await house.settled()
         assert (dead.state, dead.attempts, dead.error) == (DeliveryState.DEAD, 10, "500")
-        assert await house.records.redeliver(dead.id)
+        assert await house.records.redeliver(dead.id, "once-more")
         (again,) = await house.settled()
     assert (again.state, again.attempts) == (DeliveryState.DELIVERED, 1)
 

@@ -115,9 +115,12 @@ class PostgresDeliveries:
         )
         return page(found, limit, "id", _record)
 
-    async def redeliver(self, delivery_id: int) -> bool | None:
-        """Begin again at once; None: there is none. False: its endpoint takes nothing now."""
-        row = await self._database.change("redeliver", delivery_id)
+    async def redeliver(self, delivery_id: int, key: str) -> bool | None:
+        """Begin again at once; None: there is none. False: its endpoint takes nothing now.
+
+        Asked for with the key of the last time, nothing is sent once more.
+        """
+        row = await self._database.change("redeliver", delivery_id, key)
         return None if row is None else bool(row["open"])
 
     async def _end(

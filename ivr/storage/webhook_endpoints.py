@@ -45,8 +45,11 @@ class PostgresEndpoints:
             row = await self._database.row("rotated_webhook_endpoint", endpoint_id, key)
         return _endpoint(row) if row else None
 
-    async def enable(self, endpoint_id: UUID) -> Endpoint | None:
-        row = await self._database.change("enable_webhook_endpoint", endpoint_id)
+    async def enable(self, endpoint_id: UUID, key: str) -> Endpoint | None:
+        """Enabled; or as it is now if the same key asked for it the last time."""
+        row = await self._database.change("enable_webhook_endpoint", endpoint_id, key)
+        if row is None:
+            row = await self._database.row("enabled_webhook_endpoint", endpoint_id, key)
         return _endpoint(row) if row else None
 
     async def delete(self, endpoint_id: UUID) -> bool:

@@ -28,7 +28,7 @@ class Endpoints(Protocol):
 
     async def rotate(self, endpoint_id: UUID, secret: str, key: str) -> Endpoint | None: ...
 
-    async def enable(self, endpoint_id: UUID) -> Endpoint | None: ...
+    async def enable(self, endpoint_id: UUID, key: str) -> Endpoint | None: ...
 
     async def delete(self, endpoint_id: UUID) -> bool: ...
 
@@ -54,7 +54,7 @@ class Deliveries(Protocol):
         endpoint_id: UUID | None = None,
     ) -> Page: ...
 
-    async def redeliver(self, delivery_id: int) -> bool | None: ...
+    async def redeliver(self, delivery_id: int, key: str) -> bool | None: ...
 
 
 class NewEndpoint(BaseModel):
@@ -124,8 +124,8 @@ def _add_endpoints(
         return {**document(endpoint), "secret": endpoint.secret}
 
     @router.post("/{endpoint_id}/enable", summary="After it was disabled: webhooks from now on")
-    async def enable(endpoint_id: UUID) -> dict[str, Any]:
-        return document(_there(await endpoints.enable(endpoint_id)))
+    async def enable(endpoint_id: UUID, key: IdempotencyKey) -> dict[str, Any]:
+        return document(_there(await endpoints.enable(endpoint_id, key)))
 
     @router.delete("/{endpoint_id}", status_code=204, summary="Nothing goes there any more")
     async def delete(endpoint_id: UUID) -> Response:
@@ -146,8 +146,10 @@ def _add_deliveries(router: APIRouter, deliveries: Deliveries) -> None:
         return {"data": [to_json(item) for item in found.items], "next": found.before}
 
     @router.post("/deliveries/{delivery_id}/redeliver", status_code=202, summary="Once more, now")
-    async def redeliver(delivery_id: Annotated[int, Path(ge=1, lt=2**63)]) -> dict[str, str]:
-        match await deliveries.redeliver(delivery_id):
+    async def redeliver(
+        delivery_id: Annotated[int, Path(ge=1, lt=2**63)], key: IdempotencyKey
+    ) -> dict[str, str]:
+        match await deliveries.redeliver(delivery_id, key):
             case None:
                 raise HTTPException(404, "There is no such delivery")
             case False:

@@ -283,10 +283,15 @@ async def test_a_dead_letter_is_sent_again_by_who_asks_for_it(office: Office) ->
     await node.ended(receipt, DeliveryState.DEAD, "refused card 4111111111111111", "no")
     (dead,) = (await node.recent(state="dead")).items
     assert dead.error == "refused card (digits)"
-    assert await node.redeliver(dead.id) is True
+    assert await node.redeliver(dead.id, "once-more") is True
     (again,) = await office.claim(1, channels=(Channel.TEXT,))
     assert (again.message_id, again.attempts) == (receipt.message_id, 1)
-    assert await node.redeliver(10**9) is None
+    await office.nodes[1].ended(again, DeliveryState.DELIVERED, None, "")
+    assert await node.redeliver(dead.id, "once-more") is True  # its answer was lost
+    assert await office.claim(1, channels=(Channel.TEXT,)) == []
+    assert await node.redeliver(dead.id, "and again") is True
+    assert len(await office.claim(1, channels=(Channel.TEXT,))) == 1
+    assert await node.redeliver(10**9, "once-more") is None
 
 
 async def test_nothing_goes_to_an_endpoint_that_is_disabled_or_deleted(office: Office) -> None:
@@ -299,11 +304,11 @@ async def test_nothing_goes_to_an_endpoint_that_is_disabled_or_deleted(office: O
     assert await office.claim(channels=(Channel.WEBHOOK,)) == []
     dead = (await office.nodes[0].recent(state="dead", endpoint_id=gone.id)).items
     assert {one.error for one in dead} == {"it answered 410"}
-    assert await office.nodes[0].redeliver(dead[0].id) is False
+    assert await office.nodes[0].redeliver(dead[0].id, "once-more") is False
     assert [(one.id, one.state, one.why) for one in await office.endpoints.all()] == [
         (gone.id, "disabled", "it answered 410")
     ]
-    enabled = await office.endpoints.enable(gone.id)
+    enabled = await office.endpoints.enable(gone.id, "please")
     assert enabled
     assert enabled.state == "enabled"
     assert not await office.endpoints.delete(shut.id)

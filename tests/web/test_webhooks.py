@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -109,6 +109,25 @@ async def test_a_secret_asked_for_twice_does_not_end_the_one_that_receivers_know
     assert third.json()["secret"] != first.json()["secret"]
 
 
+async def test_an_endpoint_is_enabled_once_for_each_key(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    made = (await client.post(HOOKS, json={"url": CRM})).json()
+    enabling, wish = f"{HOOKS}/{made['id']}/enable", {"Idempotency-Key": "take-it-again"}
+
+    async def enabled(headers: dict[str, str]) -> str:
+        answer = await client.post(enabling, headers=headers)
+        assert answer.status_code == 200
+        return str(answer.json()["state"])
+
+    endpoints = PostgresEndpoints(database)
+    await endpoints.disable(UUID(made["id"]), "it answered 410")
+    assert await enabled(wish) == "enabled"
+    await endpoints.disable(UUID(made["id"]), "it answered 410 again")
+    assert await enabled(wish) == "disabled"  # the request of before, late
+    assert await enabled({}) == "enabled"
+
+
 async def test_an_endpoint_is_deleted_once(client: httpx.AsyncClient) -> None:
     endpoint = (await client.post(HOOKS, json={"url": CRM})).json()
     assert (await client.delete(f"{HOOKS}/{endpoint['id']}")).status_code == 204
@@ -171,6 +190,10 @@ async def test_dead_letters_are_listed_and_sent_again(
     assert rest.json()["next"] is None
     again = await client.post(f"{HOOKS}/deliveries/{second['id']}/redeliver")
     assert (again.status_code, again.json()) == (202, {"state": "waiting"})
+    keyless = await client.post(
+        f"{HOOKS}/deliveries/{second['id']}/redeliver", headers={"Idempotency-Key": ""}
+    )
+    assert keyless.status_code == 422
     waiting = await client.get(f"{HOOKS}/deliveries", params={"state": "waiting"})
     assert second["id"] in {one["id"] for one in waiting.json()["data"]}
     assert (await client.post(f"{HOOKS}/deliveries/999999/redeliver")).status_code == 404

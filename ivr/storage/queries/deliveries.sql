@@ -179,18 +179,19 @@ ORDER BY deliveries.id DESC
 LIMIT $4::int
 
 -- name: redeliver
--- From the beginning, at once, for who asks for it; not to an endpoint that takes nothing.
+-- From the beginning, at once, for who asks for it; not to an endpoint that takes nothing, and not
+-- for the key ($2) that it was asked for with the last time.
 WITH asked AS (
-    SELECT deliveries.id, coalesce(endpoint.state = 'enabled', true) AS open,
-           deliveries.state = 'waiting' AS waiting
+    SELECT deliveries.id, coalesce(endpoint.state = 'enabled', true) AS open
     FROM deliveries LEFT JOIN webhook_endpoints AS endpoint ON endpoint.id = deliveries.endpoint_id
     WHERE deliveries.id = $1::bigint
 ), again AS (
     UPDATE deliveries
     SET state = 'waiting', attempts = CASE WHEN claim IS NULL THEN 0 ELSE attempts END,
-        waiting_since = now(), ended_at = NULL,
+        waiting_since = now(), ended_at = NULL, redelivery_key = $2::text,
         next_at = CASE WHEN claim IS NULL THEN now() ELSE next_at END
-    FROM asked WHERE deliveries.id = asked.id AND asked.open
+    FROM asked
+    WHERE deliveries.id = asked.id AND asked.open AND redelivery_key IS DISTINCT FROM $2::text
     RETURNING pg_notify('saldo_messages', '')
 )
 SELECT open, (SELECT count(*) FROM again) AS again FROM asked

@@ -30,10 +30,16 @@ SELECT * FROM webhook_endpoints
 WHERE id = $1::uuid AND state <> 'deleted' AND rotation_key = $2::text
 
 -- name: enable_webhook_endpoint
--- One that was disabled gets webhooks again, from now on.
-UPDATE webhook_endpoints SET state = 'enabled', why = NULL
-WHERE id = $1::uuid AND state <> 'deleted'
+-- One that was disabled gets webhooks again, from now on. No row for the key ($2) of the last time:
+-- what has disabled it since would be forgotten.
+UPDATE webhook_endpoints SET state = 'enabled', why = NULL, enabling_key = $2::text
+WHERE id = $1::uuid AND state <> 'deleted' AND enabling_key IS DISTINCT FROM $2::text
 RETURNING *
+
+-- name: enabled_webhook_endpoint
+-- One that was enabled with this key the last time.
+SELECT * FROM webhook_endpoints
+WHERE id = $1::uuid AND state <> 'deleted' AND enabling_key = $2::text
 
 -- name: close_webhook_endpoint
 -- To disabled or deleted, with the reason; what waits for it will not get there.
