@@ -2,13 +2,14 @@
 
 Decoding is done by as many threads as there are processor cores, a batch of sound at a time. Only
 so many callers are listened to at once, and nobody new while the threads lag behind: those callers
-are asked for keys, which is never worse than being understood too late.
+are asked for keys, which is never worse than being understood too late. Who coughed is not new.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -148,8 +149,8 @@ class Ears:
         cores = threads or os.cpu_count() or 1
         self.callers = callers or cores * CALLERS_A_CORE
         self.listened_to = 0
-        self.lag_seconds = 0.0
-        """how long the last batch waited for a thread"""
+        self._waiting: dict[object, float] = {}
+        """since when each of what waits for a thread has waited"""
         self._tongues = dict(tongues)
         self._sentences = {
             (language, grammar.source): _sayable(grammar, tongue.model)
@@ -171,16 +172,36 @@ class Ears:
         return [tongue.grammars[expected], *offered, tongue.grammars[COMMAND]]
 
     @property
+    def lag_seconds(self) -> float:
+        """How long sound waits for a thread now.
+
+        Not what waited a while ago: one answer that takes long delays the others once, and while
+        nobody speaks nothing is decoded that could tell that the threads are free again.
+        """
+        now = time.monotonic()
+        return now - min(list(self._waiting.values()), default=now)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many callers are listened to as may be."""
+        return self.listened_to >= self.callers
+
+    @property
     def is_busy(self) -> bool:
         """Whether nobody new can be listened to now."""
-        return self.listened_to >= self.callers or self.lag_seconds > LAG_SECONDS
+        return self.is_full or self.lag_seconds > LAG_SECONDS
 
-    async def decoding(self, language: str, expecting: Expecting) -> Decoding:
+    async def decoding(
+        self, language: str, expecting: Expecting, *, is_new: bool = True
+    ) -> Decoding:
         """Begin to listen for one answer; `release` it afterwards.
+
+        Without `is_new` for a caller who is listened to already, and has only coughed: they are no
+        more work than one who has not.
 
         Raises EarsBusyError.
         """
-        if self.is_busy:
+        if self.is_busy if is_new else self.is_full:
             raise EarsBusyError(
                 f"{self.listened_to} callers are listened to and sound waits "
                 f"{self.lag_seconds:.1f} s: callers are asked for keys"
@@ -195,21 +216,20 @@ class Ears:
     def release(self) -> None:
         """One caller less is listened to."""
         self.listened_to -= 1
-        if not self.listened_to:
-            self.lag_seconds = 0.0
 
     async def work(self, what: Callable[[], T]) -> T:
         """Do something in one of the threads."""
-        clock = asyncio.get_running_loop().time
-        asked = clock()
+        mine = object()
 
-        def do() -> tuple[float, T]:
-            began = clock()
-            return began, what()
+        def do() -> T:
+            self._waiting.pop(mine, None)
+            return what()
 
-        began, done = await asyncio.get_running_loop().run_in_executor(self._threads, do)
-        self.lag_seconds = began - asked
-        return done
+        self._waiting[mine] = time.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+        finally:  # given up before a thread was free: then it waits no more either
+            self._waiting.pop(mine, None)
 
     def close(self) -> None:
         """End the threads when they have done what was begun."""

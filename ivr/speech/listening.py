@@ -106,7 +106,8 @@ class CallersEars:
             raise DeafError(f"nobody understands {language!r}")
         answer = answering(tongue)
         sound = await self._voice(tongue.model.rate)
-        decoding = await self._ears.decoding(language, expecting)
+        is_new = self._current is None
+        decoding = await self._ears.decoding(language, expecting, is_new=is_new)
         sound.forget()
         self._current = Hark(self._ears, sound, decoding, answer, self._floor_db)
         return self._current
