@@ -192,6 +192,9 @@ async def test_what_is_not_known_says_with_which_key_to_ask_again(
         (["--amount", "ten"], "no amount"),
         (["--amount", "1.001"], "decimals"),
         (["--amount", "0"], "left to give back"),
+        (["--amount", "-1.00"], "left to give back"),
+        (["--amount", "1e30"], "more than any amount"),
+        (["--reason", " "], "say why"),
     ],
 )
 async def test_a_slip_in_a_terminal_is_one_line(

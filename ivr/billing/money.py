@@ -43,7 +43,10 @@ class Money:
             raise MoneyNotUnderstood(f"{self.amount!r} is not an exact decimal amount")
         if len(self.currency) != 3 or not self.currency.isascii() or not self.currency.isupper():  # noqa: PLR2004 - ISO 4217
             raise MoneyNotUnderstood(f"{self.currency!r} is not a currency code such as EUR")
-        exact = self.amount.quantize(self.step(self.currency))
+        try:
+            exact = self.amount.quantize(self.step(self.currency))
+        except InvalidOperation:  # more digits than decimals are calculated with
+            raise MoneyNotUnderstood(f"{self.amount} is more than any amount of money") from None
         if exact != self.amount:
             raise MoneyNotUnderstood(f"{self.amount} has more decimals than {self.currency} has")
         object.__setattr__(self, "amount", exact)

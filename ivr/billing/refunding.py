@@ -55,7 +55,7 @@ class Payment:
         amount = self.left if wanted is None else wanted
         if amount.currency != self.amount.currency:
             raise NotRefundable(f"it was paid in {self.amount.currency}")
-        if not amount or self.left < amount:
+        if amount.amount <= 0 or self.left < amount:
             raise NotRefundable(f"{self.left} of it is left to give back")
         if kind is RefundKind.VOID and amount != self.amount:
             raise NotRefundable(

@@ -26,6 +26,8 @@ from ivr.storage.pool import Database
 from ivr.storage.refunds import PostgresRefunds
 
 NOT_DONE = 1
+SHORTEST_REASON = 3
+"""as over REST"""
 
 
 def refund(
@@ -49,7 +51,9 @@ def refund(
 
     Example: saldo payments refund 6b0f5a9e-… --amount 10.00 --reason "charged twice by us"
     """
-    key = key or f"cli-{uuid4()}"
+    key, reason = key or f"cli-{uuid4()}", reason.strip()
+    if len(reason) < SHORTEST_REASON:
+        raise typer.BadParameter("--reason is for who reads the trail: say why in some words")
     done = asyncio.run(
         _give_back(settings.load(config), payment, _decimal(amount), reason, key, reopen=reopen)
     )

@@ -31,6 +31,11 @@ def test_what_the_currency_cannot_express_is_refused(text: str, currency: str) -
         Money.of(text, currency)
 
 
+def test_what_nobody_ever_owed_is_refused_like_any_other_slip() -> None:
+    with pytest.raises(MoneyNotUnderstood, match="more than any amount"):
+        Money(Decimal("1e30"), "EUR")
+
+
 def test_a_float_is_refused() -> None:
     with pytest.raises(MoneyNotUnderstood):
         Money(42.5, "EUR")  # type: ignore[arg-type]  # that is the mistake
