@@ -39,6 +39,8 @@ KEPT_SECONDS = 3.0
 ENTER_SECONDS = 2.0
 SILENT_SECONDS = 2.0
 """the PBX sends 50 packets a second, silence included: without any for so long it is lost"""
+LATE_SECONDS = 0.05
+"""to read what came while this process itself stood still on a busy machine"""
 CLOSE_SECONDS = 3.0
 OFF_SECONDS = 1.0
 OFF_PAUSE_SECONDS = 0.005
@@ -103,7 +105,11 @@ class CallersVoice:
                 async with asyncio.timeout(SILENT_SECONDS):
                     await self._news.wait()
             except TimeoutError:
-                raise VoiceLost("the PBX sends nothing of the caller's voice any more") from None
+                await asyncio.sleep(LATE_SECONDS)
+                if not self._news.is_set():
+                    raise VoiceLost(
+                        "the PBX sends nothing of the caller's voice any more"
+                    ) from None
         sound = bytearray()
         while self._packets and len(sound) < self._bytes(MOST_SECONDS):
             sound += self._packets.popleft()

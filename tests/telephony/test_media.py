@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -124,6 +125,20 @@ async def test_a_pbx_that_sends_nothing_is_a_lost_voice(
     await voice.open()
     with pytest.raises(VoiceLost, match="sends nothing"):
         await voice.batch()
+    await voice.close()
+
+
+async def test_a_process_that_stood_still_for_a_while_has_lost_no_voice(
+    pbx: FakeMediaPbx, voice: CallersVoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "SILENT_SECONDS", 0.2)
+    await voice.open()
+    socket = await pbx.socket()
+    batch = asyncio.create_task(voice.batch())
+    await settled()
+    await socket.send_bytes(BATCH)
+    time.sleep(0.3)  # noqa: ASYNC251 - nothing runs meanwhile: just that
+    assert len(await batch) >= len(BATCH)
     await voice.close()
 
 
