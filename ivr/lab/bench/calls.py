@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from ivr.lab.bench.figures import Figure, at_least, milliseconds, share
+from ivr.lab.bench.figures import Figure, at_least, milliseconds, share, silences
 from ivr.lab.demo import SCRIPT
 from ivr.lab.errors import LabError
 from ivr.lab.lab import Lab
@@ -44,6 +44,7 @@ async def measure(lab: Lab, calls: int) -> list[Figure]:
     on_the_line = sum(report.steps[LAST_PAYING_STEP].at or 0.0 for report in reports) / calls
     return [
         share("calls paid", sum(report.passed for report in reports), calls, at_least(1.0)),
+        silences([report.dead_air for report in reports]),
         Figure("on the line, a call", round(on_the_line, 1), "s", None, calls),
         *(
             Figure(f"processor, a call: {part}", round(seconds, 3), "s", None, calls)

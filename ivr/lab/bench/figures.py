@@ -88,6 +88,11 @@ def share(what: str, count: int, of: int, goal: Goal | None = None) -> Figure:
     return Figure(what, count / of, "%", goal, of, low, high)
 
 
+def silences(found: Sequence[Sequence[object]]) -> Figure:
+    """The silences of more than two seconds in so many calls in which it was our turn."""
+    return Figure("silences of more than 2 s", sum(map(len, found)), "", at_most(0), len(found))
+
+
 def wilson(count: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a share (E. B. Wilson, 1927): right for shares near 0 and 1 too."""
     part, square = count / of, NORMAL_95**2

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ivr.lab.bench.figures import Figure, at_least, at_most, milliseconds, share
+from ivr.lab.bench.figures import Figure, at_least, at_most, milliseconds, share, silences
 from ivr.lab.lab import Lab
 from ivr.lab.scenario import play
 from ivr.lab.scenario_file import parse
@@ -50,6 +50,7 @@ async def measure(lab: Lab, calls: int) -> tuple[list[Figure], list[dict[str, ob
     decided = [seconds for heard in delays.values() for kind, seconds in heard if kind != "name"]
     figures = [
         share("calls as written", sum(one.passed for one in reports), calls, at_least(1.0)),
+        silences([one.dead_air for one in reports]),
         milliseconds("last word of an answer to the prompt", answers, 0.5, at_most(P50_MS)),
         milliseconds("last word of an answer to the prompt", answers, 0.99),
         milliseconds("last word of a name to the prompt", names, 0.5, at_most(P50_MS)),

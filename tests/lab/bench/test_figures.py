@@ -16,6 +16,7 @@ from ivr.lab.bench.figures import (
     save,
     share,
     show,
+    silences,
     wilson,
     written,
 )
@@ -47,6 +48,12 @@ def test_goals_may_be_reached_exactly() -> None:
     assert milliseconds("late", [0.4], 0.5, at_most(400)).met is True
     assert milliseconds("late", [0.401], 0.5, at_most(400)).met is False
     assert Figure("calls", 3).met is None
+
+
+def test_a_silence_in_any_call_misses_the_goal() -> None:
+    assert silences([[], []]).met is True
+    spoilt = silences([[], [(3.0, 2.5)]])
+    assert (spoilt.value, spoilt.of, spoilt.met) == (1, 2, False)
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
