@@ -146,6 +146,23 @@ async def test_a_payment_older_than_the_window_still_becomes_settled(
     assert [each.kind for each in found.differences] == [Kind.STATE]
 
 
+async def test_a_part_refunded_in_the_control_panel_is_found_long_after_its_sale(
+    house: CountingHouse, stand_in: StandIn
+) -> None:
+    attempt = await paid(house)
+    sale = await transaction_of(house, attempt)
+    stand_in._desk.settle(sale, {})
+    await PostgresLedger(house.database).became(attempt.id, AttemptState.SETTLED)
+    stand_in._desk._now = lambda: datetime.now(UTC)
+    now, later = datetime.now(UTC) - HOUR / 2, datetime.now(UTC) + HOUR / 2
+    assert (await comparing(house).differences(now, later)).differences == ()
+    stand_in._desk.refund(sale, {"amount": "10.00"})
+    (found,) = (await comparing(house).differences(now, later)).differences
+    assert (found.kind, found.order_id) == (Kind.REFUND, attempt.order_id)
+    assert (found.here, found.there) == ("settled 42.50 EUR", "10.00 EUR refunded")
+    assert not await comparing(house).mend(found)
+
+
 async def told_nobody(stand_in: StandIn, order_id: str, what: str) -> None:
     """What a bank says days later, in a webhook that was lost."""
     async with aiohttp.ClientSession() as session:

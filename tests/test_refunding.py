@@ -6,11 +6,13 @@ import asyncio
 import getpass
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from ivr.billing.comparing import Comparing
 from ivr.billing.money import Money
 from ivr.billing.payments import Attempt, AttemptState, Paid
 from ivr.billing.refunding import Refunding
@@ -18,6 +20,7 @@ from ivr.billing.refunds import Refund, RefundState, RefundWish
 from ivr.gateways.books import BraintreeBooks
 from ivr.gateways.giving_back import BraintreeRefunds
 from ivr.lab.gateway import StandIn
+from ivr.storage.comparing import PostgresCompared
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.refunds import PostgresRefunds
 from tests.cli.conftest import typed as typed  # noqa: PLC0414 - a fixture
@@ -84,6 +87,21 @@ async def test_a_lost_answer_is_found_and_the_money_goes_back_once(
     assert given_back(tmp_path) == ["10.00"]
     (kept,) = await PostgresRefunds(house.database).of_payment(attempt.id)
     assert kept.state is RefundState.DONE
+
+
+async def test_a_part_that_staff_gave_back_is_the_same_in_both_ledgers(
+    house: CountingHouse,
+) -> None:
+    attempt = await paid(house)
+    await PostgresLedger(house.database).became(attempt.id, AttemptState.SETTLED)
+    await refunding(house).give_back(wish(attempt))
+    ours, books = PostgresCompared(house.database), BraintreeBooks(house.gateway)
+    now, hour = datetime.now(UTC), timedelta(hours=1)
+    comparing = Comparing(ours, books, PostgresLedger(house.database))
+    found = (await comparing.differences(now - hour, now + hour)).differences
+    assert [each for each in found if each.attempt_id == attempt.id] == []
+    (own,) = await ours.of_orders([attempt.order_id])
+    assert own.refunded == Money.of("10.00", "EUR")
 
 
 async def test_two_nodes_that_look_for_one_refund_give_it_back_once(

@@ -83,6 +83,9 @@ class Comparing:
         found: dict[str, Transaction] = {}
         for first, last in _slices(since, until):
             found |= {one.id: one for one in await self.theirs.between(first, last)}
+        # What went back in the window may be of a sale long before it.
+        of_sales = {one.refund_of for one in found.values() if not one.is_sale} - found.keys()
+        found |= {one.id: one for one in await self.theirs.of_ids(sorted(of_sales))}
         known = await self._known(found.values())
         for ours in (
             await self.ours.charged_between(since, until)

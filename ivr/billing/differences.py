@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """the customer was told that nothing was charged"""
     TAKEN_TWICE = "taken-twice"
     STATE = "state"
+    REFUND = "refund"
+    """more went back at the gateway than our ledger knows of"""
 
 
 # What mends a difference without doubt:
@@ -71,6 +73,8 @@ class Ours:
     """of an unknown outcome: why the books do not settle it"""
     is_being_refunded: bool = False
     """staff gives money back, and it is not known yet whether it went"""
+    refunded: Money | None = None
+    """what staff gave back; None: nothing"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ GIVEN_BACK = {AttemptState.VOIDED, AttemptState.REFUNDED, AttemptState.RETURNED}
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 
 BY_HAND = "look it up in the gateway's control panel; void or refund it there if nobody owns it"
+IN_THE_PANEL = "ask who refunded the rest in the gateway's control panel, and what is owed again"
 BY_ITSELF = "nothing: it is mended every night, or now with --mend"
 
 
@@ -202,7 +207,7 @@ class _Order:
         if own.amount != ours.attempt.amount:
             todo = "the gateway took another amount than was agreed: refund it and charge anew"
             return [self._difference(Kind.AMOUNT, ours, _said([own]), todo), *extra]
-        return [*self._state(ours, own), *extra]
+        return [*self._state(ours, own), *self._refund(ours, own), *extra]
 
     def _state(self, ours: Ours, own: Transaction) -> list[Difference]:
         state = ours.attempt.state
@@ -221,6 +226,18 @@ class _Order:
         if state is AttemptState.VOIDED and own.standing in TAKEN and not self._is_back(own):
             return [self._difference(Kind.STATE, ours, _said([own]), BY_HAND)]
         return []
+
+    def _refund(self, ours: Ours, own: Transaction) -> list[Difference]:
+        """A part that went back without us: somebody did it in the gateway's control panel.
+
+        What went back here and is not seen there may lie outside of what was asked for.
+        """
+        known, there = ours.refunded or Money.zero(own.amount.currency), self._refunded(own)
+        is_whole = ours.attempt.state not in PAID or not there < own.amount
+        if is_whole or ours.is_being_refunded or not known < there:
+            return []
+        todo = f"{known} of that went back from here: {IN_THE_PANEL}"
+        return [self._difference(Kind.REFUND, ours, f"{there} refunded", todo)]
 
     @staticmethod
     def _difference(

@@ -25,6 +25,10 @@ def ours(state: AttemptState, transaction_id: str | None = "tx1") -> Ours:
     return Ours(replace(ATTEMPT, state=state), transaction_id)
 
 
+def given_back(amount: str, state: AttemptState = AttemptState.CAPTURED) -> Ours:
+    return replace(ours(state), refunded=Money.of(amount, "EUR"))
+
+
 def standing(value: Standing) -> Transaction:
     return replace(SALE, standing=value)
 
@@ -45,7 +49,8 @@ def standing(value: Standing) -> Transaction:
         (ours(AttemptState.UNKNOWN, None), [PENDING]),
         (ours(AttemptState.FAILED, None), [standing(Standing.VOIDED)]),
         (ours(AttemptState.FAILED, None), [standing(Standing.SETTLED), REFUND]),
-        (ours(AttemptState.CAPTURED), [SALE, replace(REFUND, amount=Money.of("2", "EUR"))]),
+        (given_back("2"), [SALE, replace(REFUND, amount=Money.of("2", "EUR"))]),
+        (given_back("2"), [SALE]),
     ],
     ids=lambda value: value.attempt.state if isinstance(value, Ours) else "",
 )
@@ -77,6 +82,33 @@ def test_a_payment_goes_on_as_it_did_at_the_gateway(
 def test_while_staff_gives_money_back_its_state_is_left_alone() -> None:
     here = replace(ours(AttemptState.CAPTURED), is_being_refunded=True)
     assert compare([here], [standing(Standing.SETTLED), REFUND]) == []
+
+
+@pytest.mark.parametrize(
+    ("here", "parts"),
+    [
+        (ours(AttemptState.SETTLED), ["2"]),
+        (given_back("2", AttemptState.SETTLED), ["2.01"]),
+        (given_back("2", AttemptState.SETTLED), ["2", "1"]),
+    ],
+)
+def test_a_part_that_went_back_without_us_is_left_to_a_person(here: Ours, parts: list[str]) -> None:
+    refunds = [
+        replace(REFUND, id=f"re{place}", amount=Money.of(part, "EUR"))
+        for place, part in enumerate(parts)
+    ]
+    (found,) = compare([here], [standing(Standing.SETTLED), *refunds])
+    assert (found.kind, found.mend) == (Kind.REFUND, None)
+    assert compare([replace(here, is_being_refunded=True)], [SALE, *refunds]) == []
+
+
+def test_a_payment_is_settled_whatever_part_of_it_went_back_without_us() -> None:
+    part = replace(REFUND, amount=Money.of("2", "EUR"))
+    found = compare([ours(AttemptState.CAPTURED)], [standing(Standing.SETTLED), part])
+    assert [(each.kind, each.mend) for each in found] == [
+        (Kind.STATE, Become(AttemptState.SETTLED)),
+        (Kind.REFUND, None),
+    ]
 
 
 @pytest.mark.parametrize(
