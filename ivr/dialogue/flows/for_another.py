@@ -53,9 +53,9 @@ from ivr.dialogue.questions import (
 )
 
 SHOWN_DIGITS = 2
+"""of the account number, read back"""
 EXAMPLE = 100
 """so much of a currency shows how its amounts are keyed"""
-"""of the account number, read back"""
 
 
 async def pay_for_another(call: Call, desk: Desk, account_number: str) -> NoReturn:
