@@ -277,7 +277,10 @@ async def test_a_number_on_file_is_the_customers_or_one_of_their_lines(real: Pos
     line = await real.service(customer)
     tries = PostgresTries(real.database)
     assert await tries.is_on_file(customer.id, line.number)
+    assert await tries.is_on_file(customer.id, line.number.replace("+", "00"))
+    assert await tries.is_on_file(customer.id, line.number.removeprefix("+34"))
     assert not await tries.is_on_file(customer.id, "")
+    assert not await tries.is_on_file(customer.id, "anonymous")
     assert not await tries.is_on_file(customer.id, "+34600000783")
     assert not await tries.is_on_file(0, line.number)
 

@@ -58,10 +58,11 @@ FROM forgiven
 WHERE kept.subject = forgiven.subject AND kept.hour = forgiven.hour
 
 -- name: is_number_on_file
--- Whether a number is this customer's, or one of their lines'.
-SELECT EXISTS (
+-- Whether a number, however it is written, is this customer's, or one of their lines'.
+SELECT one_number($2::text) <> '' AND (EXISTS (
            SELECT FROM customers
-           WHERE id = $1::bigint AND phone <> '' AND phone = $2::text)
+           WHERE id = $1::bigint AND one_number(phone) = one_number($2::text))
     OR EXISTS (
            SELECT FROM services
-           WHERE customer_id = $1::bigint AND number <> '' AND number = $2::text) AS is_on_file
+           WHERE customer_id = $1::bigint
+             AND one_number(number) = one_number($2::text))) AS is_on_file
