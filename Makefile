@@ -9,7 +9,7 @@ MODEL_VENV := var/model-venv
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 \
         --python-platform x86_64-unknown-linux-gnu --custom-compile-command "make lock" -q
 
-.PHONY: help demo test check bench crash-test prompts speech-model lock clean
+.PHONY: help demo test check bench crash-test speech-test prompts speech-model lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: $(VENV)/.dev ## figures of calls and speech beside their goals, about 15 
 
 crash-test: $(VENV)/.run ## kill -9 at every await around a charge: 3,200 trials, under an hour; var/crashtest
 	@$(BIN)/python -m ivr.lab.crashing $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED))
+
+speech-test: $(VENV)/.dev ## every answer and other sound; `make test` hears a quarter of them
+	@SALDO_TEST_SPEECH=all $(BIN)/pytest tests/speech/test_answers_and_other_sounds.py
 
 prompts: $(VENV)/.run ## every fixed sound, in the PBX's own formats
 	@$(BIN)/saldo prompts build

@@ -6,12 +6,15 @@ words may be one, and what is none is told by its look-up too; its share is stat
 
 Every run hears the same sounds. Whoever adds or takes out a sentence hears others in every voice:
 so the few cases of one question are held against what chance allows, all of them against the
-promised share itself.
+promised share itself. `make test` hears every fourth case, held against what chance allows as well;
+`make speech-test` hears all of them, in a few minutes: whoever changes the judge, a model or the
+endpointing runs it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -39,6 +42,10 @@ from tests.speech.utterances import (
 
 # Several hundred utterances are spoken and heard first.
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("machine_to_itself")]
+SETTING = "SALDO_TEST_SPEECH"
+"""an environment variable: "all" hears every case"""
+EVERY = 1 if os.environ.get(SETTING) == "all" else 4
+"""every so manieth case is heard"""
 AFTER_SECONDS = 8.0
 """of quiet, longer than any patience"""
 AT_ONCE = 3
@@ -76,7 +83,7 @@ def heard(ears: Ears) -> list[tuple[Case, Heard | Unheard]]:
     """What is made of every case."""
 
     async def everything() -> list[tuple[Case, Heard | Unheard]]:
-        all_cases = await cases(HELD_OUT)
+        all_cases = await cases(HELD_OUT, EVERY)
         asked = [(case.language, case.question, case.sound) for case in all_cases]
         return [*zip(all_cases, await hear_all(ears, asked), strict=True)]
 
@@ -119,6 +126,11 @@ def most(promised: float, of: int) -> int:
     return next(n for n, chance in enumerate(accumulate(exactly)) if 1 - chance < BY_CHANCE)
 
 
+def allowed(promised: float, of: int) -> float:
+    """Faults of all questions together."""
+    return (1 - promised) * of if EVERY == 1 else most(promised, of)
+
+
 Made = list[tuple[Case, Heard | Unheard]]
 BY_GRAMMAR = [question for question in QUESTIONS if question != NAME]
 
@@ -148,13 +160,13 @@ def test_answers_are_understood(heard: Made, question: str, language: str) -> No
 def test_answers_to_all_questions_are_understood(heard: Made) -> None:
     answers = [pair for pair in heard if pair[0].meaning and pair[0].question != AMOUNT]
     faults = not_right(answers)
-    assert len(faults) <= (1 - LEAST_UNDERSTOOD) * len(answers), share(faults, len(answers))
+    assert len(faults) <= allowed(LEAST_UNDERSTOOD, len(answers)), share(faults, len(answers))
 
 
 def test_amounts_are_mostly_understood(heard: Made) -> None:
     answers = [pair for pair in heard if pair[0].meaning and pair[0].question == AMOUNT]
     faults = not_right(answers)
-    assert len(faults) <= (1 - LEAST_OF_AMOUNTS) * len(answers), share(faults, len(answers))
+    assert len(faults) <= allowed(LEAST_OF_AMOUNTS, len(answers)), share(faults, len(answers))
 
 
 @pytest.mark.parametrize("language", VOICES)
@@ -174,7 +186,7 @@ def test_other_words_and_noises_are_no_answers_to_all_questions(heard: Made, lan
         if not pair[0].meaning
     ]
     faults = accepted(others)
-    assert len(faults) <= (1 - LEAST_REFUSED) * len(others), share(faults, len(others))
+    assert len(faults) <= allowed(LEAST_REFUSED, len(others)), share(faults, len(others))
 
 
 @pytest.mark.parametrize("language", VOICES)
@@ -287,7 +299,7 @@ async def test_the_voices_at_once_that_the_judge_was_tuned_on_are_no_answer(
         (language, question, crowd)
         for question in ASKED_IN_A_CROWD
         for crowd in beginnings(crowds[TUNED_ON], (1.3, 1.9, 2.6, 3.4, 4.5))
-    ]
+    ][::EVERY]
     assert await taken(ears, asked) == []
 
 
@@ -300,9 +312,9 @@ async def test_most_of_what_other_voices_at_once_say_is_no_answer(
         for language in VOICES
         for question in ASKED_IN_A_CROWD
         for crowd in beginnings(crowds[voices], (1.3, 2.6, 4.5))
-    ]
+    ][::EVERY]
     faults = await taken(ears, asked)
-    assert len(faults) <= (1 - LEAST_OF_CROWDS_REFUSED) * len(asked), share(faults, len(asked))
+    assert len(faults) <= allowed(LEAST_OF_CROWDS_REFUSED, len(asked)), share(faults, len(asked))
 
 
 def tongue(ears: Ears, language: str) -> Tongue:

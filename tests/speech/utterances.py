@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ivr.dialogue.hearing import DIGITS, NAME, SPELLING, Expecting
 from ivr.lab.speaking import Utterance, synthesise, voice_file
+from tests.speech.choosing import every_nth
 
 RATE = 8000
 TODAY = dt.date(2026, 11, 25)
@@ -286,22 +287,26 @@ class Case:
         return f"{self.language} {self.question}: {self.said}"
 
 
-async def cases(half: int) -> list[Case]:
-    """All of one half, the same every time."""
-    wanted = [*_spoken(half)]
+async def cases(half: int, every: int = 1) -> list[Case]:
+    """Those of one half, the same every time; `every` fourth of each question, for instance.
+
+    Voices go round by fives, speeds and noise by threes: every fourth is still said in all of them.
+    """
+    wanted = [*every_nth(every, _spoken(half), lambda one: (*one[:2], one[2] is None))]
     made = await synthesise([utterance for _, _, _, utterance in wanted])
     spoken = [
         Case(language, question, _told(utterance), meaning, made[utterance].samples.tobytes())
         for language, question, meaning, utterance in wanted
     ]
     noises = await _noises(half)
-    return spoken + [
+    others = [
         Case(language, question, said, None, sound)
         for language in VOICES
         for question in QUESTIONS
         for place, (said, sound) in enumerate(noises.items())
         if question not in BRIEFLY or place % 3 == 1
     ]
+    return [*spoken, *every_nth(every, others, lambda case: (case.language, case.question))]
 
 
 def _spoken(half: int) -> Iterator[tuple[str, str, str | None, Utterance]]:
