@@ -93,14 +93,18 @@ def _health(sources: Sources) -> APIRouter:
 
 def _v1(sources: Sources) -> APIRouter:
     router = APIRouter(prefix="/v1", dependencies=[Depends(sources.keys.for_(Scope.READ))])
+    summary = "One page, newest first; `next` is the cursor of the page after"
+    for noun, read in sources.readers.items():
+        router.add_api_route(f"/{noun}", _pages_of(read), name=noun, summary=summary)
+    return router
 
-    @router.get("/{noun}", summary="One page, newest first; `next` is the cursor of the page after")
+
+def _pages_of(read: Reader) -> Callable[..., Awaitable[dict[str, Any]]]:
     async def page(
-        noun: Noun,
         before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> dict[str, Any]:
-        found = await sources.readers[noun](before, limit)
+        found = await read(before, limit)
         return {"data": [to_json(item) for item in found.items], "next": found.before}
 
-    return router
+    return page

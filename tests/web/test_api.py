@@ -15,6 +15,7 @@ from ivr.billing.customers import CustomerKind
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.money import Money
 from ivr.web.api import Sources, build
+from ivr.web.errors import PROBLEM
 from ivr.web.keys import Key, Keys, Scope
 from tests.billing.assistance import Assistance
 
@@ -105,6 +106,15 @@ async def test_a_page_ends_with_the_cursor_of_the_next(client: httpx.AsyncClient
     older = f"/v1/invoices?limit=3&before={first['next']}"
     second = (await client.get(older, headers=HEADERS)).json()
     assert ([row["id"] for row in second["data"]], second["next"]) == ([2, 1], None)
+
+
+async def test_each_list_is_in_openapi_by_its_name_and_what_is_none_is_not_found(
+    client: httpx.AsyncClient,
+) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert {"/v1/customers", "/v1/services", "/v1/invoices", "/v1/calls"} <= set(paths)
+    answer = await client.get("/v1/promotions", headers=HEADERS)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
 
 
 async def test_money_is_exact_text(client: httpx.AsyncClient) -> None:

@@ -9,7 +9,8 @@ import pytest
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 
-from ivr.web.api import Sources, build
+from ivr.billing.errors import LedgerUnavailable
+from ivr.web.api import Page, Sources, build
 from ivr.web.bodies import LONGEST_BYTES
 from ivr.web.errors import PROBLEM
 from ivr.web.keys import Key, Keys
@@ -30,10 +31,14 @@ def broken() -> APIRouter:
     return router
 
 
+async def nothing(_before: int | None, _limit: int) -> Page:
+    raise LedgerUnavailable("gone")
+
+
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     sources = Sources(
-        readers={},
+        readers={"calls": nothing},
         checks={},
         metrics=CollectorRegistry(),
         keys=Keys([Key("all", KEY)]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 from uuid import UUID
 
 import httpx
@@ -21,7 +21,7 @@ from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.pool import Database
 from ivr.storage.reports import PostgresReports
 from ivr.web import payments, reports
-from ivr.web.api import Sources, build
+from ivr.web.api import Noun, Sources, build
 from ivr.web.keys import Scope
 from tests.billing.assistance import Assistance
 
@@ -47,7 +47,7 @@ OPEN = {"/healthz", "/readyz", "/metrics", "/braintree/webhooks"}
 EVERY = {scope.value for scope in Scope}
 SCOPES = {
     "GET /v1/key": EVERY,
-    "GET /v1/{noun}": {"read"},
+    **{f"GET /v1/{noun}": {"read"} for noun in get_args(Noun)},
     "GET /v1/payments": {"read"},
     "GET /v1/payments/{payment_id}": {"read"},
     "GET /v1/payments/{payment_id}/refunds": {"read"},
@@ -83,7 +83,7 @@ async def app() -> AsyncIterator[FastAPI]:
         stack.push_async_callback(database.close)
         yield build(
             Sources(
-                readers={},
+                readers=dict.fromkeys(get_args(Noun), nobody),
                 checks={},
                 metrics=CollectorRegistry(),
                 keys=keys,
@@ -120,7 +120,7 @@ def operations(app: FastAPI) -> dict[str, Any]:
 def address(operation: str) -> tuple[str, str]:
     """One that fits: an id of each kind is nobody's."""
     method, path = operation.split()
-    ids = {"noun": "calls", "link_id": 1, "delivery_id": 1}
+    ids = {"link_id": 1, "delivery_id": 1}
     names = ("payment_id", "capture_id", "endpoint_id")
     return method, path.format(**ids, **dict.fromkeys(names, UUID(int=1)))
 
