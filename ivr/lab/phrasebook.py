@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -123,11 +124,13 @@ class Phrasebook:
         swell = _swell(tilted)
         spectrum = np.fft.rfft(swell, _SWELLS)
         products = np.fft.irfft(self._spectra * spectrum, _SWELLS, axis=1)
+        energy = _energy(tilted)
         for length, rows in self._rows.items():
             loudness = _spread(swell, length // _HOP)
             likely = products[rows, : len(loudness)] >= LIKELY * loudness
             for row in np.flatnonzero(likely.any(axis=1)):
-                if match := _best(self._pieces[rows[row]], np.flatnonzero(likely[row]), tilted):
+                hops = np.flatnonzero(likely[row])
+                if match := _best(self._pieces[rows[row]], hops, tilted, energy):
                     yield match
 
     def explains(self, phrase: tuple[str, str], offset: int, match: Match, heard: Samples) -> bool:
@@ -142,7 +145,7 @@ class Phrasebook:
         if offset < -_SHIFT or len(part) < length - _SHIFT or len(around) <= len(part):
             return False
         products = np.correlate(around, part / max(float(np.linalg.norm(part)), 1.0), "valid")
-        energy = np.concatenate(([0.0], np.cumsum(around.astype(np.float64) ** 2)))
+        energy = _energy(around)
         loudness = np.sqrt(np.maximum(energy[len(part) :] - energy[: -len(part)], 1.0))
         return bool((products / loudness).max() >= match.alike)
 
@@ -293,27 +296,35 @@ def _places(shape: Floats, samples: Samples) -> npt.NDArray[np.intp]:
     size = 1 << (len(tilted) + len(shape)).bit_length()
     spectrum = np.fft.rfft(tilted, size) * np.conj(np.fft.rfft(shape, size))
     products = np.fft.irfft(spectrum, size)[: len(tilted) - len(shape) + 1]
-    energy = np.concatenate(([0.0], np.cumsum(tilted.astype(np.float64) ** 2)))
+    energy = _energy(tilted)
     around = energy[len(shape) :] - energy[: -len(shape)]
     return np.nonzero(products >= ALIKE * np.sqrt(np.maximum(around, 1.0)))[0]
 
 
-def _best(piece: Piece, hops: npt.NDArray[np.intp], tilted: Floats) -> Match | None:
+def _best(
+    piece: Piece, hops: npt.NDArray[np.intp], tilted: Floats, energy: npt.NDArray[np.float64]
+) -> Match | None:
     """Where near these hops the sound is most like a piece; None when it is another sound."""
     best: Match | None = None
     length = len(piece.shape)
-    for run in np.split(hops, np.flatnonzero(np.diff(hops) > 1) + 1):
-        first = max(0, (int(run[0]) - 1) * _HOP)
-        around = tilted[first : (int(run[-1]) + 2) * _HOP + length]
+    ends = [*(np.flatnonzero(hops[1:] - hops[:-1] > 1) + 1), len(hops)] if len(hops) > 1 else [1]
+    for begins, ends_at in pairwise([0, *ends]):
+        first = max(0, (int(hops[begins]) - 1) * _HOP)
+        around = tilted[first : (int(hops[ends_at - 1]) + 2) * _HOP + length]
         products = np.correlate(around, piece.shape, "valid")
-        energy = np.concatenate(([0.0], np.cumsum(around.astype(np.float64) ** 2)))
-        loudness = np.sqrt(np.maximum(energy[length:] - energy[:-length], length * _QUIET**2))
+        upto = energy[first : first + len(around) + 1]
+        loudness = np.sqrt(np.maximum(upto[length:] - upto[:-length], length * _QUIET**2))
         likeness = products / loudness
         place = int(likeness.argmax())
         alike = float(likeness[place])
         if alike >= ALIKE and (best is None or alike > best.alike):
             best = Match(piece, first + place, alike)
     return best
+
+
+def _energy(tilted: Floats) -> npt.NDArray[np.float64]:
+    """The energy before each sample: what is between two of them is a difference."""
+    return np.concatenate(([0.0], np.cumsum(tilted.astype(np.float64) ** 2)))
 
 
 def _swell(tilted: Floats) -> Floats:
