@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class House:
         process = ProcessId.of(pid)
         os.kill(pid, signal.SIGKILL)
         while process and process.alive:
-            pass
+            time.sleep(0.01)
 
     def mend(self) -> None:
         """`saldo lab up`: start what does not run."""
@@ -156,9 +157,24 @@ async def is_ready(house: House) -> None:
         await until(ready)
 
 
-async def outcomes(house: House) -> list[str]:
-    """How the calls so far ended."""
-    return [row["outcome"] for row in await rows(house.lab, "select outcome from calls")]
+async def outcomes(house: House, account: str) -> list[str]:
+    """How the calls of this customer ended."""
+    query = "select outcome from calls c join customers on customers.id = c.customer_id"
+    found = await rows(house.lab, f"{query} where account_number = $1", account)
+    return [row["outcome"] for row in found]
+
+
+async def attempts(house: House, account: str) -> list[str]:
+    """The states of this customer's attempts to pay, in alphabetical order."""
+    query = "select state from attempts a join customers c on c.id = a.customer_id"
+    found = await rows(house.lab, f"{query} where account_number = $1 order by state", account)
+    return [row["state"] for row in found]
+
+
+async def behave(house: House) -> None:
+    """Take back what the gateway stand-in was asked to fail in."""
+    async with httpx.AsyncClient() as client:
+        (await client.delete(f"{house.lab.gateway}/misbehave")).raise_for_status()
 
 
 async def misbehave(house: House, **how: object) -> None:

@@ -69,8 +69,8 @@ def lab() -> Iterator[Lab]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    """One of its own, for tests that break something."""
+    """One for each module that breaks something; a test mends it, and calls about its own bill."""
     with a_lab() as (folder, running):
         yield House(folder, running)

@@ -30,7 +30,7 @@ async def test_the_secure_process_killed_during_the_card_is_no_dead_end(house: H
         await hears(phone, "lab_agent", within=30)
     await no_channel_is_left(house)
     await is_ready(house)  # a new secure process is there
-    assert await outcomes(house) == ["agent"]
+    assert await outcomes(house, "1047") == ["agent"]
 
 
 async def test_a_daemon_killed_during_the_card_gives_the_caller_to_a_person(house: House) -> None:

@@ -53,4 +53,4 @@ async def test_sigterm_takes_no_new_call_and_lets_the_running_one_end(house: Hou
         return not serve.alive
 
     await until(stopped)
-    assert await outcomes(house) == ["paid"]
+    assert await outcomes(house, "1052") == ["paid"]

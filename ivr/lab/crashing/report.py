@@ -37,8 +37,8 @@ REACH = (
     "A loss of power is not tried: SIGKILL leaves the kernel's pages. One Postgres, no replica.",
     (
         "Asterisk gone, hang-ups by telephone and a daemon killed during a call are tried with "
-        "real calls: tests/e2e/test_asterisk.py, test_gateway.py, test_daemon.py, test_capture.py; "
-        "tests/scenarios/hangs_up_*.yaml."
+        "real calls: tests/e2e/test_back_ends.py, test_gateway.py, test_daemon.py and "
+        "test_capture.py; tests/scenarios/hangs_up_*.yaml."
     ),
 )
 _STYLE = """
