@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -48,15 +48,17 @@ def routes(reports: Reports, keys: Keys) -> APIRouter:
         response_model=None,
     )
     async def settlement(
-        since: Annotated[date, Query(description="the first day")],
-        until: Annotated[date, Query(description="the last day")],
+        since: Annotated[
+            date | None, Query(description="the first day; else the first of the last day's month")
+        ] = None,
+        until: Annotated[date | None, Query(description="the last day; else today")] = None,
         zone: Annotated[str, Query(description="whose days, such as Europe/Madrid")] = "UTC",
         accept: Annotated[str, Header()] = JSON,
     ) -> Response | dict[str, Any]:
-        _check(since, until, zone)
-        lines = await reports.settlement(since, until, zone)
+        first, last = _days(since, until, zone)
+        lines = await reports.settlement(first, last, zone)
         if prefers_csv(accept):
-            name = f"settlement-{since}-{until}.csv"
+            name = f"settlement-{first}-{last}.csv"
             headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
             return Response(as_csv(lines), media_type=CSV, headers=headers)
         return {"data": [to_json(line) for line in lines]}
@@ -95,10 +97,14 @@ def _weight(media: str) -> tuple[str, float]:
     return kind, 1.0
 
 
-def _check(since: date, until: date, zone: str) -> None:
-    if not since <= until or until - since > LONGEST or until == date.max:
-        raise HTTPException(422, f"until is from {since} on, {LONGEST.days} days later at most")
+def _days(since: date | None, until: date | None, zone: str) -> tuple[date, date]:
+    """The first and the last day of a report. Raises HTTPException: there is no such report."""
     try:
-        ZoneInfo(zone)
+        today = datetime.now(ZoneInfo(zone)).date()
     except (KeyError, ValueError, OSError):
         raise HTTPException(422, "zone is a time zone such as Europe/Madrid, or UTC") from None
+    last = until or today
+    first = since or last.replace(day=1)
+    if not first <= last or last - first > LONGEST or last == date.max:
+        raise HTTPException(422, f"until is from {first} on, {LONGEST.days} days later at most")
+    return first, last

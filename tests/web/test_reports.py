@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -68,6 +69,20 @@ async def client(books: Books) -> AsyncIterator[httpx.AsyncClient]:
         yield asking
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati"])
+async def test_a_report_without_days_is_of_this_month_until_today(
+    client: httpx.AsyncClient, books: Books, zone: str
+) -> None:
+    today = datetime.now(ZoneInfo(zone)).date()
+    await client.get(f"/v1/reports/settlement?zone={zone}", headers=HEADERS)
+    await client.get("/v1/reports/settlement?until=2026-02-28", headers=HEADERS)
+    this_month, february = books.asked
+    assert this_month in {
+        (day.replace(day=1), day, zone) for day in (today, today + timedelta(days=1))
+    }
+    assert february == (date(2026, 2, 1), date(2026, 2, 28), "UTC")
+
+
 async def test_a_line_has_the_split_of_what_was_charged(
     client: httpx.AsyncClient, books: Books
 ) -> None:
@@ -123,7 +138,7 @@ def test_csv_is_for_who_prefers_it(accept: str, is_csv: bool) -> None:  # noqa: 
     [
         ("since=2026-03-02&until=2026-03-01", "until is from 2026-03-02 on"),
         ("since=2026-03-02&until=2028-03-02", "366 days later at most"),
-        ("since=2026-03-02", "until"),
+        ("since=2024-03-02", "366 days later at most"),
         ("since=yesterday&until=2026-03-02", "since"),
         ("since=2026-03-02&until=2026-03-02&zone=Europe/Nowhere", "zone is a time zone"),
         ("since=2026-03-02&until=2026-03-02&zone=../etc/passwd", "zone is a time zone"),
