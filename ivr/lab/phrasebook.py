@@ -26,8 +26,8 @@ PIECES = 5
 """Of a phrase. The first one is PIECE_SECONDS long and says by itself which phrase it is. The later
 ones, LATER_SECONDS each, stand in for it when packets were lost, as it happens when a call begins
 or a machine is busy."""
-BLOCK = 8192
-"""Samples looked at together."""
+BLOCK = 16384
+"""Samples looked at together, at most: each time the last piece's length is looked at once more."""
 LOUD = 200
 """Of 32768: the synthesiser's own silence stays below, its quietest sound above."""
 ALIKE = 0.93
@@ -45,7 +45,7 @@ LIKELY = 0.95
 takes twenty times as long; for the same first piece it is 0.978 and more, for a later one 0.955 in
 999 of 1000."""
 _HOP = 40  # samples: 5 ms
-_SWELLS = 256  # at least BLOCK / _HOP; a power of two, for the Fourier transform
+_SWELLS = (256, 512)  # the last at least BLOCK / _HOP; powers of two, for the Fourier transform
 _TILT = 0.9  # takes away the low tones that all voiced sounds of one voice share
 _QUIET = 50.0
 _SHIFT = 400  # samples, a little more than two packets
@@ -122,8 +122,8 @@ class Phrasebook:
             return
         tilted = _tilted(samples)
         swell = _swell(tilted)
-        spectrum = np.fft.rfft(swell, _SWELLS)
-        products = np.fft.irfft(self._spectra * spectrum, _SWELLS, axis=1)
+        size = next(size for size in _SWELLS if size >= len(swell))
+        products = np.fft.irfft(self._spectra[size] * np.fft.rfft(swell, size), size, axis=1)
         energy = _energy(tilted)
         for length, rows in self._rows.items():
             loudness = _spread(swell, length // _HOP)
@@ -186,13 +186,17 @@ class Phrasebook:
         return firsts
 
     @cached_property
-    def _spectra(self) -> npt.NDArray[np.complex64]:
-        swells = np.zeros((len(self._pieces), _SWELLS), np.float32)
+    def _spectra(self) -> dict[int, npt.NDArray[np.complex64]]:
+        """The pieces' swelling, for a transform of each size."""
+        swells = np.zeros((len(self._pieces), _SWELLS[0]), np.float32)
         for row, piece in enumerate(self._pieces):
             swell = _swell(piece.shape)
             swell -= swell.mean()
             swells[row, : len(swell)] = swell / max(float(np.linalg.norm(swell)), 1e-9)
-        return np.conj(np.fft.rfft(swells, axis=1)).astype(np.complex64)
+        return {
+            size: np.conj(np.fft.rfft(swells, size, axis=1)).astype(np.complex64)
+            for size in _SWELLS
+        }
 
     @cached_property
     def _rows(self) -> dict[int, list[int]]:
