@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,6 +21,10 @@ from ivr.lab.database import DatabaseInfo
 from ivr.lab.packages import Tree, ensure_tree
 from ivr.lab.progress import TerminalProgress
 from ivr.log import QUIET, SILENT
+from ivr.settings import PROJECT
+from ivr.speech import prompts
+from ivr.speech.catalogue import Catalogue
+from ivr.speech.tts import Tts
 from ivr.storage.migrate import migrate
 from ivr.storage.pool import Database
 
@@ -69,6 +74,23 @@ def _alone(folders: pytest.TempPathFactory, what: str) -> Iterator[None]:
     with (shared / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # pytest-timeout ends what waits too long
         yield
+
+
+@pytest.fixture(scope="session")
+def built_sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every prompt, as `saldo prompts build` makes it: once for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "sounds"
+    asyncio.run(_build(folder))  # the first makes them, the others wait and find them
+    return folder
+
+
+async def _build(sounds: Path) -> None:
+    texts, tts = PROJECT / "audio-prompts", Tts()
+    try:
+        await prompts.build(Catalogue.load(texts), texts, sounds, tts)
+    finally:
+        await tts.aclose()
 
 
 @pytest.fixture(scope="session")

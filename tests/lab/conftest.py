@@ -1,6 +1,5 @@
 """What the lab's tests share: the unpacked programs and lab folders that clean up behind them."""
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,8 +14,6 @@ from ivr.lab.phrasebook import Phrasebook
 from ivr.lab.progress import TerminalProgress
 from ivr.settings import PROJECT
 from ivr.speech.catalogue import Catalogue
-from ivr.speech.prompts import build
-from ivr.speech.tts import Tts
 
 
 @pytest.fixture(scope="session")
@@ -56,23 +53,9 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture(scope="session")
-def sounds(catalogue: Catalogue) -> Iterator[Path]:
-    """Every prompt, as `saldo prompts build` makes it."""
-    folder = Path(tempfile.mkdtemp(prefix="saldo-sounds-"))
-    folder.chmod(0o755)
-    try:
-        asyncio.run(_build(catalogue, folder))
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-async def _build(catalogue: Catalogue, folder: Path) -> None:
-    tts = Tts()
-    try:
-        await build(catalogue, PROJECT / "audio-prompts", folder, tts)
-    finally:
-        await tts.aclose()
+def sounds(built_sounds: Path) -> Path:
+    """To be read only."""
+    return built_sounds
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
 """One synthesiser and one built sounds folder for all tests of this area that only read them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from ivr.speech import prompts
 from ivr.speech.catalogue import Catalogue
 from ivr.speech.tts import Tts
 
@@ -24,18 +22,9 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture(scope="session")
-def built(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sounds")
-
-    async def build() -> None:
-        tts = Tts()
-        try:
-            await prompts.build(catalogue, PROMPTS, folder, tts)
-        finally:
-            await tts.aclose()
-
-    asyncio.run(build())
-    return folder
+def built(built_sounds: Path) -> Path:
+    """To be read only, but for the names and services that are said in addition."""
+    return built_sounds
 
 
 @pytest.fixture
