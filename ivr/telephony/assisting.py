@@ -20,7 +20,7 @@ from ivr.billing.errors import TalkNotFound, TalkRecorded, TalkUnreachable
 from ivr.dialogue.endings import SecurePartAway
 from ivr.telephony.ami import Destination
 from ivr.telephony.ari import Ari, Bridge
-from ivr.telephony.bridges import AGENT, CALLER, CONTEXT, TALK, WAIT
+from ivr.telephony.bridges import AGENT, CALLER, CONTEXT, PARTNER_VARIABLE, WAIT, rejoin
 from ivr.telephony.errors import ChannelGone, PbxUnreachable, Refused, TelephonyError
 from ivr.telephony.events import Channel, ChannelUserevent
 from ivr.telephony.lending import CAPTURE_ALIVE, CAPTURE_COMMAND, CAPTURE_ENDED, CAPTURE_PROGRESS
@@ -29,7 +29,7 @@ from ivr.telephony.places import Agents, SecurePart
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-CAPTURE_VARIABLE, PARTNER_VARIABLE = "SALDO_CAPTURE", "SALDO_PARTNER"
+CAPTURE_VARIABLE = "SALDO_CAPTURE"
 CALLED = frozenset({"AppQueue", "AppDial", "AppDial2"})
 """what the PBX says a leg is doing that was called by Queue or Dial: an agent's"""
 TWO = 2
@@ -163,10 +163,8 @@ class AsteriskTalks:
         log.warning("talk_given_back", caller=caller is not None, agent=agent is not None)
         if caller is None and agent is not None:
             await self._ask(agent, self._ari.hang_up)
-        if agent is not None and caller is not None:  # first who is to be fetched
-            await self._continue(agent, CONTEXT, WAIT)
         if caller is not None and agent is not None:
-            await self._continue(caller, CONTEXT, TALK)
+            await _reached(rejoin(self._ari, caller.id, agent.id))
         elif caller is not None:
             await self._continue(caller, self._agents.context, self._agents.extension)
 

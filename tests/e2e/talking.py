@@ -93,9 +93,13 @@ class Conversation:
 
     async def talk_again(self, within: float = 20.0) -> bool:
         """Whether both come to hear each other again."""
-        async with asyncio.timeout(within):
-            while await self.who_is_heard() != (True, True):
-                pass
+        clock = asyncio.get_running_loop().time
+        until = clock() + within
+        while (heard := await self.who_is_heard()) != (True, True):
+            over = self.phone.closed.is_set(), self.agent.closed.is_set()
+            told = f"heard are the caller and the agent: {heard}, whose calls are over: {over}"
+            assert clock() < until, told
+            assert not any(over), told
         return True
 
     # --- the agent's page

@@ -37,6 +37,7 @@ class FakeChannel:
     since: str = ""
     name: str = ""
     """empty: the trunk's, with the id at its end"""
+    variables: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -69,9 +70,12 @@ class FakeAsterisk:
         self.urls: list[str] = []
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
         self.refuses_websockets = False
+        self.leave_seconds = 0.0
+        """so long a channel that is to go on in the dial plan is still in its application"""
         self.port = 0
         self._runner: web.AppRunner | None = None
         self._connected = asyncio.Condition()
+        self._leaving: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -325,9 +329,21 @@ class FakeAsterisk:
         channel = self._in_stasis(request)
         query = request.query
         await self._first("continue", channel.id, query["context"], query["extension"])
+        if self.leave_seconds:
+            task = asyncio.create_task(self._leave_late(channel))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+        else:
+            await self._leave(channel)
+        return web.Response(status=204)
+
+    async def _leave_late(self, channel: FakeChannel) -> None:
+        await asyncio.sleep(self.leave_seconds)
+        await self._leave(channel)
+
+    async def _leave(self, channel: FakeChannel) -> None:
         app, channel.app = channel.app, ""
         await self.tell(app, "StasisEnd", channel)
-        return web.Response(status=204)
 
     async def _set_variable(self, request: web.Request) -> web.Response:
         channel = self._in_stasis(request)

@@ -94,7 +94,10 @@ class FakeMediaPbx(FakeAsterisk):
         return web.json_response({"id": request.match_info["id"]})
 
     async def _variable(self, request: web.Request) -> web.Response:
-        await self._first("variable", request.query["variable"])
+        name = request.query["variable"]
+        await self._first("variable", name)
+        if (value := self._channel(request).variables.get(name)) is not None:
+            return web.json_response({"value": value})
         if not self.keys_mode:
             text = json.dumps({"message": "Unable to read provided function"})
             raise web.HTTPInternalServerError(text=text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +84,12 @@ async def moment() -> None:
 async def until_kept(shelf: FakeShelf, calls: int = 1) -> None:
     async with asyncio.timeout(5):
         while len(shelf.kept) < calls:  # noqa: ASYNC110 - the fake only lists
+            await asyncio.sleep(0.01)
+
+
+async def until_logged(logs: Sequence[Mapping[str, object]], event: str) -> None:
+    async with asyncio.timeout(5):
+        while all(one["event"] != event for one in logs):  # noqa: ASYNC110 - a log only lists
             await asyncio.sleep(0.01)
 
 
@@ -241,10 +247,10 @@ async def test_a_call_that_cannot_be_recorded_goes_on(
     with capture_logs() as logs:
         async with day(ari, shelf, desk := Desk(one_key)):
             await pbx.call("1")
-            await moment()
+            await until_logged(logs, "not_recorded")
             await pbx.press("1", "7")
             assert await desk.ending() == "7"
-            await moment()
+            await until_logged(logs, "call_not_recorded")
     assert {"not_recorded", "call_not_recorded"} <= {one["event"] for one in logs}
     assert shelf.kept == []
     assert pbx.snooped == {}
