@@ -28,7 +28,10 @@ async def payable(
     """
     customer = await directory.by_external_id(account) if account else None
     if account and customer is None:
-        raise NotPayable("no customer has this account")
+        raise NotPayable(
+            "no customer has this account: give the external_id from your billing system,"
+            " such as C1042"
+        )
     found = await invoices.by_number(numbers) if numbers else []
     if missing := set(numbers) - {invoice.number for invoice in found}:
         raise NotPayable(f"no invoice has the number {min(missing)}")
@@ -42,8 +45,12 @@ async def payable(
     if found:
         try:
             return customer, terms.chosen(found, amount)
-        except (AmountOutOfRange, CurrencyMismatch) as error:
+        except AmountOutOfRange as error:
             raise NotPayable(str(error)) from None
+        except CurrencyMismatch:
+            raise NotPayable(
+                f"this is due in {found[0].due.currency}: give the amount in it"
+            ) from None
     if amount is not None:
         raise NotPayable("name the invoices that the amount is for")
     return customer, None

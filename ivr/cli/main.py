@@ -91,7 +91,7 @@ def _usage(error: typer.TyperException) -> str:
         return message
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "saldo"
-    complaint = message.rstrip(".")
+    complaint = message.rstrip(".").replace("Value error, ", "")
     return f"saldo: {complaint[:1].lower()}{complaint[1:]}: see `{command} --help`"
 
 

@@ -39,7 +39,14 @@ YOUNG = timedelta(minutes=15)
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=PLAIN, help="Payments, and what is to be done for them."
 )
-DAY = ["%Y-%m-%d"]
+
+
+def _day(text: str) -> datetime:
+    """The beginning of a day, UTC."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no day such as 2026-11-30") from None
 
 
 app.command()(refund)
@@ -56,11 +63,11 @@ def reconcile(
     *,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=DAY, metavar="DATE", help="First day, UTC; default: 3 days ago."),
+        typer.Option(parser=_day, metavar="DATE", help="First day, UTC; default: 3 days ago."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=DAY, metavar="DATE", help="Last day, UTC; default: today."),
+        typer.Option(parser=_day, metavar="DATE", help="Last day, UTC; default: today."),
     ] = None,
     mend: Annotated[
         bool, typer.Option("--mend", help="Mend what is beyond doubt; it can move money back.")
@@ -92,10 +99,12 @@ def reconcile(
 def _window(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
     now = datetime.now(UTC)
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    first = since.replace(tzinfo=UTC) if since else today - timedelta(days=DAYS)
-    last = until.replace(tzinfo=UTC) + timedelta(days=1) if until else now
+    first = since or today - timedelta(days=DAYS)
+    last = until + timedelta(days=1) if until and until < today else now
+    if first > now:
+        raise typer.BadParameter("--since lies in the future")
     if first >= last:
-        raise typer.BadParameter("--since lies after --until")
+        raise typer.BadParameter(f"--since, {first:%Y-%m-%d}, lies after --until")
     return first, min(last, now - YOUNG)
 
 

@@ -30,8 +30,22 @@ SHORTEST_REASON = 3
 """as over REST"""
 
 
+def _payment_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"'{text}' is no payment's id: its page in the dashboard has it in its address"
+        ) from None
+
+
 def refund(
-    payment: Annotated[UUID, typer.Argument(metavar="ID", help="The payment's id.")],
+    payment: Annotated[
+        UUID,
+        typer.Argument(
+            parser=_payment_id, metavar="ID", help="The payment's id, as in its dashboard address."
+        ),
+    ],
     reason: Annotated[str, typer.Option(help="Why; kept for ever.")],
     amount: Annotated[
         str, typer.Option(metavar="10.00", help="How much; default: all that is left.")

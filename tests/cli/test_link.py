@@ -66,6 +66,7 @@ async def test_a_link_is_printed_and_shows_the_bill(
         (["--tell", "mail"], "no mail can be sent: set [mail] up"),
         (["--amount", "42.51"], "is more than is due"),
         (["--amount", "ten"], "ten"),
+        (["--amount", "10", "--currency", "USD"], "due in EUR: give the amount in it"),
         (["--invoice", "none"], "no invoice has the number none"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -76,6 +77,13 @@ async def test_what_cannot_be_is_said_in_one_line(
     ran = await asyncio.to_thread(typed, "payments", "link", customer.account_number, *options)
     assert ran.status == 1
     assert complaint in ran.complaint
+
+
+@pytest.mark.usefixtures("_page", "customer")
+async def test_who_names_no_account_is_told_which_name_is_wanted(typed: Typed) -> None:
+    ran = await asyncio.to_thread(typed, "payments", "link", "nobody")
+    assert ran.status == 1
+    assert "give the external_id from your billing system" in ran.complaint
 
 
 async def test_without_a_pay_page_it_says_what_to_set(

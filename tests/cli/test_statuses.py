@@ -165,3 +165,31 @@ def test_an_interrupted_command_ends_quietly(
     monkeypatch.setattr(prompts, "_build", stop)
     ran = typed("prompts", "build")
     assert (ran.status, ran.err) == (command_line.INTERRUPTED, "")
+
+
+NO_PAYMENT = "payments refund 02447685 --reason wrong"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (NO_PAYMENT, "'02447685' is no payment's id: its page in the dashboard has it"),
+        ("payments reconcile --since yesterday", "'yesterday' is no day such as 2026-11-30"),
+        ("payments reconcile --until 2026-11-31", "'2026-11-31' is no day such as 2026-11-30"),
+        ("payments reconcile --since 9999-01-01", "--since lies in the future"),
+        (
+            "payments reconcile --since 2026-02-01 --until 2026-01-01",
+            "--since, 2026-02-01, lies after --until",
+        ),
+        ("payments reconcile --since 9999-12-31 --until 9999-12-31", "--since lies in the future"),
+        ("payments reconcile --until 2026-01-01", "lies after --until"),
+        ("payments link C1042 --tell pigeon", "'pigeon' is not one of 'text', 'mail'"),
+    ],
+)
+def test_what_is_mistyped_about_payments_is_told_in_plain_words(
+    typed: Typed, command: str, says: str
+) -> None:
+    ran = typed(*command.split())
+    assert ran.status == 2
+    assert says in ran.complaint
+    assert "Value error" not in ran.complaint

@@ -118,7 +118,7 @@ async def test_a_part_is_paid_with_its_fee_and_another_part_is_another_request(
     [
         ("42.51", "EUR", "more than is due: 42.50 EUR"),
         ("4.24", "EUR", "less than may be paid: 4.25 EUR"),
-        ("25.00", "USD", "cannot be put together"),
+        ("25.00", "USD", "due in EUR: give the amount in it"),
     ],
 )
 async def test_a_part_that_cannot_be_paid_takes_nobody_out_of_their_talk(

@@ -178,6 +178,11 @@ async def test_what_cannot_be_is_refused(staff: Staff, wanted: dict[str, Any], s
     assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
 
 
+async def test_a_wish_for_nothing_is_told_what_to_name(staff: Staff) -> None:
+    answer = await staff.asks(invoices=[])
+    assert answer.json()["detail"] == "body: name an `account` or `invoices`"
+
+
 async def test_nothing_due_too_much_and_too_little_are_refused(staff: Staff) -> None:
     account = staff.customer.account_number
     for amount in ("78.51", "7.84"):
