@@ -24,6 +24,7 @@ from ivr.billing.invoices import Invoice
 from ivr.billing.keeping import CardsOnFile
 from ivr.billing.limiting import Limiting
 from ivr.billing.mandating import Mandates, Mandating
+from ivr.billing.messages import ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.money import Money
 from ivr.billing.payments import (
@@ -182,10 +183,15 @@ class Company:
         settle_first = self.methods if settled_first else ()
         self.ledger = cast("Ledger", Slow(FakeLedger(self.rows, "", settle_first), self._work))
 
-    def sends_links(self) -> None:
-        """There is a pay page, and a number on file."""
+    def sends_links(self, *ways: ToCustomer) -> None:
+        """There is a pay page, and a number on file, or what these ways need."""
         self.links, self.outbox = FakeLinks(), FakeOutbox()
-        self.rows.with_phone.add(SMITH.id)
+        self.can_be_told(*ways or ("text",))
+
+    def can_be_told(self, *ways: ToCustomer) -> None:
+        """A number is on file, or an address for mail, as these ways need."""
+        self.rows.with_phone |= {SMITH.id} if "text" in ways else set()
+        self.rows.with_mail |= {SMITH.id} if "mail" in ways else set()
 
     def suspend_all(self) -> None:
         """Every line is off for non-payment."""

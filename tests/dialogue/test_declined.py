@@ -132,19 +132,6 @@ async def test_no_part_is_offered_where_invoices_are_paid_in_full() -> None:
     assert offered(ended) == ["another_card", "promise", "link", "person"]
 
 
-async def test_a_link_is_sent_and_the_call_ends() -> None:
-    company = a_company()
-    company.declines(SOFT)
-    ended = await converse(company, [*DECLINED_ONCE, ("declined", "2")])
-    assert ended.phrases[-2:] == ["link_sent", "goodbye"]
-    assert company.links
-    assert company.outbox
-    (link,) = company.links.made
-    assert (link.customer_id, link.invoice_ids, link.call_id) == (1, (7,), ended.call.id)
-    (text,) = company.outbox.told
-    assert (text.kind, text.ids["url"], text.to) == ("pay-link", link.url, "+34600111222")
-
-
 async def test_a_promise_is_made() -> None:
     company = a_company()
     company.declines(SOFT)

@@ -7,8 +7,9 @@
 | fix    | the card once more, another way, a link, a promise                       |
 
 Where something else than a card can be paid with, it is another way, in the place of another card.
-What is not at hand is left out: a card when enough were tried, a link without a number on file, a
-person when nobody is there. The words are the same for every decline: none says which check failed.
+What is not at hand is left out: a card when enough were tried, a link when neither a number nor
+an e-mail address is on file, a person when nobody is there. The words are the same for every
+decline: none says which check failed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ivr.billing.allocating import Chosen
 from ivr.billing.calls import CallOutcome
 from ivr.billing.customers import Customer
 from ivr.billing.invoices import total_due
+from ivr.billing.messages import ToCustomer
 from ivr.billing.methods import Method
 from ivr.billing.payments import DeclineBucket, Declined
 from ivr.dialogue.call import Call
@@ -32,7 +34,7 @@ from ivr.dialogue.flows import card_on_file
 from ivr.dialogue.flows.amount import part_of
 from ivr.dialogue.flows.methods import COUNTED, Way, methods_for
 from ivr.dialogue.flows.promise import promise_to_pay
-from ivr.dialogue.flows.send_link import can_send_link, send_link
+from ivr.dialogue.flows.send_link import send_link, way_to_send
 from ivr.dialogue.phrases import PhraseId, phrase
 from ivr.dialogue.questions import Question, Spoken, choice
 
@@ -47,6 +49,9 @@ class Next(Enum):
     """another card too, where one may be tried"""
     PART = auto()
     LINK = auto()
+    """by text"""
+    MAILED_LINK = auto()
+    """by mail, to who gets no texts"""
     PROMISE = auto()
     LATER = auto()
     PERSON = auto()
@@ -54,18 +59,21 @@ class Next(Enum):
 
 MOST = 4
 """choices at once"""
+LINKS: Mapping[Next, ToCustomer] = {Next.LINK: "text", Next.MAILED_LINK: "mail"}
+"""never more than one of them is at hand"""
 ORDER: Mapping[DeclineBucket, tuple[Next, ...]] = {
-    DeclineBucket.SOFT: (Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
-    DeclineBucket.HARD: (Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
-    DeclineBucket.FIX: (Next.SAME_CARD, Next.ANOTHER_CARD, Next.LINK, Next.PROMISE),
+    DeclineBucket.SOFT: (Next.ANOTHER_CARD, *LINKS, Next.PROMISE),
+    DeclineBucket.HARD: (Next.ANOTHER_CARD, *LINKS, Next.PROMISE),
+    DeclineBucket.FIX: (Next.SAME_CARD, Next.ANOTHER_CARD, *LINKS, Next.PROMISE),
 }
-ABOUT_FUNDS = (Next.PART, Next.ANOTHER_CARD, Next.PROMISE, Next.LINK)
+ABOUT_FUNDS = (Next.PART, Next.ANOTHER_CARD, Next.PROMISE, *LINKS)
 OPTIONS: Mapping[Next, PhraseId] = {
     Next.ANOTHER_CARD: "option_another_card",
     Next.SAME_CARD: "option_same_card",
     Next.OTHER_WAY: "option_other_way",
     Next.PART: "option_part",
     Next.LINK: "option_link",
+    Next.MAILED_LINK: "option_link_mailed",
     Next.PROMISE: "option_promise",
     Next.LATER: "option_later",
     Next.PERSON: "option_person",
@@ -75,6 +83,7 @@ MEANINGS: Mapping[Next, str] = {
     Next.SAME_CARD: "same_card",
     Next.PART: "part",
     Next.LINK: "link",
+    Next.MAILED_LINK: "link",
     Next.PROMISE: "promise",
     Next.LATER: "later",
 }
@@ -121,11 +130,12 @@ async def instead(
 ) -> NoReturn:
     """A link or a person, for a caller with whom no way to pay is left. Raises Over, WantsAgent."""
     of_a_card = error.methods.intersection(desk.methods) == {Method.CARD}
-    if customer is None or not await can_send_link(desk, customer):
+    link = await link_at_hand(desk, customer)
+    if link is None:
         await call.say("card_not_available" if of_a_card else "payment_not_taken")
         raise WantsAgent(f"no payment by telephone: {error.reason}")
     opening: PhraseId = "card_not_taken" if of_a_card else "payment_not_taken"
-    step = await call.ask(what_next(opening, [Next.LINK, await person_or_later(call)]))
+    step = await call.ask(what_next(opening, [link, await person_or_later(call)]))
     await _do(step, call, desk, customer, chosen)
     raise WantsAgent(f"no payment by telephone: {error.reason}")
 
@@ -133,6 +143,12 @@ async def instead(
 async def person_or_later(call: Call) -> Next:
     """A person, or when nobody is there, to leave it for now."""
     return Next.PERSON if await call.line.somebody_is_there() else Next.LATER
+
+
+async def link_at_hand(desk: Desk, customer: Customer | None) -> Next | None:
+    """A link by the way that one can be sent, if any. Raises LedgerUnavailable."""
+    way = await way_to_send(desk, customer) if customer else None
+    return next((link for link, by in LINKS.items() if by == way), None)
 
 
 async def at_hand(
@@ -149,8 +165,8 @@ async def at_hand(
         if may & {Next.SAME_CARD, Next.ANOTHER_CARD} and _has_a_part(desk, chosen):
             may.add(Next.PART)
         async with call.filling():
-            if await can_send_link(desk, customer):
-                may.add(Next.LINK)
+            if link := await link_at_hand(desk, customer):
+                may.add(link)
             if desk.promising and await desk.promising.may_promise(customer, chosen.invoices):
                 may.add(Next.PROMISE)
     order = ABOUT_FUNDS if declined.about_funds else ORDER[declined.bucket]
@@ -206,8 +222,8 @@ async def _do(
 ) -> None:
     if step is Next.LATER:
         raise Over(CallOutcome.NOT_PAID)
-    if step is Next.LINK and customer:
-        await send_link(call, desk, customer, chosen)
+    if step in LINKS and customer:
+        await send_link(call, desk, customer, chosen, LINKS[step])
         raise Over(CallOutcome.NOT_PAID)
     if step is Next.PROMISE and customer and desk.promising:
         await promise_to_pay(call, desk.promising, customer, chosen)
