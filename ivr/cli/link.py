@@ -81,5 +81,5 @@ async def _make(conf: Settings, wish: LinkWish) -> Link:
         await check(database)
         links = online_paying.links(conf, database)
         if links is None:
-            raise typer.BadParameter("there is no pay page: set [pay_page] url and key")
+            raise settings.SettingsError("there is no pay page: set [pay_page] url and key")
         return await online_paying.linking(conf, database, links).make(wish)

@@ -91,5 +91,5 @@ async def test_without_a_pay_page_it_says_what_to_set(
 ) -> None:
     monkeypatch.setenv("SALDO_DATABASE__URL", database_url)
     ran = await asyncio.to_thread(typed, "payments", "link", customer.account_number)
-    assert ran.status != 0
-    assert "set [pay_page] url and key" in ran.err
+    assert ran.status == 2
+    assert ran.complaint == "saldo: there is no pay page: set [pay_page] url and key"
