@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ivr.billing.customers import Customer
 from ivr.billing.keeping import Keeping
 from ivr.billing.limiting import Limiting
 from ivr.billing.limits import Limits
@@ -56,6 +57,10 @@ class Desk:
     """debits of bank accounts; None: there are none"""
     link_wait_seconds: float = 300
     """how long a call waits for a payment by its link"""
+
+    async def ways_to(self, customer: Customer) -> frozenset[ToCustomer]:
+        """By what this customer can be told anything. Raises LedgerUnavailable."""
+        return self.ways & await self.directory.ways_to(customer.id)
 
     @property
     def limits(self) -> Limits:

@@ -114,6 +114,8 @@ PhraseId = Literal[
     "confirm_for_another",
     "amount_not_taken",
     "confirming_do_not_pay_again",
+    "confirming_call_again",
+    "confirming_see_statement",
     "already_paid",
     "due_changed",
     "other_call_in_progress",

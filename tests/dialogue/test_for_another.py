@@ -7,6 +7,7 @@ import pytest
 from ivr.billing.calls import CallOutcome
 from ivr.billing.errors import OutcomeUnknown
 from ivr.billing.limiting import Limiting
+from ivr.billing.messages import ToCustomer
 from ivr.billing.payments import AttemptState, DeclineBucket
 from ivr.billing.terms import Terms
 from tests.dialogue.company import SMITH, Company, and_then, invoice
@@ -174,11 +175,15 @@ async def test_what_was_paid_meanwhile_sounds_like_any_other_refusal() -> None:
     assert company.charged == []
 
 
-async def test_an_unknown_outcome_is_told_honestly() -> None:
+@pytest.mark.parametrize("ways", [(), ("text", "mail")])
+async def test_an_unknown_outcome_sounds_the_same_whoever_gets_the_message(
+    ways: tuple[ToCustomer, ...],
+) -> None:
     company = a_company()
+    company.can_be_told(*ways)
     company.gateway.will(OutcomeUnknown("timed out"))
     ended = await converse(company, [*ACCOUNT, *amount("1000#"), ("confirm_charge", "1")])
-    assert ended.phrases[-2:] == ["confirming_do_not_pay_again", "goodbye"]
+    assert ended.phrases[-2:] == ["confirming_see_statement", "goodbye"]
     assert company.states == [AttemptState.UNKNOWN]
 
 

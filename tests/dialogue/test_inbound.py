@@ -9,6 +9,7 @@ import pytest
 from ivr.billing.calls import CallOutcome
 from ivr.billing.captures import CaptureResult
 from ivr.billing.errors import OutcomeUnknown
+from ivr.billing.messages import ToCustomer
 from ivr.billing.payments import AttemptState
 from ivr.dialogue.endings import NobodyAvailable
 from tests.dialogue.company import SMITH, Company, invoice
@@ -94,13 +95,20 @@ async def test_nothing_owed_is_good_news_and_a_goodbye() -> None:
     assert ended.phrases[-2:] == ["nothing_owed", "goodbye"]
 
 
-async def test_a_payment_that_is_still_in_doubt_is_not_called_nothing_owed() -> None:
+@pytest.mark.parametrize(
+    ("ways", "told"),
+    [(("mail",), "confirming_do_not_pay_again"), ((), "confirming_call_again")],
+)
+async def test_a_payment_that_is_still_in_doubt_is_not_called_nothing_owed(
+    ways: tuple[ToCustomer, ...], told: str
+) -> None:
     company = Company(ONE_BILL)
+    company.can_be_told(*ways)
     company.gateway.will(OutcomeUnknown("timed out"))
     await converse(company, PAYS_ONE, whole_script=False)
     again = await converse(company, KNOWN)
     assert again.outcome is CallOutcome.CONFIRMING
-    assert again.phrases[-2:] == ["confirming_do_not_pay_again", "goodbye"]
+    assert again.phrases[-2:] == [told, "goodbye"]
 
 
 async def test_the_only_invoice_can_be_left() -> None:

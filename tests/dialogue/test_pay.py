@@ -10,6 +10,7 @@ import pytest
 from ivr.billing.calls import CallOutcome
 from ivr.billing.captures import CaptureResult
 from ivr.billing.errors import GatewayError, GatewayNotReached, GatewayRefused, OutcomeUnknown
+from ivr.billing.messages import ToCustomer
 from ivr.billing.payments import AttemptState, DeclineBucket
 from ivr.dialogue.endings import SecurePartAway
 from tests.dialogue.company import Company, and_then, invoice
@@ -171,13 +172,24 @@ async def test_a_person_can_be_asked_for_after_a_decline() -> None:
     assert ended.outcome is CallOutcome.AGENT
 
 
-async def test_an_unknown_outcome_is_told_honestly_and_nothing_else_is_charged() -> None:
+@pytest.mark.parametrize(
+    ("ways", "told"),
+    [
+        (("text",), "confirming_do_not_pay_again"),
+        (("mail",), "confirming_do_not_pay_again"),
+        ((), "confirming_call_again"),
+    ],
+)
+async def test_an_unknown_outcome_is_told_honestly_and_nothing_else_is_charged(
+    ways: tuple[ToCustomer, ...], told: str
+) -> None:
     company = Company(invoice(7, "42.50"), invoice(8, "10.00"))
+    company.can_be_told(*ways)
     company.gateway.will(OutcomeUnknown("timed out"))
     script: Script = [*KNOWN, ("pay_all_or_choose", "1"), ("confirm_charge", "1")]
     ended = await converse(company, script)
     assert ended.outcome is CallOutcome.CONFIRMING
-    assert ended.phrases[-2:] == ["confirming_do_not_pay_again", "goodbye"]
+    assert ended.phrases[-2:] == [told, "goodbye"]
     assert company.states == [AttemptState.UNKNOWN]
 
 

@@ -73,11 +73,11 @@ async def pay_for_another(call: Call, desk: Desk, account_number: str) -> NoRetu
     if isinstance(result, Paid):
         if desk.limiting and tried:
             await desk.limiting.forgive(tried)
-        await tell(call, replace(result, reactivated=()))
+        await tell(call, desk, None, replace(result, reactivated=()))
     elif isinstance(result, PaidMeanwhile | BeingPaid):
         await call.say("amount_not_taken")
     elif result is not None:
-        await tell(call, result)
+        await tell(call, desk, None, result)
     raise Over(call.settled or CallOutcome.NOT_PAID)
 
 

@@ -18,6 +18,7 @@ from ivr.dialogue.flows import sent_along
 from ivr.dialogue.flows.for_another import pay_for_another
 from ivr.dialogue.flows.hear_invoices import choose_invoices
 from ivr.dialogue.flows.identify import identify
+from ivr.dialogue.flows.in_doubt import say_confirming
 from ivr.dialogue.flows.pay import pay_invoices
 from ivr.dialogue.phrases import phrase
 from ivr.dialogue.questions import SpokenName, greeting
@@ -122,5 +123,5 @@ async def nothing_to_offer(call: Call, desk: Desk, customer: Customer) -> None:
     if not in_doubt:
         await call.say("nothing_owed")
         return
-    await call.say("confirming_do_not_pay_again")
+    await say_confirming(call, desk, customer)
     raise Over(CallOutcome.CONFIRMING)

@@ -35,6 +35,7 @@ from ivr.dialogue.endings import CannotGoOn, MeansNotTaken, Over
 from ivr.dialogue.flows import card_on_file
 from ivr.dialogue.flows.amount import tell_fee
 from ivr.dialogue.flows.declined import after_decline, instead
+from ivr.dialogue.flows.in_doubt import say_confirming
 from ivr.dialogue.flows.methods import COUNTED, Way, choose_way, has_a_way, means_for
 from ivr.dialogue.flows.paypal import pay_by_link
 from ivr.dialogue.phrases import phrase
@@ -69,7 +70,7 @@ async def pay_invoices(call: Call, desk: Desk, customer: Customer, chosen: Chose
     if isinstance(result, PaidMeanwhile):
         await say_what_changed(call, desk, customer, chosen)
     elif result:
-        await tell(call, result)
+        await tell(call, desk, customer, result)
 
 
 async def go_without(
@@ -223,13 +224,21 @@ async def say_what_changed(call: Call, desk: Desk, customer: Customer, chosen: C
     await call.say("due_changed" if still_due else "already_paid")
 
 
-async def tell(call: Call, result: Paid | Unknown | NotCharged | BeingPaid) -> None:
-    """Say how a charge went. Returns when the caller may choose again."""
+async def tell(
+    call: Call,
+    desk: Desk,
+    customer: Customer | None,
+    result: Paid | Unknown | NotCharged | BeingPaid,
+) -> None:
+    """Say how a charge went, to the customer or who pays for one; then they may choose again.
+
+    Raises CannotGoOn when none was made, and Over when that is not known, or another call pays.
+    """
     match result:
         case Paid():
             await say_receipt(call, result)
         case Unknown():
-            await call.say("confirming_do_not_pay_again")
+            await say_confirming(call, desk, customer)
             raise Over(CallOutcome.CONFIRMING)
         case NotCharged():
             raise CannotGoOn("the charge could not be made")

@@ -24,7 +24,7 @@ async def ways_to_send(desk: Desk, customer: Customer) -> frozenset[ToCustomer]:
     """
     if desk.links is None or desk.outbox is None:
         return frozenset()
-    return desk.ways & await desk.directory.ways_to(customer.id)
+    return await desk.ways_to(customer)
 
 
 async def way_to_send(desk: Desk, customer: Customer) -> ToCustomer | None:
