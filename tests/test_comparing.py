@@ -295,7 +295,7 @@ async def test_the_command_prints_differences_and_mends_them(
 ) -> None:
     ran = await asyncio.to_thread(typed, "payments", "reconcile")
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith("no differences")
+    assert ran.out.startswith("no differences: 0 orders compared, ")
     denied = await house.attempt()
     await house.paying.cancel(denied)
     await sale_of(house, denied.order_id)

@@ -35,6 +35,8 @@ DIFFER, CANNOT_COMPARE = 1, 2
 DAYS = 3
 YOUNG = timedelta(minutes=15)
 """what is younger is on its way in one of the ledgers"""
+TOO_YOUNG = f"what is younger than {YOUNG // timedelta(minutes=1)} minutes is left out"
+Window = tuple[datetime, datetime]
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=PLAIN, help="Payments, and what is to be done for them."
@@ -82,27 +84,37 @@ def reconcile(
 
     Example: saldo payments reconcile --since 2026-11-01 --until 2026-11-30
     """
-    first, last = _window(since, until)
+    first, last = window(since, until, datetime.now(UTC))
     try:
-        found, left = asyncio.run(_reconcile(settings.load(config), first, last, mend=mend))
+        compared, found, left = asyncio.run(
+            _reconcile(settings.load(config), first, last, mend=mend)
+        )
     except BillingError as error:
         print(f"saldo: {error}", file=sys.stderr)
         raise typer.Exit(CANNOT_COMPARE) from None
     if as_json:
         print(json.dumps([_shown(each, is_mended=each not in left) for each in found], indent=2))
     else:
-        _print(found, left, first, last)
+        _print(compared, found, left, (first, last))
     if left:
         raise typer.Exit(DIFFER)
 
 
-def _window(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
+def window(since: datetime | None, until: datetime | None, now: datetime) -> Window:
+    """What is compared, from a first to a last day, both whole.
+
+    Ends the program with a sentence when there is nothing in it that could be.
+    """
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     first = since or today - timedelta(days=DAYS)
     last = until + timedelta(days=1) if until and until < today else now
     if first > now:
         raise typer.BadParameter("--since lies in the future")
+    if first >= now - YOUNG:
+        raise typer.BadParameter(
+            f"nothing was compared: {TOO_YOUNG}, so begin earlier, "
+            f"or ask again after {first + YOUNG:%H:%M} UTC"
+        )
     if first >= last:
         raise typer.BadParameter(f"--since, {first:%Y-%m-%d}, lies after --until")
     return first, min(last, now - YOUNG)
@@ -110,8 +122,8 @@ def _window(since: datetime | None, until: datetime | None) -> tuple[datetime, d
 
 async def _reconcile(
     conf: Settings, since: datetime, until: datetime, *, mend: bool
-) -> tuple[Sequence[Difference], Sequence[Difference]]:
-    """All differences, and those that are left."""
+) -> tuple[int, Sequence[Difference], Sequence[Difference]]:
+    """How many orders were compared, all differences, and those that are left."""
     async with AsyncExitStack() as stack:
         database = await Database.open(conf.database.url, size=2, application="saldo-payments")
         stack.push_async_callback(database.close)
@@ -120,12 +132,13 @@ async def _reconcile(
         stack.push_async_callback(gateway.aclose)
         books, ledger = BraintreeBooks(gateway), PostgresLedger(database)
         comparing = Comparing(PostgresCompared(database), books, ledger)
-        found = (await comparing.differences(since, until)).differences
+        comparison = await comparing.differences(since, until)
+        found = comparison.differences
         if not mend:
-            return found, found
+            return comparison.compared, found, found
         left = [each for each in found if not await comparing.mend(each)]
         await Resolving(ledger, PostgresDoubts(database, uuid4()), books).round()  # gives back
-        return found, left
+        return comparison.compared, found, left
 
 
 def _shown(difference: Difference, *, is_mended: bool) -> dict[str, Any]:
@@ -142,15 +155,16 @@ def _shown(difference: Difference, *, is_mended: bool) -> dict[str, Any]:
 
 
 def _print(
-    found: Sequence[Difference], left: Sequence[Difference], since: datetime, until: datetime
+    compared: int, found: Sequence[Difference], left: Sequence[Difference], between: Window
 ) -> None:
-    window = f"{since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
+    since, until = between
+    what = f"{compared} orders compared, {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
     if not found:
-        print(f"no differences, {window}")
+        print(f"no differences: {what}; {TOO_YOUNG}")
         return
     table = Table("difference", "order", "here", "at the gateway", "to do", show_lines=True)
     for each in found:
         todo = each.todo if each in left else "mended"
         table.add_row(str(each.kind), each.order_id, each.here, each.there, todo)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
-    print(f"{len(found)} differences, {len(found) - len(left)} mended, {window}")
+    print(f"{len(found)} differences, {len(found) - len(left)} mended: {what}; {TOO_YOUNG}")
