@@ -29,7 +29,7 @@ ANSWER_BYTES = 1000
 SHOWN: Mapping[str, tuple[str, ...]] = {
     "payment": (
         *("id", "order_id", "state", "method", "amount", "fee", "currency", "brand", "last4"),
-        *("confirmation", "transaction_id", "call_id", "captured_at"),
+        *("bucket", "processor_code", "confirmation", "transaction_id", "call_id", "captured_at"),
     ),
     "invoice": ("id", "number", "amount", "paid", "due", "currency", "due_date"),
     "service": ("id", "external_id", "status", "suspended_for"),

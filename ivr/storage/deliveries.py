@@ -231,6 +231,8 @@ def _payment(row: Record) -> dict[str, Any]:
         "currency": currency,
         "brand": row["brand"],
         "last4": row["last4"],
+        "bucket": row["bucket"],
+        "processor_code": row["processor_code"],
         "confirmation": row["confirmation"],
         "transaction_id": row["transaction_id"],
         "call_id": row["call_id"],

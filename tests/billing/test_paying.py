@@ -258,7 +258,7 @@ async def test_invoices_held_by_a_lost_start_are_let_go_however_long_the_ledger_
     desk.company.away = False
     assert await desk.tasks[0] == NotCharged()
     assert desk.company.attempts[attempt.id].attempt.state is AttemptState.FAILED
-    assert desk.company.events == ["payment-failed"]  # for who heard that we are confirming
+    assert desk.company.events == ["payment.failed", "payment-failed"]  # we were "confirming"
 
 
 async def test_not_charged_is_said_only_when_it_is_written(
@@ -271,7 +271,7 @@ async def test_not_charged_is_said_only_when_it_is_written(
     assert await desk.paying.pay(attempt, CARD) == Unknown()
     desk.company.away = False
     assert await desk.tasks[0] == NotCharged()
-    assert desk.company.events == ["payment-failed"]
+    assert desk.company.events == ["payment.failed", "payment-failed"]
 
 
 @pytest.mark.parametrize("state", [AttemptState.UNKNOWN, AttemptState.CAPTURED])

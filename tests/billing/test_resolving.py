@@ -135,7 +135,7 @@ async def test_an_old_charge_is_only_looked_for(house: House) -> None:
     assert house.books.sent_again == []
     assert house.books.taken == []
     assert house.state(attempt) is AttemptState.FAILED
-    assert house.company.events == ["payment-failed"]
+    assert house.company.events == ["payment.in-doubt", "payment.failed", "payment-failed"]
     assert house.told == ["not_charged_after_all"]
 
 
@@ -186,7 +186,7 @@ async def test_a_refusal_is_declined_and_the_customer_told(house: House) -> None
     house.books.write(attempt, Standing.REFUSED)
     await house.node().round()
     assert house.state(attempt) is AttemptState.DECLINED
-    assert house.company.events == ["payment-failed"]
+    assert house.company.events == ["payment.in-doubt", "payment.declined", "payment-failed"]
     assert house.told == ["declined_after_all"]
 
 

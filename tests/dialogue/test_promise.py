@@ -53,7 +53,7 @@ async def test_a_day_is_keyed(keys: str, day: date) -> None:
     assert ended.outcome is CallOutcome.PROMISED
     assert [(each.day, str(each.amount)) for each in promises.made] == [(day, "42.50 EUR")]
     assert ended.line.said("promise_made").values == f"amount=42.50 EUR date={day}"
-    assert company.rows.events == ["promise.made", "promise"]
+    assert company.rows.events == ["payment.declined", "promise.made", "promise"]
 
 
 @pytest.mark.parametrize("keys", ["55#", "3102#", "123#"])

@@ -30,6 +30,7 @@ class FakeDoubts:
         for kept in left:
             kept.attempt = replace(kept.attempt, state=AttemptState.UNKNOWN)
             kept.doubt = KeptDoubt(now(), now())
+            self.company.events.append("payment.in-doubt")
         return [kept.attempt.id for kept in left]
 
     async def claim(

@@ -37,6 +37,11 @@ STILL_PAID = {AttemptState.CAPTURED, AttemptState.SETTLED}
 BY_STAFF = {AttemptState.VOIDED, AttemptState.REFUNDED}
 WAS_PAID = STILL_PAID | {AttemptState.REFUNDED}
 HOLDING = {AttemptState.CHARGING, AttemptState.UNKNOWN}
+TOLD = {
+    AttemptState.DECLINED: "payment.declined",
+    AttemptState.FAILED: "payment.failed",
+    AttemptState.UNKNOWN: "payment.in-doubt",
+}
 
 
 class FakeLedger:
@@ -207,6 +212,8 @@ class FakeLedger:
         if before is not state and state not in TRANSITIONS.get(before, frozenset()):
             raise TransitionRefused(f"attempt {kept.attempt.id} is {before}", before)
         self._move(kept, state, reason)
+        if before is not state and state in TOLD:
+            self.company.events.append(TOLD[state])
         if tell:
             self.company.events.append("payment-failed")
 

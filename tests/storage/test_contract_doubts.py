@@ -36,6 +36,11 @@ async def claimed(
     return next((doubt for doubt in found if doubt.attempt.id == attempt.id), None)
 
 
+def programs_hear(events: list[str]) -> list[str]:
+    """What webhooks tell of how a charge went."""
+    return [kind for kind in events if kind.startswith("payment.")]
+
+
 async def stray_of(node: Node, transaction_id: str) -> Stray | None:
     found = await node.doubts.claim_strays(MANY, LONG, ())
     return next((one for one in found if one.transaction_id == transaction_id), None)
@@ -50,6 +55,8 @@ async def test_what_a_dead_daemon_was_charging_becomes_unknown_and_is_taken_up(
     await dead.die()
     assert attempt.id in await other.doubts.abandoned()
     assert await world.state(attempt) is AttemptState.UNKNOWN
+    assert await other.doubts.abandoned() == []
+    assert programs_hear(await world.events(attempt)) == ["payment.in-doubt"]
     assert await world.token_kept(attempt) == CARD.token
     doubt = await claimed(other, attempt)
     assert doubt
@@ -138,6 +145,7 @@ async def test_a_doubt_that_is_settled_is_no_doubt_any_more(world: World, how: s
     told = "payment-confirmed" if how == "captured" else "payment-failed"
     events = await world.events(attempt)
     assert events.count(told) == 1
+    assert programs_hear(events) == ["payment.in-doubt", f"payment.{how}"]
     assert events.count("receipt") <= 1  # by mail, not by text as well
 
 
@@ -146,6 +154,7 @@ async def test_who_heard_that_we_are_confirming_is_told_that_nothing_was_charged
 ) -> None:
     begun = await charging(world, await one_invoice(world))
     await world.ledger.failed(begun.id, "nothing was sent", tell=True)
+    assert programs_hear(await world.events(begun)) == ["payment.failed"]
     created = await opened(world, await one_invoice(world))
     await world.ledger.cancel(created.id, tell=True)
     quiet = await charging(world, await one_invoice(world))
@@ -254,6 +263,8 @@ async def test_what_others_called_not_charged_is_looked_up_again_when_its_own_pr
     assert doubt
     assert doubt.attempt.state == how
     assert doubt.empty == 0
-    assert (await world.events(attempt)).count("payment-failed") == 1
+    events = await world.events(attempt)
+    assert events.count("payment-failed") == 1
+    assert programs_hear(events) == ["payment.in-doubt", f"payment.{how}"]
     await other.doubts.over(attempt.id)
     assert await claimed(other, attempt) is None

@@ -149,6 +149,7 @@ async def test_a_declined_charge_lets_go_of_its_invoice(world: World) -> None:
     first = await charging(world, invoice)
     await world.ledger.declined(first.id, REFUSAL)
     await world.ledger.declined(first.id, REFUSAL)
+    assert await world.events(first) == ["payment.declined"]
     assert await world.state(first) is AttemptState.DECLINED
     assert await world.token_kept(first) == ""
     await charging(world, invoice)

@@ -19,7 +19,7 @@ from ivr.storage.events import PostgresEvents
 from ivr.storage.pool import Database
 from ivr.storage.webhook_endpoints import PostgresEndpoints
 from tests.storage.test_assisted_captures import SUCCESS, kept
-from tests.storage.test_contract_ledger import CAPTURED, charging, one_invoice
+from tests.storage.test_contract_ledger import CAPTURED, REFUSAL, charging, one_invoice
 from tests.storage.world import PostgresWorld
 
 ALL = tuple(Channel)
@@ -93,6 +93,17 @@ async def test_a_payment_is_told_to_every_endpoint_by_soap_by_text_and_by_mail(
     assert of(Channel.SOAP, told) == ["invoice.paid"]
     assert of(Channel.TEXT, told) == ["receipt"]
     assert of(Channel.MAIL, told) == ["receipt"]
+
+
+async def test_programs_are_told_why_a_payment_was_declined(office: Office) -> None:
+    await office.endpoints.add("https://crm.example/", (), SECRET)
+    attempt = await charging(office.real, await one_invoice(office.real))
+    await office.real.ledger.declined(attempt.id, REFUSAL)
+    (told,) = await office.drain()
+    assert (told.kind, told.channel) == ("payment.declined", Channel.WEBHOOK)
+    payment = told.facts["payment"]
+    assert (payment["bucket"], payment["processor_code"]) == (REFUSAL.bucket, REFUSAL.code)
+    assert (payment["state"], payment["last4"]) == ("declined", "1111")
 
 
 async def test_what_is_told_is_read_when_it_is_claimed(office: Office) -> None:

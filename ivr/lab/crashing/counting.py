@@ -20,8 +20,10 @@ SELECT attempts.id::text, order_id, state, attempts.amount, fee, transaction_id,
        EXISTS (SELECT FROM doubts WHERE attempt_id = attempts.id) AS was_unknown,
        (SELECT coalesce(array_agg(kind ORDER BY seq), '{}') FROM events
         WHERE attempt_id = attempts.id AND topic = 'text') AS texts,
-       (SELECT count(*) FROM events
-        WHERE attempt_id = attempts.id AND kind = 'payment.captured') AS webhooks,
+       (SELECT coalesce(array_agg(kind ORDER BY events.id), '{}') FROM events
+        WHERE attempt_id = attempts.id AND topic = 'webhook' AND kind IN
+            ('payment.in-doubt', 'payment.captured', 'payment.declined', 'payment.failed'))
+           AS webhooks,
        (SELECT count(*) FROM strays WHERE attempt_id = attempts.id AND undone IS NULL) AS strays
 FROM attempts WHERE customer_id = $1
 ORDER BY attempts.created_at"""
@@ -36,6 +38,8 @@ ALL_ORDERS = "SELECT order_id, state, transaction_id FROM attempts"
 PAID, UNKNOWN = "Paid", "Unknown"
 NOT_CHARGED = {"Declined", "NotCharged", "PaidMeanwhile", "BeingPaid", "OverLimit"}
 ENDS = {"captured", "declined", "failed", "canceled"}
+CHARGED = ENDS - {"canceled"}
+IN_DOUBT = "payment.in-doubt"
 CONFIRMED = {"receipt", "payment-confirmed"}
 Row = Mapping[str, Any]
 
@@ -121,8 +125,11 @@ def _in_words(attempt: Row, said: str | None, sales: Sequence[Transaction]) -> I
         yield f"{said} was said and the money was taken"
     if state == "captured" and (len(texts) != 1 or not CONFIRMED & set(texts)):
         yield f"a captured attempt has the messages {texts}"
-    if attempt["webhooks"] != (state == "captured"):
-        yield f"{attempt['webhooks']} webhooks tell of a capture; the attempt is {state}"
+    webhooks = list(attempt["webhooks"])
+    if attempt["was_unknown"] and webhooks[:1] == [IN_DOUBT]:
+        webhooks.pop(0)
+    if webhooks != ([f"payment.{state}"] if state in CHARGED else []):
+        yield f"programs were told {attempt['webhooks']}; the attempt is {state}"
     must_tell = said == UNKNOWN or (attempt["was_unknown"] and said is None)
     if must_tell and state in ENDS - {"captured"} and texts != ["payment-failed"]:
         yield f"who waits for a message has {texts}; the attempt is {state}"

@@ -258,6 +258,7 @@ ORDER BY services.id
 -- An attempt that was ended without a charge, and whose own process now does not know, is looked up
 -- again: its request may have arrived late. The doubt of one that another process took for abandoned
 -- while this statement waited is not seen by an UPDATE; the conflict with it is.
+-- Programs are told each move, but not of an attempt that was canceled: it never was a charge.
 -- Answers with the state before; an attempt in another state is left alone.
 WITH attempt AS (
     SELECT id, call_id, state, state = ANY ($2::text[]) AS moves
@@ -288,10 +289,21 @@ WITH attempt AS (
     SELECT id, now() FROM attempt WHERE moves AND state = 'unknown'
     ON CONFLICT (attempt_id) DO UPDATE
     SET resolved_at = now(), claimed_by = NULL, claimed_until = NULL
+), news AS (
+    SELECT 1 AS turn, 'webhook' AS topic,
+           CASE WHEN $3::text = 'unknown' THEN 'payment.in-doubt' ELSE 'payment.' || $3::text END
+               AS kind
+    WHERE $3::text IN ('declined', 'failed', 'unknown')
+    UNION ALL
+    SELECT 2, 'text', 'payment-failed'
+    FROM attempt WHERE $3::text <> 'unknown' AND (state = 'unknown' OR $9::boolean)
 ), told AS (
     INSERT INTO events (topic, kind, attempt_id, call_id, payload)
-    SELECT 'text', 'payment-failed', id, call_id, jsonb_build_object('payment', id)
-    FROM attempt WHERE moves AND $3::text <> 'unknown' AND (state = 'unknown' OR $9::boolean)
+    SELECT news.topic, news.kind, attempt.id, attempt.call_id,
+           jsonb_build_object('payment', attempt.id)
+    FROM news, attempt
+    WHERE attempt.moves
+    ORDER BY news.turn
 )
 SELECT state, moves FROM attempt
 

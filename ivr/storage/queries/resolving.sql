@@ -11,9 +11,13 @@ WITH gone AS (
            AND daemon IS NOT NULL AND NOT EXISTS (SELECT FROM daemons WHERE id = daemon)
         OR charging_at < now() - make_interval(secs => $1::double precision)
     )
-    RETURNING id
+    RETURNING id, call_id
 ), doubted AS (
     INSERT INTO doubts (attempt_id) SELECT id FROM gone ON CONFLICT DO NOTHING
+), told AS (
+    INSERT INTO events (topic, kind, attempt_id, call_id, payload)
+    SELECT 'webhook', 'payment.in-doubt', id, call_id, jsonb_build_object('payment', id)
+    FROM gone ORDER BY id
 )
 SELECT id FROM gone
 

@@ -40,7 +40,7 @@ CAPTURED: dict[str, Any] = {
     "applied": Decimal("42.50"),
     "was_unknown": False,
     "texts": ["receipt"],
-    "webhooks": 1,
+    "webhooks": ["payment.captured"],
     "strays": 0,
 }
 FAILED = CAPTURED | {
@@ -48,7 +48,7 @@ FAILED = CAPTURED | {
     "transaction_id": None,
     "applied": Decimal(0),
     "texts": [],
-    "webhooks": 0,
+    "webhooks": ["payment.failed"],
 }
 LINE = {
     "status": "active",
@@ -85,7 +85,19 @@ BROKEN = {
     "paid was said and the attempt is failed": replace(NOTHING, said=[("0001", "Paid")]),
     "paid was said before the commit of 0001": replace(GOOD, paid_too_early=["0001"]),
     "a captured attempt has the messages []": changed(GOOD, texts=[]),
-    "0 webhooks tell of a capture; the attempt is captured": changed(GOOD, webhooks=0),
+    "programs were told []; the attempt is captured": changed(GOOD, webhooks=[]),
+    "programs were told ['payment.failed', 'payment.failed']; the attempt is failed": changed(
+        NOTHING, webhooks=["payment.failed"] * 2
+    ),
+    "programs were told ['payment.in-doubt']; the attempt is failed": changed(
+        NOTHING, was_unknown=True, webhooks=["payment.in-doubt"]
+    ),
+    "programs were told ['payment.in-doubt', 'payment.captured']; the attempt is captured": changed(
+        GOOD, webhooks=["payment.in-doubt", "payment.captured"]
+    ),
+    "programs were told ['payment.captured', 'payment.in-doubt']; the attempt is captured": changed(
+        GOOD, was_unknown=True, webhooks=["payment.captured", "payment.in-doubt"]
+    ),
     "who waits for a message has []; the attempt is failed": replace(
         NOTHING, said=[("0001", "Unknown")]
     ),
@@ -109,7 +121,14 @@ def test_a_broken_promise_is_named(what: str) -> None:
 
 
 def test_an_attempt_that_was_never_charged_may_be_left_while_its_node_runs() -> None:
-    assert wrong(replace(changed(NOTHING, state="created"), may_be_left=True)) == []
+    left = changed(NOTHING, state="created", webhooks=[])
+    assert wrong(replace(left, may_be_left=True)) == []
+
+
+def test_programs_may_hear_of_a_doubt_before_its_end() -> None:
+    told = ["payment.in-doubt", "payment.captured"]
+    assert wrong(changed(GOOD, was_unknown=True, webhooks=told)) == []
+    assert wrong(changed(NOTHING, state="canceled", webhooks=[])) == []
 
 
 def test_money_given_back_breaks_no_promise() -> None:
