@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, Field, IPvAnyNetwork, SecretStr
 
+from ivr.billing.messages import known_kind
 from ivr.sections import Section
 
 
@@ -69,5 +70,7 @@ class Soap(Section):
     password: SecretStr = SecretStr("")
     login: Literal["basic", "wsse"] = "basic"
     timeout_seconds: float = Field(15, gt=0, le=30)
-    operations: dict[str, SoapOperation] = Field(default_factory=dict)
+    operations: dict[Annotated[str, AfterValidator(known_kind)], SoapOperation] = Field(
+        default_factory=dict
+    )
     """kind of event → what is called"""

@@ -49,6 +49,10 @@ def test_the_environment_wins_over_the_file(
             r"no mandate could be proved: turn \[recordings\] on",
         ),
         ("[bank_accounts]\nphone = 'call us'\n", "bank_accounts.phone"),
+        (
+            "[soap]\nwsdl = 'x'\n[soap.operations.'service.reactivate']\nname = 'On'\n",
+            r"nothing is told of the kind 'service.reactivate': use .*service\.reactivated",
+        ),
         ("[payments]\nmethods = ['paypal']\n", r"set \[pay_page\] url and key"),
         ("[pay_page]\nurl = 'https://pay.example.com'\n", r"\[pay_page\] has a url, and its key"),
         ("[pay_page]\nkey_before = 'short'\n", r"\[pay_page\] key_before has fewer than 32"),

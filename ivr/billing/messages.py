@@ -19,6 +19,15 @@ JITTER = 0.2
 """so much of a pause is chance, or all that failed together would come back together"""
 GIVEN_UP_SECONDS = sum(RETRY_SECONDS) * (1 + JITTER)
 """After so long one more failure is the last: what waited behind another that failed for days."""
+PROGRAM_KINDS = (
+    *("payment.captured", "payment.settled", "payment.voided", "payment.refunded"),
+    *("payment.returned", "payment.given-back-twice", "payment.declined", "payment.failed"),
+    *("payment.in-doubt", "payment.not-applied"),
+    *("invoice.paid", "invoice.part-paid", "invoice.unpaid"),
+    *("service.reactivated", "service.reactivation-reversed"),
+    *("promise.made", "capture.ended"),
+)
+"""All that the company's programs are told, by webhooks and SOAP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,11 @@ class Message:
     for the same customer, as one of their lines"""
     until: datetime | None = None
     """not sent after this: a link that has expired helps nobody"""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for news that no program can have asked for."""
+        if self.topic == "webhook":
+            known_kind(self.kind)
 
 
 class Channel(StrEnum):
@@ -134,6 +148,13 @@ class Skipped:
 
 
 Outcome = Arrived | Failed | Skipped
+
+
+def known_kind(kind: str) -> str:
+    """The same kind, if programs are told it. Raises ValueError with all that they are."""
+    if kind not in PROGRAM_KINDS:
+        raise ValueError(f"nothing is told of the kind {kind!r}: use {', '.join(PROGRAM_KINDS)}")
+    return kind
 
 
 def pause_seconds(attempts: int, age_seconds: float, chance: float) -> float | None:

@@ -7,16 +7,16 @@ from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, field_validator
 
 from ivr.billing.card_numbers import holds_card_number
-from ivr.billing.messages import DeliveryState, Endpoint
+from ivr.billing.messages import DeliveryState, Endpoint, known_kind
 from ivr.web.idempotency import IdempotencyKey
 from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
 NOWHERE = "There is no such endpoint: GET /v1/webhooks lists them"
-Kind = Annotated[str, Field(pattern=r"^[a-z-]+(\.[a-z-]+)?$", max_length=64)]
+Kind = Annotated[str, Field(max_length=64), AfterValidator(known_kind)]
 
 
 class Endpoints(Protocol):

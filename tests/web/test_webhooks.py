@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ivr.billing.messages import Channel, DeliveryState, Message
+from ivr.billing.messages import PROGRAM_KINDS, Channel, DeliveryState, Message
 from ivr.messaging.networks import Networks
 from ivr.messaging.webhooks import new_secret
 from ivr.storage.deliveries import PostgresDeliveries
@@ -18,7 +18,7 @@ from ivr.storage.events import PostgresEvents
 from ivr.storage.pool import Database
 from ivr.storage.webhook_endpoints import PostgresEndpoints
 from ivr.web import webhooks
-from ivr.web.errors import add_handlers
+from ivr.web.errors import PROBLEM, add_handlers
 from ivr.web.keys import Key, Keys, Scope
 
 KEY = "k" * 32
@@ -158,6 +158,23 @@ async def test_what_is_no_endpoint_is_refused(
     client: httpx.AsyncClient, body: dict[str, object]
 ) -> None:
     assert (await client.post(HOOKS, json=body)).status_code == 422
+
+
+async def test_a_mistyped_kind_is_refused_with_all_that_there_are(
+    client: httpx.AsyncClient,
+) -> None:
+    kinds = ["invoice.paid", "payment.nope"]
+    refused = await client.post(HOOKS, json={"url": CRM, "kinds": kinds})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, PROBLEM)
+    assert "body.kinds.1: nothing is told of the kind 'payment.nope'" in refused.json()["detail"]
+    for kind in PROGRAM_KINDS:
+        assert kind in refused.json()["detail"]
+    assert (await client.get(HOOKS)).json() == {"data": []}
+
+
+async def test_every_kind_there_is_can_be_wanted(client: httpx.AsyncClient) -> None:
+    made = await client.post(HOOKS, json={"url": CRM, "kinds": list(PROGRAM_KINDS)})
+    assert (made.status_code, made.json()["kinds"]) == (201, list(PROGRAM_KINDS))
 
 
 async def test_an_endpoint_without_tls_must_be_allowed(database: Database) -> None:
