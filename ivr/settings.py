@@ -181,8 +181,12 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def load(config: Path | None = None) -> Settings:
+def load(
+    config: Path | None = None, beneath: Mapping[str, Mapping[str, object]] | None = None
+) -> Settings:
     """Settings from `config`, else ./saldo.toml if there is one, else defaults and environment.
+
+    `beneath`, by section, is used in place of the shipped defaults.
 
     Raises:
         SettingsError: the file cannot be read, is not TOML, or a value is wrong.
@@ -196,6 +200,9 @@ def load(config: Path | None = None) -> Settings:
             raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    for section, stands_in in (beneath or {}).items():
+        if isinstance(given := values.get(section, {}), dict):
+            values[section] = {**stands_in, **given}
     try:
         return Settings(**values)  # type: ignore[arg-type]  # validated by pydantic
     except ValidationError as error:

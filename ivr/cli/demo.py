@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ivr import settings
 from ivr.cli.call import LiveCall
 from ivr.cli.options import Config
+from ivr.lab import config as lab_config
 from ivr.lab import demo as demonstration
 from ivr.lab import lab
 from ivr.lab.demo import Shown
@@ -40,7 +40,7 @@ def demo(
     was_up = lab.running(folder) is not None
     try:
         with TerminalProgress() as progress:
-            running = lab.up(folder, settings.load(config), progress)
+            running = lab.up(folder, lab_config.load(config), progress)
         with LiveCall("a caller says her name and pays", console) as call:
             shown = asyncio.run(demonstration.show(running, call.watch))
         call.sum_up(shown.report)

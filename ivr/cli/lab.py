@@ -6,8 +6,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ivr import settings
 from ivr.cli.options import PLAIN, Config
+from ivr.lab import config as lab_config
 from ivr.lab import lab
 from ivr.lab.progress import TerminalProgress
 
@@ -26,7 +26,7 @@ def up(config: Config = None) -> None:
     Example: saldo lab up
     """
     with TerminalProgress() as progress:
-        started = lab.up(lab.lab_folder(), settings.load(config), progress)
+        started = lab.up(lab.lab_folder(), lab_config.load(config), progress)
     print(
         f"the lab is up: call {started.pay}, REST {started.api}/v1, "
         f"dashboard {started.api}/dashboard, all of it in lab.json"

@@ -28,11 +28,7 @@ pytestmark = [
     pytest.mark.usefixtures("lines_to_itself"),
 ]
 
-TAKES_ACCOUNTS = {
-    "SALDO_PAYMENTS__METHODS": '["bank-account"]',
-    "SALDO_BANK_ACCOUNTS__PHONE": "555-0100",
-    "SALDO_TEXTS__URL": "json://127.0.0.1:9/{number}",  # the lab has its own in its place
-}
+TAKES_ACCOUNTS = {"SALDO_PAYMENTS__METHODS": '["bank-account"]'}
 CALL = PROJECT / "tests/scenarios/bank_account/pays_from_a_bank_account.yaml"
 LINE = "C1061-1"
 SUSPEND = """

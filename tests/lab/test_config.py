@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from ivr.lab.config import KEYS, lab_settings, to_toml
+from ivr import settings
+from ivr.lab.config import KEYS, lab_settings, load, to_toml
 from ivr.lab.database import DatabaseInfo
 from ivr.lab.gateway_desk import Account
 from ivr.lab.pbx import PbxInfo
 from ivr.lab.post import PostOffice
 from ivr.lab.processes import ProcessId
-from ivr.settings import Settings, Speech
+from ivr.settings import Settings, SettingsError, Speech
 
 NOWHERE = Path("/nowhere")
 KEY = "k" * 32
@@ -137,3 +138,54 @@ def test_a_lab_takes_no_money_where_the_settings_are_those_of_a_company(environm
     charged = charged_at(Settings(braintree=mine))
     assert (charged.environment, charged.url) == ("stand-in", "http://127.0.0.1:2000")
     assert charged.merchant_id == KEYS["merchant_id"]
+
+
+ACCOUNTS = """[payments]
+methods = ["card", "bank-account"]
+"""
+
+
+def test_a_lab_takes_bank_accounts_and_need_not_be_told_how_messages_go_out(tmp_path: Path) -> None:
+    mine = written(tmp_path, ACCOUNTS)
+    sections = lab_settings(
+        load(mine),
+        pbx=PRIVATE,
+        database=None,
+        gateway=None,
+        web_port=8080,
+        api_key=KEY,
+        post=PostOffice(1001, 1002, 1003),
+    )
+    lab = Settings(**tomllib.loads(to_toml(sections)))  # as its `saldo serve` reads it
+    assert "bank-account" in lab.payments.methods
+    assert (lab.bank_accounts.phone, lab.mail.port) == ("555-0100", 1002)
+    assert lab.texts.url.get_secret_value().endswith("@127.0.0.1:1003")
+
+
+def test_what_you_set_for_bank_accounts_is_kept_in_a_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = written(tmp_path, ACCOUNTS + '[bank_accounts]\nphone = "555-0199"\nkeep_days = 7\n')
+    loaded = load(mine).bank_accounts
+    assert (loaded.phone, loaded.keep_days) == ("555-0199", 7)
+    monkeypatch.setenv("SALDO_BANK_ACCOUNTS__PHONE", "555-0111")
+    assert load(mine).bank_accounts.phone == "555-0111"
+
+
+def test_a_lab_on_your_own_database_must_be_told_how_messages_go_out(tmp_path: Path) -> None:
+    mine = written(tmp_path, ACCOUNTS + '[bank_accounts]\nphone = "555-0199"\n')
+    with mine.open("a", encoding="utf-8") as file:
+        file.write("[lab]\nown_database = true\n")
+    with pytest.raises(SettingsError, match="no mandate could be proved"):
+        load(mine)
+
+
+def test_saldo_itself_must_be_told_what_a_lab_need_not(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="phone is empty"):
+        settings.load(written(tmp_path, ACCOUNTS))
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "saldo.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
