@@ -61,7 +61,7 @@ PLACE_TAKEN: Mapping[str, Mapping[str, object]] = {
 texts, which the lab's post office takes the place of."""
 
 
-def load(config: Path | None) -> Settings:
+def load(config: Path | None = None) -> Settings:
     """Your settings for a lab. Raises SettingsError.
 
     A lab on a database of your own has no post office, and sends what you set up.

@@ -15,9 +15,9 @@ import pytest
 
 from ivr.lab import database, pbx, processes
 from ivr.lab import lab as laboratory
+from ivr.lab.config import load
 from ivr.lab.lab import Lab
 from ivr.lab.progress import TerminalProgress
-from ivr.settings import load
 from tests.e2e.callers import House
 
 A_FEE_IN_DOLLARS = {"SALDO_PAYMENTS__FEES": '{"card": {"flat": {"USD": "2.00"}}}'}
