@@ -19,6 +19,16 @@ from ivr.web.pay_words import money
 
 CANCELED = {"already-paid": "paid_meanwhile", "being-paid": "being_paid"}
 """why an attempt was canceled → what the page says"""
+IN_A_WORD = {
+    AttemptState.CREATED: "working",
+    AttemptState.CHARGING: "working",
+    AttemptState.UNKNOWN: "confirming",
+    AttemptState.FAILED: "not_charged",
+    AttemptState.VOIDED: "given_back",
+    AttemptState.REFUNDED: "given_back",
+    AttemptState.RETURNED: "returned",
+}
+"""state of an attempt → what the page says, where there is no more to say"""
 WITHOUT_ATTEMPT: dict[type[Refused | Working], str] = {
     Changed: "changed",
     TooMany: "too_many",
@@ -46,10 +56,6 @@ def answer(result: Result, language: str) -> dict[str, Any]:
 
 def _of_attempt(attempt: LinkAttempt, language: str) -> dict[str, Any]:
     match attempt.state:
-        case AttemptState.CREATED | AttemptState.CHARGING:
-            return {"state": "working"}
-        case AttemptState.UNKNOWN:
-            return {"state": "confirming"}
         case AttemptState.DECLINED:
             return {"state": "declined", "advice": (attempt.bucket or DeclineBucket.SOFT).value}
         case AttemptState.CAPTURED | AttemptState.SETTLED:
@@ -61,5 +67,5 @@ def _of_attempt(attempt: LinkAttempt, language: str) -> dict[str, Any]:
             }
         case AttemptState.CANCELED:
             return {"state": CANCELED.get(attempt.reason, "not_charged")}
-        case _:
-            return {"state": "not_charged"}
+        case state:
+            return {"state": IN_A_WORD[state]}

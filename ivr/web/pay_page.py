@@ -25,6 +25,7 @@ from ivr.web.pay_words import LANGUAGES, PageText, money, typed_amount
 NOTICES = (
     "declined_soft", "declined_hard", "declined_fix", "not_charged", "away", "paid_meanwhile",
     "being_paid", "changed", "too_many", "card_not_taken", "paypal_away", "canceled", "fields_away",
+    "given_back", "returned",
 )  # fmt: skip
 """What the page may have to say beside the bill."""
 FILES = {"pay.css": "text/css", "pay.js": "text/javascript", "lock.svg": "image/svg+xml"}

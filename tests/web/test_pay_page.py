@@ -13,6 +13,7 @@ from ivr.billing import online_paying
 from ivr.billing.errors import LedgerUnavailable
 from ivr.billing.links import DECLINES, LinkAttempt, LinkPurpose
 from ivr.billing.money import Money
+from ivr.billing.payments import AttemptState
 from ivr.storage.links import PostgresLinks
 from tests.web.pay_house import PayHouse, open_house
 from tests.web.pay_script import AMOUNT, DECLINING, GOOD, Script
@@ -235,6 +236,22 @@ async def test_a_database_that_goes_away_after_the_charge_does_not_say_that_noth
     monkeypatch.undo()
     assert (await script.get(f"/result/{key}"))["state"] == "paid"
     assert await script.house.taken(script.link) == [AMOUNT]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("voided", "given_back"), ("refunded", "given_back"), ("returned", "returned")],
+)
+async def test_money_that_went_back_while_the_page_waits_is_not_called_not_charged(
+    script: Script, state: str, said: str
+) -> None:
+    key = str(uuid4())
+    assert (await script.pay(key=key))["state"] == "paid"
+    paid = await script.house.links.attempt(script.link.id, UUID(key))
+    assert paid
+    await script.house.world.ledger.became(paid.id, AttemptState(state))
+    assert await script.get(f"/result/{key}") == {"state": said}
+    assert f'data-notice="{said}"' in await script.load()
 
 
 async def test_the_script_asks_nothing_that_telephones_of_2020_lack(script: Script) -> None:
