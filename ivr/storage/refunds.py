@@ -58,8 +58,12 @@ class PostgresRefunds:
         return _same(row, wish) if row else None
 
     async def of_payment(self, attempt_id: UUID) -> list[Refund]:
-        """All of one payment, the first first."""
-        return [refund(row) for row in await self._database.rows("refunds_of_payment", attempt_id)]
+        """All of one payment, the first first. Raises AttemptNotFound."""
+        async with self._database.session() as session:
+            rows = await session.rows("refunds_of_payment", attempt_id)
+            if not rows and await session.row("refundable_payment", attempt_id) is None:
+                raise AttemptNotFound(f"no payment {attempt_id}")
+        return [refund(row) for row in rows]
 
     async def done(self, refund_id: UUID, transaction_id: str) -> Refund:
         async with self._database.transaction() as session:

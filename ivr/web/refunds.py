@@ -34,7 +34,9 @@ class Refunding(Protocol):
 class Refunds(Protocol):
     """What was done (storage.refunds.PostgresRefunds)."""
 
-    async def of_payment(self, attempt_id: UUID) -> Sequence[Refund]: ...
+    async def of_payment(self, attempt_id: UUID) -> Sequence[Refund]:
+        """Raises AttemptNotFound."""
+        ...
 
 
 class NewVoid(BaseModel):

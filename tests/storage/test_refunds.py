@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from ivr.billing.errors import AttemptNotFound
 from ivr.billing.refunding import NotRefundable
 from ivr.billing.refunds import Refund, RefundKind, RefundState
 from ivr.storage.errors import QueryRefused
+from ivr.storage.refunds import PostgresRefunds
 from tests.storage.test_contract_refunds import paid, wish
 from tests.storage.test_resolving import until_somebody_waits
 from tests.storage.world import PostgresWorld
@@ -43,6 +45,13 @@ async def test_one_key_at_once_is_one_refund(real: PostgresWorld) -> None:
     results = await asyncio.gather(*(real.refunds.open(same, RefundKind.REFUND) for _ in range(4)))
     assert sorted(is_new for _, is_new in results) == [False, False, False, True]
     assert len({refund.id for refund, _ in results}) == 1
+
+
+async def test_nothing_given_back_yet_is_told_from_no_such_payment(real: PostgresWorld) -> None:
+    refunds = PostgresRefunds(real.database)
+    assert await refunds.of_payment((await paid(real)).id) == []
+    with pytest.raises(AttemptNotFound):
+        await refunds.of_payment(uuid4())
 
 
 async def test_an_end_that_is_written_by_two_at_once_counts_once(real: PostgresWorld) -> None:

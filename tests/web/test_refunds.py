@@ -10,7 +10,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ivr.billing.errors import GatewayNotReached, LedgerUnavailable, OutcomeUnknown
+from ivr.billing.errors import (
+    AttemptNotFound,
+    GatewayNotReached,
+    LedgerUnavailable,
+    OutcomeUnknown,
+)
 from ivr.billing.refunds import NotGivenBack, Refund
 from ivr.billing.transactions import Standing
 from ivr.web.errors import PROBLEM, add_handlers
@@ -28,6 +33,8 @@ class Trail:
         self.office = office
 
     async def of_payment(self, attempt_id: UUID) -> list[Refund]:
+        if attempt_id not in self.office.company.attempts:
+            raise AttemptNotFound(f"no payment {attempt_id}")
         kept = self.office.company.refunds.values()
         return [each.refund for each in kept if each.refund.attempt_id == attempt_id]
 
@@ -65,12 +72,12 @@ class Staff:
         return await self.http.post(f"/v1/payments/{payment}/{how}", json=body, headers=headers)
 
     async def trail(self) -> list[dict[str, Any]]:
-        headers = {"Authorization": f"Bearer {'d' * 32}"}
-        answer = await self.http.get(
-            f"/v1/payments/{self.office.attempt.id}/refunds", headers=headers
-        )
-        found: list[dict[str, Any]] = answer.json()["data"]
+        found: list[dict[str, Any]] = (await self.trail_of(self.office.attempt.id)).json()["data"]
         return found
+
+    async def trail_of(self, payment: UUID) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {'d' * 32}"}
+        return await self.http.get(f"/v1/payments/{payment}/refunds", headers=headers)
 
 
 @pytest.fixture
@@ -167,6 +174,8 @@ async def test_a_gateway_that_is_away_before_anything_is_asked_is_503(
 
 async def test_a_payment_that_nobody_knows_is_not_found(staff: Staff) -> None:
     assert (await staff.ask(payment=str(uuid4()))).status_code == 404
+    assert (await staff.trail_of(uuid4())).status_code == 404
+    assert await staff.trail() == []
 
 
 async def test_a_key_without_the_right_gives_nothing_back(staff: Staff) -> None:
