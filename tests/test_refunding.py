@@ -1,4 +1,4 @@
-"""Money given back: Postgres and the stand-in gateway together, and `saldo payments refund`."""
+"""Money given back: Postgres and the stand-in gateway together, and `saldo payments`."""
 
 from __future__ import annotations
 
@@ -186,6 +186,22 @@ async def test_a_whole_payment_is_voided_in_a_terminal_before_it_is_settled(
     ran = await asyncio.to_thread(typed, *words)
     assert ran.out.startswith("voided 42.50 EUR")
     assert await state(house, attempt) is AttemptState.VOIDED
+
+
+@pytest.mark.usefixtures("_settings")
+async def test_a_void_in_a_terminal_takes_all_back_and_never_refunds(
+    house: CountingHouse, typed: Typed, tmp_path: Path
+) -> None:
+    settled, young = await paid(house), await paid(house, settled=False)
+    words = ("--reason", "a mistake of ours")
+    ran = await asyncio.to_thread(typed, "payments", "void", str(settled.id), *words)
+    assert (ran.status, given_back(tmp_path)) == (1, [])
+    assert "it is settled already: refund it" in ran.complaint
+    ran = await asyncio.to_thread(typed, "payments", "void", str(young.id), *words)
+    assert ran.status == 0
+    assert ran.out.startswith(f"voided 42.50 EUR of payment {young.id}: transaction ")
+    assert await state(house, young) is AttemptState.VOIDED
+    assert await state(house, settled) is not AttemptState.VOIDED
 
 
 @pytest.mark.usefixtures("_settings")

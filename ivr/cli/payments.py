@@ -21,8 +21,9 @@ from ivr.billing.differences import Difference
 from ivr.billing.errors import BillingError
 from ivr.billing.resolving import Resolving
 from ivr.cli.link import link
-from ivr.cli.options import PLAIN, Config
-from ivr.cli.refund import refund
+from ivr.cli.listing import listing
+from ivr.cli.options import PLAIN, Config, day
+from ivr.cli.refund import refund, void
 from ivr.gateways.books import BraintreeBooks
 from ivr.settings import Settings
 from ivr.storage.comparing import PostgresCompared
@@ -43,15 +44,9 @@ app = typer.Typer(
 )
 
 
-def _day(text: str) -> datetime:
-    """The beginning of a day, UTC."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise typer.BadParameter(f"'{text}' is no day such as 2026-11-30") from None
-
-
+app.command("list")(listing)
 app.command()(refund)
+app.command()(void)
 app.command()(link)
 
 
@@ -65,11 +60,11 @@ def reconcile(
     *,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=_day, metavar="DATE", help="First day, UTC; default: 3 days ago."),
+        typer.Option(parser=day, metavar="DATE", help="First day, UTC; default: 3 days ago."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(parser=_day, metavar="DATE", help="Last day, UTC; default: today."),
+        typer.Option(parser=day, metavar="DATE", help="Last day, UTC; default: today."),
     ] = None,
     mend: Annotated[
         bool, typer.Option("--mend", help="Mend what is beyond doubt; it can move money back.")

@@ -1,4 +1,4 @@
-"""`saldo payments refund`: money given back by staff who have a terminal."""
+"""`saldo payments refund` and `void`: money given back by staff who have a terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -39,23 +40,28 @@ def _payment_id(text: str) -> UUID:
         ) from None
 
 
+PaymentId = Annotated[
+    UUID,
+    typer.Argument(
+        parser=_payment_id, metavar="ID", help="The payment's id, as in its dashboard address."
+    ),
+]
+Reason = Annotated[str, typer.Option(help="Why; kept for ever.")]
+Reopen = Annotated[bool, typer.Option("--reopen", help="The invoices are owed again.")]
+Key = Annotated[
+    str, typer.Option(help="Of an earlier try, to ask again safely.", show_default=False)
+]
+
+
 def refund(
-    payment: Annotated[
-        UUID,
-        typer.Argument(
-            parser=_payment_id, metavar="ID", help="The payment's id, as in its dashboard address."
-        ),
-    ],
-    reason: Annotated[str, typer.Option(help="Why; kept for ever.")],
+    *,
+    payment: PaymentId,
+    reason: Reason,
     amount: Annotated[
         str, typer.Option(metavar="10.00", help="How much; default: all that is left.")
     ] = "",
-    reopen: Annotated[  # noqa: FBT002 - typer knows no keyword-only options
-        bool, typer.Option("--reopen", help="The invoices are owed again.")
-    ] = False,
-    key: Annotated[
-        str, typer.Option(help="Of an earlier try, to ask again safely.", show_default=False)
-    ] = "",
+    reopen: Reopen = False,
+    key: Key = "",
     config: Config = None,
 ) -> None:
     """Give a payment back: as a whole before it is settled, all or a part of it after.
@@ -65,17 +71,45 @@ def refund(
 
     Example: saldo payments refund 6b0f5a9e-… --amount 10.00 --reason "charged twice by us"
     """
-    key, reason = key or f"cli-{uuid4()}", reason.strip()
+    wish = _wish(payment, reason, key, reopen=reopen)
+    _tell(asyncio.run(_give_back(settings.load(config), wish, _decimal(amount))), wish.key)
+
+
+def void(
+    *,
+    payment: PaymentId,
+    reason: Reason,
+    reopen: Reopen = False,
+    key: Key = "",
+    config: Config = None,
+) -> None:
+    """Take a whole payment back before it is settled; after that it is refused, never refunded.
+
+    Your login is written beside the reason. Exit status 0 when it was voided, 1 when it was not or
+    is not known yet: `saldo serve` finds that out by itself.
+
+    Example: saldo payments void 6b0f5a9e-… --reason "charged twice by us" --reopen
+    """
+    wish = replace(_wish(payment, reason, key, reopen=reopen), only_void=True)
+    _tell(asyncio.run(_give_back(settings.load(config), wish, None)), wish.key)
+
+
+def _wish(payment: UUID, reason: str, key: str, *, reopen: bool) -> RefundWish:
+    """To give all of it back. Raises BadParameter: nobody could tell why."""
+    reason = reason.strip()
     if len(reason) < SHORTEST_REASON:
         raise typer.BadParameter("--reason is for who reads the trail: say why in some words")
-    done = asyncio.run(
-        _give_back(settings.load(config), payment, _decimal(amount), reason, key, reopen=reopen)
-    )
+    who = f"cli:{getpass.getuser()}"
+    return RefundWish(payment, None, reason, who, key or f"cli-{uuid4()}", reopen=reopen)
+
+
+def _tell(done: Refund, key: str) -> None:
+    """Print how it ended. Raises Exit: it was not given back, or that is not known."""
     if done.state is not RefundState.DONE:
         print(f"saldo: {_not_done(done, key)}", file=sys.stderr)
         raise typer.Exit(NOT_DONE)
     how = "voided" if done.kind is RefundKind.VOID else "refunded"
-    print(f"{how} {done.amount} of payment {payment}: transaction {done.transaction_id}")
+    print(f"{how} {done.amount} of payment {done.attempt_id}: transaction {done.transaction_id}")
 
 
 def _decimal(amount: str) -> Decimal | None:
@@ -91,26 +125,18 @@ def _not_done(refund: Refund, key: str) -> str:
     return f"it is not known yet whether it was given back: ask again with --key {key}"
 
 
-async def _give_back(
-    conf: Settings, payment: UUID, amount: Decimal | None, reason: str, key: str, *, reopen: bool
-) -> Refund:
+async def _give_back(conf: Settings, wish: RefundWish, amount: Decimal | None) -> Refund:
     async with AsyncExitStack() as stack:
         database = await Database.open(conf.database.url, size=2, application="saldo-payments")
         stack.push_async_callback(database.close)
         await check(database)
         gateway = parts.gateway(conf)
         stack.push_async_callback(gateway.aclose)
-        attempt = await PostgresLedger(database).attempt(payment)
+        attempt = await PostgresLedger(database).attempt(wish.attempt_id)
         if attempt is None:
-            raise AttemptNotFound(f"no payment {payment}")
-        wish = RefundWish(
-            attempt_id=payment,
-            amount=None if amount is None else Money(amount, attempt.amount.currency),
-            reason=reason,
-            who=f"cli:{getpass.getuser()}",
-            key=key,
-            reopen=reopen,
-        )
+            raise AttemptNotFound(f"no payment {wish.attempt_id}")
+        if amount is not None:
+            wish = replace(wish, amount=Money(amount, attempt.amount.currency))
         refunding = Refunding(
             PostgresRefunds(database), BraintreeRefunds(gateway), asyncio.create_task
         )

@@ -174,6 +174,7 @@ NO_PAYMENT = "payments refund 02447685 --reason wrong"
     ("command", "says"),
     [
         (NO_PAYMENT, "'02447685' is no payment's id: its page in the dashboard has it"),
+        ("payments void 02447685 --reason wrong", "'02447685' is no payment's id"),
         ("payments reconcile --since yesterday", "'yesterday' is no day such as 2026-11-30"),
         ("payments reconcile --until 2026-11-31", "'2026-11-31' is no day such as 2026-11-30"),
         ("payments reconcile --since 9999-01-01", "--since lies in the future"),
