@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,3 +15,11 @@ Config = Annotated[
 
 PLAIN: None = None
 """The help as it is written: [imports] in it is a section of saldo.toml, not a colour."""
+
+
+def day(text: str) -> datetime:
+    """The beginning of a day, UTC."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no day such as 2026-11-30") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from ivr.billing.errors import AttemptNotFound
@@ -53,6 +54,25 @@ class PostgresPayments:
             found = await self._database.rows("payments_in_states", before, wanted, limit + 1)
         else:
             return await self.recent(before, limit)
+        return page(found, limit, "seq", _record)
+
+    async def listed(
+        self,
+        limit: int,
+        *,
+        account: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        states: Collection[AttemptState] = (),
+    ) -> Page[PaymentRecord]:
+        """The newest of one customer, opened in that time, in one of the states, as far as given.
+
+        `account` is an account number or the biller's own key; `until` is the first moment after.
+        """
+        wanted = [state.value for state in states]
+        found = await self._database.rows(
+            "payments_listed", account, since, until, wanted, limit + 1
+        )
         return page(found, limit, "seq", _record)
 
     async def details(self, payment_id: UUID) -> PaymentDetails:

@@ -44,6 +44,18 @@ WHERE ($1::bigint IS NULL OR seq < $1)
 ORDER BY seq DESC
 LIMIT $4::int
 
+-- name: payments_listed
+-- The newest of those of the customer $1, opened from $2 to before $3 and in one of the states $4, each
+-- if it is given. A customer is known by account number, and by the biller's own key.
+SELECT * FROM payments_shown
+WHERE ($1::text = '' OR customer_id IN (
+          SELECT id FROM customers WHERE account_number = $1::text OR external_id = $1::text))
+  AND ($2::timestamptz IS NULL OR created_at >= $2)
+  AND ($3::timestamptz IS NULL OR created_at < $3)
+  AND (cardinality($4::text[]) = 0 OR state = ANY ($4::text[]))
+ORDER BY seq DESC
+LIMIT $5::int
+
 -- name: payment_shown
 -- One of them, and what a list does not need.
 SELECT payments_shown.*,
