@@ -14,7 +14,7 @@ import pytest
 
 from ivr.billing.comparing import Comparing
 from ivr.billing.money import Money
-from ivr.billing.payments import Attempt, AttemptState, Paid
+from ivr.billing.payments import Attempt, AttemptState, Paid, confirmation_code
 from ivr.billing.refunding import Refunding
 from ivr.billing.refunds import Refund, RefundState, RefundWish
 from ivr.gateways.books import BraintreeBooks
@@ -239,6 +239,33 @@ async def test_a_slip_in_a_terminal_is_one_line(
     ran = await asyncio.to_thread(typed, *given)
     assert ran.status != 0
     assert complaint in ran.complaint
+
+
+@pytest.mark.usefixtures("_settings")
+async def test_a_payment_is_given_back_by_its_confirmation_in_a_terminal(
+    house: CountingHouse, typed: Typed
+) -> None:
+    attempt, other = await paid(house, settled=False), await paid(house, settled=False)
+    code = confirmation_code(attempt.id)
+    give_back = ("payments", "refund", code, "--reason", "a mistake")
+    renamed = "UPDATE attempts SET confirmation = $2 WHERE id = $1"
+    await house.world.ask(renamed, other.id, code)
+    ran = await asyncio.to_thread(typed, *give_back)
+    assert ran.status == 1
+    assert f"name one of them by its id: {other.id}, {attempt.id}" in ran.complaint
+    await house.world.ask(renamed, other.id, confirmation_code(other.id))
+    ran = await asyncio.to_thread(typed, *give_back)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith(f"voided 42.50 EUR of payment {attempt.id}")
+    assert await state(house, attempt) is AttemptState.VOIDED
+    assert await state(house, other) is not AttemptState.VOIDED
+
+
+@pytest.mark.usefixtures("_settings")
+def test_a_confirmation_that_nobody_knows_is_said_in_one_line(typed: Typed) -> None:
+    ran = typed("payments", "void", "00000000", "--reason", "a mistake")
+    assert ran.status == 1
+    assert ran.complaint == "saldo: no payment has the confirmation 00000000"
 
 
 @pytest.mark.usefixtures("_settings")

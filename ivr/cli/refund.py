@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import re
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
@@ -22,6 +24,7 @@ from ivr.cli.options import Config
 from ivr.gateways.giving_back import BraintreeRefunds
 from ivr.settings import Settings
 from ivr.storage.migrate import check
+from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
 from ivr.storage.refunds import PostgresRefunds
@@ -29,21 +32,27 @@ from ivr.storage.refunds import PostgresRefunds
 NOT_DONE = 1
 SHORTEST_REASON = 3
 """as over REST"""
+CONFIRMATION = re.compile(r"[0-9]{8}", re.ASCII)
 
 
-def _payment_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"'{text}' is no payment's id: its page in the dashboard has it in its address"
-        ) from None
+def _id_or_confirmation(text: str) -> str:
+    text = text.strip()
+    if not CONFIRMATION.fullmatch(text):
+        try:
+            UUID(text)
+        except ValueError:
+            raise typer.BadParameter(
+                f"'{text}' is no payment's id or confirmation: `saldo payments list` shows both"
+            ) from None
+    return text
 
 
-PaymentId = Annotated[
-    UUID,
+Payment = Annotated[
+    str,
     typer.Argument(
-        parser=_payment_id, metavar="ID", help="The payment's id, as in its dashboard address."
+        parser=_id_or_confirmation,
+        metavar="ID|CONFIRMATION",
+        help="The payment, as `saldo payments list` and its receipt name it.",
     ),
 ]
 Reason = Annotated[str, typer.Option(help="Why; kept for ever.")]
@@ -55,7 +64,7 @@ Key = Annotated[
 
 def refund(
     *,
-    payment: PaymentId,
+    payment: Payment,
     reason: Reason,
     amount: Annotated[
         str, typer.Option(metavar="10.00", help="How much; default: all that is left.")
@@ -71,13 +80,14 @@ def refund(
 
     Example: saldo payments refund 6b0f5a9e-… --amount 10.00 --reason "charged twice by us"
     """
-    wish = _wish(payment, reason, key, reopen=reopen)
-    _tell(asyncio.run(_give_back(settings.load(config), wish, _decimal(amount))), wish.key)
+    conf = settings.load(config)
+    wish = asyncio.run(_wish(conf, payment, _said(reason), key, reopen=reopen))
+    _tell(asyncio.run(_give_back(conf, wish, _decimal(amount))), wish.key)
 
 
 def void(
     *,
-    payment: PaymentId,
+    payment: Payment,
     reason: Reason,
     reopen: Reopen = False,
     key: Key = "",
@@ -90,17 +100,48 @@ def void(
 
     Example: saldo payments void 6b0f5a9e-… --reason "charged twice by us" --reopen
     """
-    wish = replace(_wish(payment, reason, key, reopen=reopen), only_void=True)
-    _tell(asyncio.run(_give_back(settings.load(config), wish, None)), wish.key)
+    conf = settings.load(config)
+    wish = asyncio.run(_wish(conf, payment, _said(reason), key, reopen=reopen))
+    _tell(asyncio.run(_give_back(conf, replace(wish, only_void=True), None)), wish.key)
 
 
-def _wish(payment: UUID, reason: str, key: str, *, reopen: bool) -> RefundWish:
-    """To give all of it back. Raises BadParameter: nobody could tell why."""
-    reason = reason.strip()
-    if len(reason) < SHORTEST_REASON:
+def _said(reason: str) -> str:
+    """Raises BadParameter: nobody could tell why."""
+    if len(reason.strip()) < SHORTEST_REASON:
         raise typer.BadParameter("--reason is for who reads the trail: say why in some words")
+    return reason.strip()
+
+
+async def _wish(conf: Settings, payment: str, reason: str, key: str, *, reopen: bool) -> RefundWish:
+    """To give all of it back. Raises AttemptNotFound, LedgerUnavailable."""
+    confirmed = CONFIRMATION.fullmatch(payment)
+    attempt_id = await _confirmed(conf, payment) if confirmed else UUID(payment)
     who = f"cli:{getpass.getuser()}"
-    return RefundWish(payment, None, reason, who, key or f"cli-{uuid4()}", reopen=reopen)
+    return RefundWish(attempt_id, None, reason, who, key or f"cli-{uuid4()}", reopen=reopen)
+
+
+async def _confirmed(conf: Settings, confirmation: str) -> UUID:
+    """The one payment with it. Raises AttemptNotFound when there is none, or there are several."""
+    async with _database(conf) as database:
+        found = await PostgresPayments(database).confirmed(confirmation)
+    if not found:
+        raise AttemptNotFound(f"no payment has the confirmation {confirmation}")
+    if len(found) > 1:
+        raise AttemptNotFound(
+            f"several payments have the confirmation {confirmation}, name one of them by its id: "
+            + ", ".join(map(str, found))
+        )
+    return found[0]
+
+
+@asynccontextmanager
+async def _database(conf: Settings) -> AsyncIterator[Database]:
+    database = await Database.open(conf.database.url, size=2, application="saldo-payments")
+    try:
+        await check(database)
+        yield database
+    finally:
+        await database.close()
 
 
 def _tell(done: Refund, key: str) -> None:
@@ -127,9 +168,7 @@ def _not_done(refund: Refund, key: str) -> str:
 
 async def _give_back(conf: Settings, wish: RefundWish, amount: Decimal | None) -> Refund:
     async with AsyncExitStack() as stack:
-        database = await Database.open(conf.database.url, size=2, application="saldo-payments")
-        stack.push_async_callback(database.close)
-        await check(database)
+        database = await stack.enter_async_context(_database(conf))
         gateway = parts.gateway(conf)
         stack.push_async_callback(gateway.aclose)
         attempt = await PostgresLedger(database).attempt(wish.attempt_id)

@@ -75,6 +75,11 @@ class PostgresPayments:
         )
         return page(found, limit, "seq", _record)
 
+    async def confirmed(self, confirmation: str) -> list[UUID]:
+        """Those with this confirmation, the newest first: hardly ever more than one."""
+        found = await self._database.rows("payments_confirmed", confirmation)
+        return [row["id"] for row in found]
+
     async def details(self, payment_id: UUID) -> PaymentDetails:
         """Everything about one. Raises AttemptNotFound."""
         async with self._database.session() as session:

@@ -167,14 +167,14 @@ def test_an_interrupted_command_ends_quietly(
     assert (ran.status, ran.err) == (command_line.INTERRUPTED, "")
 
 
-NO_PAYMENT = "payments refund 02447685 --reason wrong"
+NO_PAYMENT = "payments refund 0244768 --reason wrong"
 
 
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (NO_PAYMENT, "'02447685' is no payment's id: its page in the dashboard has it"),
-        ("payments void 02447685 --reason wrong", "'02447685' is no payment's id"),
+        (NO_PAYMENT, "'0244768' is no payment's id or confirmation: `saldo payments list`"),
+        ("payments void C1042 --reason wrong", "'C1042' is no payment's id or confirmation"),
         ("payments reconcile --since yesterday", "'yesterday' is no day such as 2026-11-30"),
         ("payments reconcile --until 2026-11-31", "'2026-11-31' is no day such as 2026-11-30"),
         ("payments reconcile --since 9999-01-01", "--since lies in the future"),

@@ -56,6 +56,10 @@ WHERE ($1::text = '' OR customer_id IN (
 ORDER BY seq DESC
 LIMIT $5::int
 
+-- name: payments_confirmed
+-- Eight digits of an id: two of very many payments may share them.
+SELECT id FROM attempts WHERE confirmation = $1::text ORDER BY seq DESC LIMIT 10
+
 -- name: payment_shown
 -- One of them, and what a list does not need.
 SELECT payments_shown.*,
