@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -271,9 +271,8 @@ class Playing:
                 if step.strict:
                     return f"{one.phrase_id} was said before it"
             if over or late:
-                said = ", ".join(one.phrase_id for one in new) or "nothing"
                 why = f"the call was over ({self._phone.reason})" if over else "not in time"
-                return f"{why}; {said} was said instead"
+                return f"{why}; {instead([one.phrase_id for one in new])}"
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _is_late(self, until: float) -> bool:
@@ -301,6 +300,11 @@ class Playing:
             self._done(report, f"the line was still open {GOODBYE_SECONDS:.0f} s later")
         else:
             self._done(report, "")
+
+
+def instead(said: Sequence[str]) -> str:
+    """What a caller heard who waited for something else."""
+    return f"{', '.join(said) or 'nothing'} {'were' if len(said) > 1 else 'was'} said instead"
 
 
 def _is(one: Heard, step: Hears) -> bool:

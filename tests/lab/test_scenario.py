@@ -18,7 +18,7 @@ from ivr.lab.hearing import Heard
 from ivr.lab.packages import Tree
 from ivr.lab.phone import Press
 from ivr.lab.phrasebook import RATE
-from ivr.lab.scenario import play
+from ivr.lab.scenario import instead, play
 from ivr.lab.scenario_file import (
     Scenario,
     ScenarioError,
@@ -78,6 +78,18 @@ def test_latency_is_from_a_press_to_the_phrase_that_follows_it() -> None:
         Heard("paid", "en", 35.0, 35.0),
     ]
     assert to_prompt_ms(presses, Press, heard) == [250.0, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ([], "nothing was said instead"),
+        (["welcome"], "welcome was said instead"),
+        (["welcome", "paid"], "welcome, paid were said instead"),
+    ],
+)
+def test_what_was_said_instead_is_told_in_english(said: list[str], told: str) -> None:
+    assert instead(said) == told
 
 
 # --- playing
