@@ -19,6 +19,7 @@ JITTER = 0.2
 """so much of a pause is chance, or all that failed together would come back together"""
 GIVEN_UP_SECONDS = sum(RETRY_SECONDS) * (1 + JITTER)
 """After so long one more failure is the last: what waited behind another that failed for days."""
+SHOWN_OF_A_NUMBER = 4
 PROGRAM_KINDS = (
     *("payment.captured", "payment.settled", "payment.voided", "payment.refunded"),
     *("payment.returned", "payment.given-back-twice", "payment.declined", "payment.failed"),
@@ -189,3 +190,11 @@ def address_on_file(wanted: str | None, on_file: str, *, is_own_line: bool) -> t
     """
     address = wanted if wanted and is_own_line else on_file
     return address, "" if address else "no address on file"
+
+
+def masked(way: ToCustomer, address: str) -> str:
+    """An address as it may be shown: …0021 of a telephone, j…@example.com of mail."""
+    if way == "text":
+        return f"…{address[-SHOWN_OF_A_NUMBER:]}"
+    name, _, host = address.partition("@")
+    return f"{name[:1]}…@{host}" if name and host else ""

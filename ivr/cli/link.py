@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import Annotated
@@ -15,9 +16,11 @@ import typer
 from ivr import online_paying, settings
 from ivr.billing.errors import BillingError
 from ivr.billing.links import Link, LinkWish
+from ivr.billing.messages import ToCustomer, masked
 from ivr.billing.money import Money
 from ivr.cli.options import Config
 from ivr.settings import Settings
+from ivr.storage.customers import PostgresDirectory
 from ivr.storage.migrate import check
 from ivr.storage.pool import Database
 
@@ -67,14 +70,18 @@ def link(
             who=f"cli:{getpass.getuser()}",
             key=f"cli-{uuid4()}",
         )
-        made = asyncio.run(_make(loaded, wish))
+        made, addresses = asyncio.run(_make(loaded, wish))
     except BillingError as error:
         print(f"saldo: {error}", file=sys.stderr)
         raise typer.Exit(NOT_MADE) from None
     print(f"{made.url}\nuntil {made.expires_at:%Y-%m-%d %H:%M} UTC, link {made.id}")
+    if wish.tell:
+        sent = (f"by {way} to {masked(way, addresses.get(way, ''))}" for way in wish.tell)
+        print(f"sent {' and '.join(sent)}")
 
 
-async def _make(conf: Settings, wish: LinkWish) -> Link:
+async def _make(conf: Settings, wish: LinkWish) -> tuple[Link, Mapping[ToCustomer, str]]:
+    """The link, and what is on file of its customer."""
     async with AsyncExitStack() as stack:
         database = await Database.open(conf.database.url, size=2, application="saldo-payments")
         stack.push_async_callback(database.close)
@@ -82,4 +89,5 @@ async def _make(conf: Settings, wish: LinkWish) -> Link:
         links = online_paying.links(conf, database)
         if links is None:
             raise settings.SettingsError("there is no pay page: set [pay_page] url and key")
-        return await online_paying.linking(conf, database, links).make(wish)
+        made = await online_paying.linking(conf, database, links).make(wish)
+        return made, await PostgresDirectory(database).addresses(made.customer_id)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ivr.billing.errors import GatewayRefused
+from ivr.billing.messages import masked
 from ivr.billing.money import Money
 from ivr.billing.online_paying import PayPalPayment
 from ivr.billing.payments import CardOnHand, PayPalOnHand
@@ -109,10 +110,4 @@ class BraintreeOnline:
         if not method.get("id"):
             raise GatewayRefused("PayPal has no approved payment of that id")
         email = str((method.get("details") or {}).get("email") or "")
-        return PayPalOnHand(payer=masked(email), token=str(method["id"]))
-
-
-def masked(email: str) -> str:
-    """An address as it may be shown: j…@example.com."""
-    name, _, host = email.partition("@")
-    return f"{name[:1]}…@{host}" if name and host else ""
+        return PayPalOnHand(payer=masked("mail", email), token=str(method["id"]))

@@ -26,8 +26,12 @@ class PostgresDirectory:
         return rows.customer(row) if row else None
 
     async def ways_to(self, customer_id: int) -> frozenset[ToCustomer]:
-        row = await self._database.row("ways_to_customer", customer_id)
-        return frozenset(way for way in WAYS if row and row[way])
+        return frozenset(await self.addresses(customer_id))
+
+    async def addresses(self, customer_id: int) -> dict[ToCustomer, str]:
+        """What is on file: where text messages go, and where mail goes."""
+        row = await self._database.row("addresses_of_customer", customer_id)
+        return {way: row[way] for way in WAYS if row and row[way]}
 
     async def recent(self, before: int | None = None, limit: int = 50) -> Page[Customer]:
         """Customers, newest first, older than the cursor `before`."""

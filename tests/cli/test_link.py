@@ -60,6 +60,21 @@ async def test_a_link_is_printed_and_shows_the_bill(
 
 
 @pytest.mark.usefixtures("_page")
+async def test_where_a_link_was_sent_is_printed_and_not_all_of_it(
+    typed: Typed, customer: Customer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_file = "UPDATE customers SET phone = $2, email = $3 WHERE id = $1"
+    await PostgresWorld(database).ask(on_file, customer.id, "+447700900021", "ana@example.com")
+    monkeypatch.setenv("SALDO_TEXTS__URL", "json://127.0.0.1:9/{number}")
+    monkeypatch.setenv("SALDO_MAIL__HOST", "127.0.0.1")
+    monkeypatch.setenv("SALDO_MAIL__SENDER", "bills@example.com")
+    words = ("payments", "link", customer.account_number, "--tell", "text", "--tell", "mail")
+    ran = await asyncio.to_thread(typed, *words)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.splitlines()[2] == "sent by text to …0021 and by mail to a…@example.com"
+
+
+@pytest.mark.usefixtures("_page")
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

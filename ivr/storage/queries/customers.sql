@@ -12,9 +12,9 @@ SELECT id, account_number, kind, name, language, postal_code
 FROM customers
 WHERE external_id = $1::text
 
--- name: ways_to_customer
--- Whether there is a number that text messages go to, and an address for mail.
-SELECT phone <> '' AS text, email <> '' AS mail FROM customers WHERE id = $1::bigint
+-- name: addresses_of_customer
+-- The number that text messages go to, and the address for mail.
+SELECT phone AS text, email AS mail FROM customers WHERE id = $1::bigint
 
 -- name: recent_customers
 -- One page of customers, newest first, before the cursor $1.
