@@ -8,6 +8,7 @@ from ivr.billing.messages import (
     GIVEN_UP_SECONDS,
     RETRY_SECONDS,
     address_on_file,
+    masked,
     no_use,
     pause_seconds,
 )
@@ -70,3 +71,9 @@ def test_nobody_gets_a_message_at_a_number_that_is_not_on_file(
     found, why = address_on_file(wanted, on_file, is_own_line=is_own_line)
     assert found == address
     assert bool(why) is not bool(address)
+
+
+def test_an_address_is_shown_masked() -> None:
+    assert masked("mail", "ana@example.com") == "a…@example.com"
+    assert masked("mail", "nonsense") == ""
+    assert masked("text", "+447700900021") == "…0021"

@@ -12,7 +12,7 @@ from ivr.billing.errors import GatewayError, GatewayRefused
 from ivr.billing.money import Money
 from ivr.billing.payments import Captured, PayPalOnHand, Refusal
 from ivr.gateways.braintree import Braintree
-from ivr.gateways.online import BraintreeOnline, masked
+from ivr.gateways.online import BraintreeOnline
 from ivr.lab.gateway import StandIn
 from tests.gateways.clients import card_token
 
@@ -103,8 +103,3 @@ async def test_a_canceled_or_unapproved_payment_cannot_be_charged(online: Braint
 async def test_a_currency_without_a_merchant_account_is_refused(online: BraintreeOnline) -> None:
     with pytest.raises(GatewayRefused, match="no merchant account for CHF"):
         await online.client_token("CHF")
-
-
-def test_an_address_is_shown_masked() -> None:
-    assert masked("ana@example.com") == "a…@example.com"
-    assert masked("nonsense") == ""
