@@ -18,6 +18,8 @@ from ivr.billing.cells import CellRefused
 
 DELIMITERS = (",", ";", "\t")
 LONGEST_SHOWN = 60
+ENOUGH = 0.5
+"""of the columns that a kind of file needs: then it is one of these, and lacks the rest"""
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 Value: TypeAlias = str | int | date | Decimal | None
@@ -137,6 +139,8 @@ def _table(lines: list[list[str]], headers: Mapping[str, str], delimiter: str) -
     written = [cell.strip() for cell in lines[0]]
     names = [headers.get(cell.lower(), cell.lower()) for cell in written]
     kind = _kind(names)
+    if kind is None:
+        return _refused(Problem(1, "", "", f"names the columns of no kind of file: {_kinds()}"))
     rules = RULES[kind]
     problems = list(_wrong_header(kind, names))
     if problems:
@@ -152,9 +156,22 @@ def _table(lines: list[list[str]], headers: Mapping[str, str], delimiter: str) -
     return Parsed(kind, tuple(rows), tuple(sorted(problems, key=lambda one: one.row)), unused)
 
 
-def _kind(names: Sequence[str]) -> FileKind:
-    """The kind whose columns the header has most of."""
-    return max(FileKind, key=lambda kind: len(RULES[kind].keys() & set(names)) / len(RULES[kind]))
+def _kind(names: Sequence[str]) -> FileKind | None:
+    """The kind whose columns the header has most of; None when it has half of no kind's."""
+
+    def share(kind: FileKind) -> float:
+        needed = RULES[kind].keys() - OPTIONAL[kind].keys()
+        return len(needed & set(names)) / len(needed)
+
+    likely = max(FileKind, key=share)
+    return likely if share(likely) >= ENOUGH else None
+
+
+def _kinds() -> str:
+    """What each kind of file must have."""
+    needed = {kind: [name for name in RULES[kind] if name not in OPTIONAL[kind]] for kind in RULES}
+    said = "; ".join(f"{kind} need {', '.join(names)}" for kind, names in needed.items())
+    return f"{said}; where yours have other names, say so in [imports] headers"
 
 
 def _wrong_header(kind: FileKind, names: Sequence[str]) -> Iterator[Problem]:

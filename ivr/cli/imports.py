@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -30,10 +31,23 @@ def import_files(
 
     Example: saldo import customers.csv services.csv invoices.csv --dry-run
     """
-    report = asyncio.run(_import(settings.load(config), files, dry_run=dry_run))
+    loaded = settings.load(config)
+    if unreadable := list(_unreadable(files)):
+        print("\n".join(unreadable), file=sys.stderr)
+        raise typer.Exit(1)
+    report = asyncio.run(_import(loaded, files, dry_run=dry_run))
     print("\n".join(report.lines()), file=sys.stdout if report.ok else sys.stderr)
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _unreadable(files: Iterable[Path]) -> Iterator[str]:
+    """A sentence for each: told before a database is asked for that may not be there."""
+    for file in files:
+        try:
+            file.open("rb").close()
+        except OSError as error:
+            yield f"saldo: {file} cannot be read: {error.strerror}: nothing was taken"
 
 
 async def _import(loaded: settings.Settings, files: list[Path], *, dry_run: bool) -> ImportReport:

@@ -170,6 +170,23 @@ def test_a_card_number_is_refused_and_not_repeated() -> None:
     assert "4111" not in told
 
 
+@pytest.mark.parametrize("header", ["date,payee,amount", "external_id,phone", "name"])
+def test_a_file_of_no_known_kind_is_told_in_one_sentence_what_each_kind_needs(header: str) -> None:
+    parsed = table(header, "x,y,z")
+    (told,) = complaints(parsed)
+    assert parsed.kind is None
+    assert told.startswith(
+        "row 1: names the columns of no kind of file: customers need external_id"
+    )
+    for needed in (
+        "customers need external_id, account_number, kind, name, language, postal_code;",
+        "services need external_id, customer, label, status;",
+        "invoices need number, service, currency, amount, due_date;",
+        "[imports] headers",
+    ):
+        assert needed in told
+
+
 def test_a_missing_column_is_told() -> None:
     assert complaints(table("number,service,amount,currency", "F-1,S1,1,EUR")) == [
         "row 1, column due_date: is missing: a file of invoices needs it"
@@ -183,7 +200,7 @@ def test_a_missing_column_is_told() -> None:
         (b"", "row 1: is empty"),
         (b"number,service\nF-1,Mar\xeda", "row 2: is not UTF-8"),
         (b'number,service\n"F-1,S1', "file: is not a table of cells"),
-        (b"\x00\x01\x02", "is missing"),
+        (b"\x00\x01\x02", "row 1: names the columns of no kind of file"),
     ],
 )
 def test_what_is_no_table_is_refused(data: bytes, complaint: str) -> None:

@@ -39,7 +39,14 @@ def test_a_bad_row_is_told_by_row_column_value_and_reason(typed: Typed, tmp_path
 def test_a_file_that_is_not_there_is_told(typed: Typed) -> None:
     ran = typed("import", "nowhere.csv")
     assert ran.status == 1
-    assert "cannot be read: No such file or directory" in ran.err
+    says = "saldo: nowhere.csv cannot be read: No such file or directory: nothing was taken"
+    assert ran.complaint == says
+
+
+def test_where_one_file_is_not_there_no_other_is_taken(typed: Typed, tmp_path: Path) -> None:
+    file = customers(tmp_path, "C77,1077,person,James Smith,en,28013")
+    assert typed("import", file, "nowhere.csv").status == 1
+    assert "1 new" in typed("import", file, "--dry-run").out
 
 
 def test_a_dry_run_keeps_nothing(typed: Typed, tmp_path: Path) -> None:

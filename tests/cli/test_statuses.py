@@ -95,7 +95,19 @@ def test_a_lab_that_never_was_can_be_stopped(typed: Typed, command: str, says: s
     assert says in ran.out
 
 
-@pytest.mark.parametrize("command", ["db migrate", "import x.csv"])
+CUSTOMERS = PROJECT / "ivr/lab/company/customers.csv"
+
+
+def test_a_file_that_is_not_there_is_told_before_a_database_that_is_not(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALDO_DATABASE__URL", f"postgresql://saldo@{NOBODY}/saldo")
+    ran = typed("import", "x.csv")
+    assert ran.status == 1
+    assert ran.complaint.startswith("saldo: x.csv cannot be read: No such file")
+
+
+@pytest.mark.parametrize("command", ["db migrate", f"import {CUSTOMERS}"])
 def test_without_a_database_it_says_what_to_check(
     typed: Typed, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
