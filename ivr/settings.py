@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -207,11 +208,28 @@ def load(
         return Settings(**values)  # type: ignore[arg-type]  # validated by pydantic
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        place = [str(part) for part in first["loc"]]
         unknown = first["type"] == "extra_forbidden"
         what = "there is no such setting: see docs/settings.md" if unknown else first["msg"]
-        said = ": ".join(filter(None, (str(path), where, what.removeprefix("Value error, "))))
+        source = _source(place, path, has_file=bool(config or path.exists()))
+        said = ": ".join(
+            filter(None, (source, ".".join(place), what.removeprefix("Value error, ")))
+        )
         raise SettingsError(said) from None
+
+
+def _source(place: Sequence[str], path: Path, *, has_file: bool) -> str:
+    """Where a wrong setting came from; a mistake of several together has no place, and is of all.
+
+    The environment may name the setting, a part of it, or the table that it is in.
+    """
+    ours = {name.upper(): name for name in os.environ if _is_setting(name)}
+    for depth in range(len(place), 0, -1):
+        name = (PREFIX + "__".join(place[:depth])).upper()
+        if name in ours:
+            return ours[name]
+    files = [str(path)] if has_file else []
+    return ", ".join(files if place else files + sorted(ours.values()))
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:

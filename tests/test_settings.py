@@ -82,6 +82,49 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, says: str) ->
         load(written(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"SALDO_WEB__PORT": "x"}, "SALDO_WEB__PORT: web.port: "),
+        ({"saldo_web__prot": "1"}, "saldo_web__prot: web.prot: there is no such setting"),
+        ({"SALDO_WEB": '{"port": "x"}'}, "SALDO_WEB: web.port: "),
+        ({"SALDO_PAYMENTS__METHODS": '["card", "cash"]'}, "SALDO_PAYMENTS__METHODS: payments.meth"),
+        (
+            {"SALDO_PAYMENTS__METHODS": '["paypal"]', "SALDO_WEB__PORT": "8081"},
+            "saldo.toml, SALDO_PAYMENTS__METHODS, SALDO_WEB__PORT: [payments] methods has paypal",
+        ),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_the_environment_is_not_blamed_on_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "[company]\nname = 'Mine'\n")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load()
+    assert str(raised.value).startswith(says)
+
+
+def test_a_mistake_in_the_file_is_blamed_on_it_whatever_the_environment_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALDO_WEB__HOST", "127.0.0.1")
+    written(tmp_path, "[web]\nport = 99999\n")
+    with pytest.raises(SettingsError, match=r"^saldo\.toml: web\.port: "):
+        load()
+
+
+def test_without_a_file_no_file_is_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALDO_PAYMENTS__METHODS", '["paypal"]')
+    with pytest.raises(SettingsError, match=r"^SALDO_PAYMENTS__METHODS: \[payments\] methods has"):
+        load()
+
+
 def test_terms_of_payment_are_in_the_companys_currency_or_in_each_that_is_named(
     tmp_path: Path,
 ) -> None:
