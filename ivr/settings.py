@@ -17,6 +17,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as EnvironmentUnreadable
 
 from ivr.billing.terms import Terms
 from ivr.message_sections import Mail, Messages, Soap, Texts, Webhooks
@@ -216,6 +217,14 @@ def load(
             filter(None, (source, ".".join(place), what.removeprefix("Value error, ")))
         )
         raise SettingsError(said) from None
+    except EnvironmentUnreadable:
+        said = 'a list or a table in the environment is written as JSON, such as ["card"]'
+        raise SettingsError(f"{', '.join(sorted(_ours()))}: {said}") from None
+
+
+def _ours() -> list[str]:
+    """The settings that the environment names."""
+    return [name for name in os.environ if _is_setting(name)]
 
 
 def _source(place: Sequence[str], path: Path, *, has_file: bool) -> str:
@@ -223,7 +232,7 @@ def _source(place: Sequence[str], path: Path, *, has_file: bool) -> str:
 
     The environment may name the setting, a part of it, or the table that it is in.
     """
-    ours = {name.upper(): name for name in os.environ if _is_setting(name)}
+    ours = {name.upper(): name for name in _ours()}
     for depth in range(len(place), 0, -1):
         name = (PREFIX + "__".join(place[:depth])).upper()
         if name in ours:

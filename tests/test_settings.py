@@ -108,6 +108,16 @@ def test_a_mistake_in_the_environment_is_not_blamed_on_the_file(
     assert str(raised.value).startswith(says)
 
 
+@pytest.mark.parametrize("name", ["SALDO_PAYMENTS__METHODS", "SALDO_PAYMENTS"])
+def test_a_list_in_the_environment_that_is_no_json_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "card")
+    with pytest.raises(SettingsError, match=rf'^{name}: a list .* as JSON, such as \["card"\]$'):
+        load()
+
+
 def test_a_mistake_in_the_file_is_blamed_on_it_whatever_the_environment_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
