@@ -29,6 +29,8 @@ SLOWEST, FASTEST = 80, 400
 LOUDNESS = 0.5
 """of a prompt: a caller holds the telephone further from the mouth than an announcer"""
 LONGEST_NOISE_SECONDS = 120.0
+JOB_SECONDS = 60.0
+"""of one sentence, which takes a tenth of one: nobody waits on a line for it"""
 PAUSE_SECONDS = 0.3
 """of line noise before words that have noise"""
 BACKGROUND_SECONDS = 5.0
@@ -105,7 +107,7 @@ async def _spoken(texts: Iterable[Spoken]) -> dict[Spoken, Samples]:
     if not listed:
         return {}
     tones = {f"{voice} {rate}": Tone(voice, rate) for voice, rate, _ in listed}
-    synthesiser = Tts(workers=1, tones=tones)
+    synthesiser = Tts(workers=1, job_seconds=JOB_SECONDS, tones=tones)
     made: dict[Spoken, Samples] = {}
     with tempfile.TemporaryDirectory(prefix="saldo-voice-") as folder:
         file = Path(folder) / "said"

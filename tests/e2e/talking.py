@@ -35,6 +35,13 @@ LIMIT_SECONDS = 120.0
 ALIKE = 0.8
 """correlation from which what is heard are the very words; other words reach 0.3"""
 
+Voices = dict[Utterance, Speech]
+
+
+async def both_voices() -> Voices:
+    """Made before any of the calls, which it would slow down."""
+    return await synthesise([CALLERS_WORDS, AGENTS_WORDS])
+
 
 @dataclass
 class Conversation:
@@ -42,7 +49,7 @@ class Conversation:
 
     phone: Phone
     agent: AgentPhone
-    voices: dict[Utterance, Speech]
+    voices: Voices
     web: httpx.AsyncClient
     number: str
     capture: str = ""
@@ -148,12 +155,11 @@ class Conversation:
 
 @asynccontextmanager
 async def conversation(
-    lab: Lab, extension: str, number: str, keys: KeyWay = KeyWay.RFC4733
+    lab: Lab, voices: Voices, extension: str, number: str, keys: KeyWay = KeyWay.RFC4733
 ) -> AsyncIterator[Conversation]:
     """A caller and an agent, both talking; `extension` of the lab's dial plan joins them."""
     tree = await asyncio.to_thread(ensure_tree, SilentProgress())
     book = Phrasebook.load(Catalogue.load(PROJECT / "audio-prompts"), Path(lab.sounds))
-    voices = await synthesise([CALLERS_WORDS, AGENTS_WORDS])
     headers = {"Authorization": f"Bearer {lab.api_key}"}
     async with (
         AgentPhone(tree, LIMIT_SECONDS) as agent,

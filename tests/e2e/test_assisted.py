@@ -18,7 +18,7 @@ from ivr.lab.tones import RATE, Samples, Tone, keyed, keys_heard, tones
 from ivr.lab.tones import channels as recorded
 from ivr.telephony.muting import LOOK_SECONDS
 from tests.e2e.callers import CARD, House, channels, hears, until
-from tests.e2e.talking import SILENCE, Conversation, are_heard, conversation
+from tests.e2e.talking import SILENCE, Conversation, Voices, are_heard, both_voices, conversation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -57,9 +57,11 @@ async def keys(talk: Conversation, name: str, digits: str) -> None:
     await talk.becomes(lambda now: now["fields"][name]["state"] == "good")
 
 
-async def pays_with_an_agent(lab: Lab, extension: str, number: str, way: KeyWay) -> Call:
+async def pays_with_an_agent(
+    lab: Lab, voices: Voices, extension: str, number: str, way: KeyWay
+) -> Call:
     """The number mistyped once, expiry before the number is right, confirmed, completed."""
-    async with conversation(lab, extension, number, way) as talk:
+    async with conversation(lab, voices, extension, number, way) as talk:
         before = await talk.who_is_heard()
         await talk.caller_is_silent()
         await talk.phone.press("55")
@@ -135,9 +137,9 @@ class TapedCall:
     voices: list[Samples]
 
 
-async def pays_while_the_pbx_records(lab: Lab) -> TapedCall:
+async def pays_while_the_pbx_records(lab: Lab, voices: Voices) -> TapedCall:
     """Some of the card's digits can also be heard, as tones in the voice."""
-    async with conversation(lab, "taped", "+447700900186") as talk:
+    async with conversation(lab, voices, "taped", "+447700900186") as talk:
         await talk.each_talks_alone()
         await talk.caller_is_heard_to_key("7")
         await talk.begins()
@@ -166,9 +168,8 @@ async def pays_while_the_pbx_records(lab: Lab) -> TapedCall:
             info.spool / "monitor" / f"taped{talk.agent.port}-{end}.wav"
             for end in ("caller", "agent")
         ]
-        voices = [speech.samples for speech in talk.voices.values()]
     await asyncio.sleep(1)  # in which the PBX completes its files
-    return TapedCall(document, secure_seconds, files, voices)
+    return TapedCall(document, secure_seconds, files, [each.samples for each in voices.values()])
 
 
 async def is_in_the_dial_plan(lab: Lab, number: str) -> bool:
@@ -177,8 +178,8 @@ async def is_in_the_dial_plan(lab: Lab, number: str) -> bool:
     return any(one.place.context == "saldo-assist" and not one.in_stasis for one in found)
 
 
-async def the_caller_hangs_up(lab: Lab) -> dict[str, Any]:
-    async with conversation(lab, "desk", "+447700900182") as talk:
+async def the_caller_hangs_up(lab: Lab, voices: Voices) -> dict[str, Any]:
+    async with conversation(lab, voices, "desk", "+447700900182") as talk:
         await talk.begins()
         await talk.asks(NUMBER)
         await talk.phone.press("4111")
@@ -187,8 +188,8 @@ async def the_caller_hangs_up(lab: Lab) -> dict[str, Any]:
         return await talk.becomes(lambda now: now["status"] != "open")
 
 
-async def the_agent_hangs_up(lab: Lab) -> dict[str, Any]:
-    async with conversation(lab, "desk", "+447700900183") as talk:
+async def the_agent_hangs_up(lab: Lab, voices: Voices) -> dict[str, Any]:
+    async with conversation(lab, voices, "desk", "+447700900183") as talk:
         await talk.begins()
         await talk.asks(NUMBER)
         await talk.phone.press("4111")
@@ -198,8 +199,8 @@ async def the_agent_hangs_up(lab: Lab) -> dict[str, Any]:
         return document
 
 
-async def the_agent_cancels(lab: Lab) -> tuple[dict[str, Any], bool, int]:
-    async with conversation(lab, "queue", "+447700900184") as talk:
+async def the_agent_cancels(lab: Lab, voices: Voices) -> tuple[dict[str, Any], bool, int]:
+    async with conversation(lab, voices, "queue", "+447700900184") as talk:
         await talk.begins()
         await talk.asks(NUMBER)
         await talk.phone.press("4111")
@@ -209,17 +210,22 @@ async def the_agent_cancels(lab: Lab) -> tuple[dict[str, Any], bool, int]:
 
 
 @pytest.fixture(scope="module")
-def came(lab: Lab) -> dict[str, Any]:
+def voices() -> Voices:
+    return asyncio.run(both_voices())
+
+
+@pytest.fixture(scope="module")
+def came(lab: Lab, voices: Voices) -> dict[str, Any]:
     """All calls at the same time: they take 30 s together."""
 
     async def all_calls() -> dict[str, Any]:
         calls = {
-            "rfc4733": pays_with_an_agent(lab, "desk", "+447700900180", KeyWay.RFC4733),
-            "inband": pays_with_an_agent(lab, "tones", "+447700900181", KeyWay.INBAND),
-            "caller": the_caller_hangs_up(lab),
-            "agent": the_agent_hangs_up(lab),
-            "cancel": the_agent_cancels(lab),
-            "taped": pays_while_the_pbx_records(lab),
+            "rfc4733": pays_with_an_agent(lab, voices, "desk", "+447700900180", KeyWay.RFC4733),
+            "inband": pays_with_an_agent(lab, voices, "tones", "+447700900181", KeyWay.INBAND),
+            "caller": the_caller_hangs_up(lab, voices),
+            "agent": the_agent_hangs_up(lab, voices),
+            "cancel": the_agent_cancels(lab, voices),
+            "taped": pays_while_the_pbx_records(lab, voices),
         }
         results = await asyncio.gather(*calls.values(), return_exceptions=True)
         return dict(zip(calls, results, strict=True))
@@ -300,8 +306,10 @@ def test_what_the_pbx_records_of_both_is_silent_while_a_card_is_keyed(
             assert are_heard(voice, tape.after)
 
 
-async def test_when_the_secure_process_is_killed_the_talk_goes_on(house: House) -> None:
-    async with conversation(house.lab, "tones", "+447700900185", KeyWay.INBAND) as talk:
+async def test_when_the_secure_process_is_killed_the_talk_goes_on(
+    house: House, voices: Voices
+) -> None:
+    async with conversation(house.lab, voices, "tones", "+447700900185", KeyWay.INBAND) as talk:
         await talk.begins()
         await talk.asks(NUMBER)
         await talk.phone.press("4111")
