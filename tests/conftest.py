@@ -18,6 +18,7 @@ import structlog
 
 from ivr.lab import database as lab_database
 from ivr.lab.database import DatabaseInfo
+from ivr.lab.gateway import StandIn
 from ivr.lab.packages import Tree, ensure_tree
 from ivr.lab.progress import TerminalProgress
 from ivr.log import QUIET, SILENT
@@ -52,6 +53,15 @@ def tree() -> Tree:
     """The lab's programs, fetched and unpacked if they are not there yet."""
     with TerminalProgress() as progress:
         return ensure_tree(progress)
+
+
+@pytest.fixture
+async def stand_in(tmp_path: Path) -> AsyncIterator[StandIn]:
+    """A gateway of its own; its clock is the real one."""
+    gateway = StandIn(tmp_path / "gateway.jsonl")
+    await gateway.start()
+    yield gateway
+    await gateway.stop()
 
 
 @pytest.fixture(scope="module")

@@ -39,14 +39,6 @@ AGAIN = "UPDATE mandates SET look_at = now() WHERE look_at IS NOT NULL"
 
 
 @pytest.fixture
-async def stand_in(tmp_path: Path) -> AsyncIterator[StandIn]:
-    gateway = StandIn(tmp_path / "gateway.jsonl")
-    await gateway.start()
-    yield gateway
-    await gateway.stop()
-
-
-@pytest.fixture
 async def house(database_url: str, stand_in: StandIn) -> AsyncIterator[CountingHouse]:
     async with counting_house(database_url, stand_in, timeout_seconds=1) as node:
         yield node

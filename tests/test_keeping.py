@@ -19,14 +19,6 @@ from tests.gateways.clients import card, card_token
 
 
 @pytest.fixture
-async def stand_in(tmp_path: Path) -> AsyncIterator[StandIn]:
-    gateway = StandIn(tmp_path / "gateway.jsonl")
-    await gateway.start()
-    yield gateway
-    await gateway.stop()
-
-
-@pytest.fixture
 async def house(database_url: str, stand_in: StandIn) -> AsyncIterator[CountingHouse]:
     async with counting_house(database_url, stand_in) as node:
         yield node

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
 from ivr.lab import database, pbx, processes
 from ivr.lab import lab as laboratory
 from ivr.lab.config import load
 from ivr.lab.lab import Lab
+from ivr.lab.packages import ensure_tree
+from ivr.lab.packages_kits import BROWSER
 from ivr.lab.progress import TerminalProgress
+from tests.e2e.browser import a_browser
 from tests.e2e.callers import House
 
 A_FEE_IN_DOLLARS = {"SALDO_PAYMENTS__FEES": '{"card": {"flat": {"USD": "2.00"}}}'}
@@ -74,3 +80,12 @@ def house() -> Iterator[House]:
     """One for each module that breaks something; a test mends it, and calls about its own bill."""
     with a_lab() as (folder, running):
         yield House(folder, running)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A real one, its program fetched first if it is not there yet."""
+    with TerminalProgress() as progress:
+        tree = await asyncio.to_thread(ensure_tree, progress, BROWSER)
+    async with a_browser(tree) as opened:
+        yield opened

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -12,17 +12,14 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from ivr.lab.gateway_ledger import transactions
 from ivr.lab.lab import Lab
-from ivr.lab.packages import ensure_tree
-from ivr.lab.packages_kits import BROWSER
-from ivr.lab.progress import TerminalProgress
 from ivr.lab.scenario_report import Report
 from ivr.settings import PROJECT
 from tests.e2e.all_at_once import goes_as_written, no_card_number_is_left, play_all
-from tests.e2e.browser import Visitor, a_browser
+from tests.e2e.browser import Visitor
 from tests.e2e.callers import hears
 from tests.e2e.conftest import a_lab
 from tests.e2e.paying_online import EMILY, JAMES, JOHN, LINK, OLIVER, TAKES_PAYPAL, Company
@@ -48,12 +45,9 @@ def lab() -> Iterator[Lab]:
         yield running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def company(lab: Lab) -> AsyncIterator[Company]:
-    with TerminalProgress() as progress:
-        tree = await asyncio.to_thread(ensure_tree, progress, BROWSER)
-    async with a_browser(tree) as browser:
-        yield Company(lab, browser)
+@pytest.fixture(scope="module")
+def company(lab: Lab, browser: Browser) -> Company:
+    return Company(lab, browser)
 
 
 async def approves(visitor: Visitor) -> None:

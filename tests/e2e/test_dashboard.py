@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from uuid import UUID
@@ -14,11 +13,8 @@ from playwright.async_api import Browser, Route, expect
 
 from ivr.billing.payments import confirmation_code
 from ivr.lab.gateway_ledger import Transaction, transactions
-from ivr.lab.packages import ensure_tree
-from ivr.lab.packages_kits import BROWSER
-from ivr.lab.progress import TerminalProgress
 from ivr.web.keys import Key
-from tests.e2e.browser import PHONE, Visitor, a_browser
+from tests.e2e.browser import PHONE, Visitor
 from tests.web.pay_house import PayHouse, open_house
 from tests.web.pay_script import Script
 from tests.web.staff_house import AGENT, CLERK, READER
@@ -64,14 +60,6 @@ class Clerk(Visitor):
 
 
 At = Callable[..., Awaitable[Clerk]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    with TerminalProgress() as progress:
-        tree = await asyncio.to_thread(ensure_tree, progress, BROWSER)
-    async with a_browser(tree) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -12,22 +12,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Route, ViewportSize, expect
 
 from ivr.billing.links import Link, LinkPurpose
-from ivr.lab.packages import ensure_tree
-from ivr.lab.packages_kits import BROWSER
-from ivr.lab.progress import TerminalProgress
-from tests.e2e.browser import DECLINING, GOOD, PHONE, Visitor, a_browser
+from tests.e2e.browser import DECLINING, GOOD, PHONE, Visitor
 from tests.web.pay_house import PayHouse, open_house
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 Visit = Callable[..., Awaitable[Visitor]]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    with TerminalProgress() as progress:
-        tree = await asyncio.to_thread(ensure_tree, progress, BROWSER)
-    async with a_browser(tree) as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
