@@ -137,7 +137,7 @@ def _keys(ending: Ending, canary: Canary, luck: random.Random) -> list[Step]:
     half = number[: luck.randint(10, 12)]
     whole, pays, end = _whole(canary), _pays(), _end_of(canary)
     keyed = number + end + canary.expiry + canary.code
-    fails: list[Step] = [whole, Hears("card_not_available", within=75), HangsUp()]
+    fails: list[Step] = [whole, Hears("card_not_taken", within=75), HangsUp()]
     rest: list[Step] = [Waits(3), Presses(number[len(half) :] + end), Waits(5), HangsUp()]
     ways: dict[Ending, list[Step]] = {
         Ending.PAID: [whole, *pays],

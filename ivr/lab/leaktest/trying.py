@@ -171,7 +171,7 @@ class Trial:
         log = self.bench.house.folder / "serve.log"
         size = log.stat().st_size
         keys = f"{account(self.place)}#{POSTAL_CODE}#1"
-        refused = Hears("card_not_available", within=40)
+        refused = Hears("card_not_taken", within=40)
         steps = (Waits(1.2), Presses(keys), refused, HangsUp())
         await self._place("pay", steps, KeyWay.RFC4733)
         with log.open("rb") as written:
