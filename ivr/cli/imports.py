@@ -45,7 +45,8 @@ def _unreadable(files: Iterable[Path]) -> Iterator[str]:
     """A sentence for each: told before a database is asked for that may not be there."""
     for file in files:
         try:
-            file.open("rb").close()
+            if not file.is_fifo():  # what comes through a pipe can be read once only
+                file.open("rb").close()
         except OSError as error:
             yield f"saldo: {file} cannot be read: {error.strerror}: nothing was taken"
 

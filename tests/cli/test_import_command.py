@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from tests.cli.terminal import Typed
+from tests.cli.terminal import Typed, saldo
 
 GOOD = "C1,1042,person,James Smith,en,28013"
 NO_ACCOUNT = "C2,12x4,person,Ann Jones,en,28013"
@@ -47,6 +49,17 @@ def test_where_one_file_is_not_there_no_other_is_taken(typed: Typed, tmp_path: P
     file = customers(tmp_path, "C77,1077,person,James Smith,en,28013")
     assert typed("import", file, "nowhere.csv").status == 1
     assert "1 new" in typed("import", file, "--dry-run").out
+
+
+def test_a_file_may_come_through_a_pipe(database_url: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    text = (tmp_path / customers(tmp_path, GOOD)).read_text(encoding="utf-8")
+    Thread(target=pipe.write_text, args=(text,), daemon=True).start()
+    settings = {"SALDO_DATABASE__URL": database_url}
+    ran = saldo("import", "pipe.csv", "--dry-run", folder=tmp_path, more=settings)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("pipe.csv: 1 customers")
 
 
 def test_a_dry_run_keeps_nothing(typed: Typed, tmp_path: Path) -> None:
