@@ -26,7 +26,7 @@ class Kind(StrEnum):
     TAKEN_TWICE = "taken-twice"
     STATE = "state"
     REFUND = "refund"
-    """more went back at the gateway than our ledger knows of"""
+    """a part went back at the gateway of which our ledger does not know"""
 
 
 # What mends a difference without doubt:
@@ -73,8 +73,8 @@ class Ours:
     """of an unknown outcome: why the books do not settle it"""
     is_being_refunded: bool = False
     """staff gives money back, and it is not known yet whether it went"""
-    refunded: Money | None = None
-    """what staff gave back; None: nothing"""
+    refund_ids: Collection[str] = frozenset()
+    """of transactions by which staff gave money back from here"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ GIVEN_BACK = {AttemptState.VOIDED, AttemptState.REFUNDED, AttemptState.RETURNED}
 NOT_CHARGED = {AttemptState.DECLINED, AttemptState.FAILED, AttemptState.CANCELED}
 
 BY_HAND = "look it up in the gateway's control panel; void or refund it there if nobody owns it"
-IN_THE_PANEL = "ask who refunded the rest in the gateway's control panel, and what is owed again"
+IN_THE_PANEL = "ask who refunded it in the gateway's control panel, and what is owed again"
 BY_ITSELF = "nothing: it is mended every night, or now with --mend"
 
 
@@ -158,11 +158,12 @@ class _Order:
     def _is_back(self, sale: Transaction) -> bool:
         return sale.id in self.given_back or not self._refunded(sale) < sale.amount
 
-    def _refunded(self, sale: Transaction) -> Money:
+    def _refunded(self, sale: Transaction, besides: Collection[str] = ()) -> Money:
         done = (
             one.amount
             for one in self.refunds.get(sale.id, ())
             if one.standing in TAKEN and one.amount.currency == sale.amount.currency
+            if one.id not in besides
         )
         return total(done, sale.amount.currency)
 
@@ -230,14 +231,14 @@ class _Order:
     def _refund(self, ours: Ours, own: Transaction) -> list[Difference]:
         """A part that went back without us: somebody did it in the gateway's control panel.
 
-        What went back here and is not seen there may lie outside of what was asked for.
+        Known by its id, not by the sum: of what went back from here, the books may show only some.
         """
-        known, there = ours.refunded or Money.zero(own.amount.currency), self._refunded(own)
-        is_whole = ours.attempt.state not in PAID or not there < own.amount
-        if is_whole or ours.is_being_refunded or not known < there:
+        is_whole = ours.attempt.state not in PAID or not self._refunded(own) < own.amount
+        without_us = self._refunded(own, besides=ours.refund_ids)
+        if is_whole or ours.is_being_refunded or not without_us:
             return []
-        todo = f"{known} of that went back from here: {IN_THE_PANEL}"
-        return [self._difference(Kind.REFUND, ours, f"{there} refunded", todo)]
+        there = f"{without_us} refunded"
+        return [self._difference(Kind.REFUND, ours, there, IN_THE_PANEL)]
 
     @staticmethod
     def _difference(

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from uuid import UUID
 
 from ivr.billing.differences import GIVEN_BACK, PAID, Ours
-from ivr.billing.money import Money
 from ivr.storage.payments import read_attempt
 from ivr.storage.pool import Database, Record
 
@@ -73,5 +72,5 @@ def _ours(row: Record) -> Ours:
         transaction_id=row["transaction_id"],
         needs_person=row["needs_person"],
         is_being_refunded=row["is_being_refunded"],
-        refunded=Money(row["refunded"], row["currency"]),
+        refund_ids=frozenset(row["refund_ids"]),
     )

@@ -25,8 +25,8 @@ def ours(state: AttemptState, transaction_id: str | None = "tx1") -> Ours:
     return Ours(replace(ATTEMPT, state=state), transaction_id)
 
 
-def given_back(amount: str, state: AttemptState = AttemptState.CAPTURED) -> Ours:
-    return replace(ours(state), refunded=Money.of(amount, "EUR"))
+def given_back(*ids: str, state: AttemptState = AttemptState.SETTLED) -> Ours:
+    return replace(ours(state), refund_ids=ids)
 
 
 def standing(value: Standing) -> Transaction:
@@ -49,8 +49,11 @@ def standing(value: Standing) -> Transaction:
         (ours(AttemptState.UNKNOWN, None), [PENDING]),
         (ours(AttemptState.FAILED, None), [standing(Standing.VOIDED)]),
         (ours(AttemptState.FAILED, None), [standing(Standing.SETTLED), REFUND]),
-        (given_back("2"), [SALE, replace(REFUND, amount=Money.of("2", "EUR"))]),
-        (given_back("2"), [SALE]),
+        (
+            given_back("re1", state=AttemptState.CAPTURED),
+            [SALE, replace(REFUND, amount=Money.of("2", "EUR"))],
+        ),
+        (given_back("re1", state=AttemptState.CAPTURED), [SALE]),
     ],
     ids=lambda value: value.attempt.state if isinstance(value, Ours) else "",
 )
@@ -85,20 +88,22 @@ def test_while_staff_gives_money_back_its_state_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("here", "parts"),
+    ("here", "parts", "there"),
     [
-        (ours(AttemptState.SETTLED), ["2"]),
-        (given_back("2", AttemptState.SETTLED), ["2.01"]),
-        (given_back("2", AttemptState.SETTLED), ["2", "1"]),
+        (ours(AttemptState.SETTLED), ["2"], "2.00 EUR refunded"),
+        (given_back("re0"), ["2", "1"], "1.00 EUR refunded"),
+        (given_back("long ago, and more"), ["2"], "2.00 EUR refunded"),
     ],
 )
-def test_a_part_that_went_back_without_us_is_left_to_a_person(here: Ours, parts: list[str]) -> None:
+def test_a_part_that_went_back_without_us_is_left_to_a_person(
+    here: Ours, parts: list[str], there: str
+) -> None:
     refunds = [
         replace(REFUND, id=f"re{place}", amount=Money.of(part, "EUR"))
         for place, part in enumerate(parts)
     ]
     (found,) = compare([here], [standing(Standing.SETTLED), *refunds])
-    assert (found.kind, found.mend) == (Kind.REFUND, None)
+    assert (found.kind, found.there, found.mend) == (Kind.REFUND, there, None)
     assert compare([replace(here, is_being_refunded=True)], [SALE, *refunds]) == []
 
 

@@ -9,8 +9,8 @@ SELECT attempts.id, attempts.order_id, attempts.customer_id, attempts.call_id, a
             THEN coalesce(doubts.last_word, 'unknown') ELSE '' END AS needs_person,
        EXISTS (SELECT FROM refunds WHERE refunds.attempt_id = attempts.id
                AND refunds.state IN ('asked', 'unknown')) AS is_being_refunded,
-       (SELECT coalesce(sum(refunds.amount), 0) FROM refunds
-        WHERE refunds.attempt_id = attempts.id AND refunds.state = 'done') AS refunded
+       ARRAY(SELECT refunds.transaction_id FROM refunds
+             WHERE refunds.attempt_id = attempts.id AND refunds.state = 'done') AS refund_ids
 FROM attempts
 JOIN LATERAL (
     SELECT array_agg(invoice_id ORDER BY invoice_id) AS invoice_ids,
