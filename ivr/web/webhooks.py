@@ -16,7 +16,10 @@ from ivr.web.keys import Keys, Scope
 from ivr.web.rows import to_json
 
 NOWHERE = "There is no such endpoint: GET /v1/webhooks lists them"
-Kind = Annotated[str, Field(max_length=64), AfterValidator(known_kind)]
+Kind = Annotated[
+    str, Field(pattern=r"^[a-z-]+(\.[a-z-]+)?$", max_length=64), AfterValidator(known_kind)
+]
+"""a mistyped one is repeated in the answer: so it has no digit"""
 
 
 class Endpoints(Protocol):

@@ -172,6 +172,12 @@ async def test_a_mistyped_kind_is_refused_with_all_that_there_are(
     assert (await client.get(HOOKS)).json() == {"data": []}
 
 
+async def test_what_is_in_no_way_a_kind_is_not_repeated(client: httpx.AsyncClient) -> None:
+    refused = await client.post(HOOKS, json={"url": CRM, "kinds": ["code 8417"]})
+    assert refused.status_code == 422
+    assert "8417" not in refused.text
+
+
 async def test_every_kind_there_is_can_be_wanted(client: httpx.AsyncClient) -> None:
     made = await client.post(HOOKS, json={"url": CRM, "kinds": list(PROGRAM_KINDS)})
     assert (made.status_code, made.json()["kinds"]) == (201, list(PROGRAM_KINDS))
