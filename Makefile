@@ -9,6 +9,9 @@ MODEL_VENV := var/model-venv
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 \
         --python-platform x86_64-unknown-linux-gnu --custom-compile-command "make lock" -q
 
+# Where this is set, each of the suite's hundreds of processes would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check bench crash-test speech-test prompts speech-model lock clean
 
 help: ## this list
@@ -18,9 +21,10 @@ $(VENV)/.run: requirements.txt pyproject.toml
 	@PYTHON=$(PYTHON) bash .ci/venv requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+# requirements-dev.txt has all of requirements.txt
+$(VENV)/.dev: requirements-dev.txt requirements.txt pyproject.toml
 	@PYTHON=$(PYTHON) bash .ci/venv requirements-dev.txt
-	@touch $@
+	@touch $(VENV)/.run $@
 
 demo: $(VENV)/.run ## a telephone company on this machine and one call by voice that pays (ONCE=1: end after it)
 	@$(BIN)/saldo demo $(if $(ONCE),--once)
@@ -33,7 +37,7 @@ check: $(VENV)/.dev ## ruff, mypy --strict, import rules, architecture test
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q tests/test_architecture.py
+	@$(BIN)/pytest -q -n 0 tests/test_architecture.py
 
 bench: $(VENV)/.dev ## figures of calls and speech beside their goals, about 15 minutes; var/bench
 	@$(BIN)/python -m ivr.lab.bench

@@ -24,6 +24,8 @@ from ivr.messaging.networks import Networks
 PREFIX = "whsec_"
 SECRET_BYTES = 32
 GONE = 410
+KEEP_ALIVE_SECONDS = 1
+"""Shorter than receivers have it (gunicorn: 2): a post on a connection that just closes is lost."""
 ANSWER_BYTES = 1000
 """of the answer are kept"""
 SHOWN: Mapping[str, tuple[str, ...]] = {
@@ -88,7 +90,9 @@ class Webhooks:
             headers={"User-Agent": "Saldo", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # a few bytes could become more than there is memory for
-            connector=aiohttp.TCPConnector(socket_factory=self._socket),
+            connector=aiohttp.TCPConnector(
+                socket_factory=self._socket, keepalive_timeout=KEEP_ALIVE_SECONDS
+            ),
         )
         return self
 

@@ -11,6 +11,10 @@ from starlette.types import ASGIApp
 
 from ivr.web.errors import CannotListen
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies and clients keep a connection (nginx, load balancers: 60; httpx: 5): where
+both give up at once, a request is on its way while the other side closes, and is lost."""
+
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: stopping is the daemon's decision."""
@@ -50,6 +54,7 @@ class WebServer:
             lifespan="off",
             forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=5,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         self._listening = listening
         self._server = _Server(config)

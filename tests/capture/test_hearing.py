@@ -15,15 +15,13 @@ from ivr.capture.secret import SecretDigits
 from ivr.capture.spoken_digits import spoken_field
 from ivr.dialogue.endings import LineError
 from ivr.dialogue.hearing import Heard, Unheard
-from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
-from ivr.speech.grammar import load
 from tests.capture.secure_part import CHANNEL, TODAY, FakeEyes, good_facts, pan
 from tests.fakes.ears import BeepModel, TapedVoice, quiet, words
+from tests.speech.shipped import GRAMMARS
 from tests.speech.test_ears import LOOSE
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
-GRAMMARS = load(PROJECT / "grammars")
 NUMBER = spoken_field(CaptureField.CARD_NUMBER, cards.UNKNOWN, TODAY, 3.0)
 CARD = "four" + " one" * 15
 

@@ -21,11 +21,11 @@ from ivr.dialogue.hearing import Heard, Unheard
 from ivr.lab.speaking import Speech, Utterance, synthesise, voice_file
 from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
-from ivr.speech.grammar import load
 from ivr.speech.recogniser import VoskModel
 from tests.capture.secure_part import CHANNEL, TODAY, FakeEyes
 from tests.capture.test_hearing import Voice
 from tests.fakes.ears import quiet
+from tests.speech.shipped import GRAMMARS
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
 NUMBER, EXPIRY = CaptureField.CARD_NUMBER, CaptureField.EXPIRATION_DATE
@@ -61,7 +61,7 @@ for it; what is never allowed is another number"""
 
 @pytest.fixture(scope="module")
 def ears() -> Iterator[Ears]:
-    grammars = load(PROJECT / "grammars")
+    grammars = GRAMMARS
     models = PROJECT / "grammars/models"
     tongues = {
         language: Tongue(VoskModel(models / language, "test"), grammars[language])

@@ -12,13 +12,11 @@ from ivr.capture import cards
 from ivr.capture.secret import SecretDigits
 from ivr.capture.spoken_digits import SpokenDigits, SpokenField, spoken_field
 from ivr.dialogue.hearing import COMMAND, Heard, Unheard
-from ivr.settings import PROJECT
-from ivr.speech.grammar import load
 from ivr.speech.judging import Evidence, Strictness
 from ivr.speech.recogniser import Guess
 from tests.capture.secure_part import TODAY
+from tests.speech.shipped import GRAMMARS
 
-GRAMMARS = load(PROJECT / "grammars")
 NUMBER, EXPIRY = CaptureField.CARD_NUMBER, CaptureField.EXPIRATION_DATE
 CODE, POSTAL = CaptureField.SECURITY_CODE, CaptureField.POSTAL_CODE
 ONES = "one one one one"

@@ -28,15 +28,15 @@ def test_as_soon_as_a_payment_of_today_is_old_enough_today_is_compared() -> None
     assert window(TODAY, None, now) == (TODAY, now - YOUNG)
 
 
-@pytest.mark.parametrize("minutes", range(0, 24 * 60, 7))
 @pytest.mark.parametrize("since", [None, YESTERDAY, TODAY - timedelta(days=40)])
 @pytest.mark.parametrize("until", [None, YESTERDAY, TODAY])
 def test_at_any_minute_of_the_day_a_window_ends_after_it_begins(
-    minutes: int, since: datetime | None, until: datetime | None
+    since: datetime | None, until: datetime | None
 ) -> None:
-    now = TODAY + timedelta(minutes=minutes)
-    first, last = window(since, until, now)
-    assert first < last <= now - YOUNG
+    for minutes in range(0, 24 * 60, 7):
+        now = TODAY + timedelta(minutes=minutes)
+        first, last = window(since, until, now)
+        assert first < last <= now - YOUNG
 
 
 def test_past_days_are_compared_whole() -> None:

@@ -41,16 +41,14 @@ from ivr.dialogue.questions import (
     or_a_name,
     yes_no,
 )
-from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
-from ivr.speech.grammar import load
 from ivr.speech.judging import Evidence, Strictness, judge
 from ivr.speech.recogniser import Guess
 from tests.dialogue.company import invoice
 from tests.dialogue.saying import JAIME, JAMES, JANE
 from tests.fakes.ears import BeepModel
+from tests.speech.shipped import GRAMMARS
 
-GRAMMARS = load(PROJECT / "grammars")
 SAID = SpokenName("james smith")
 BILLS = [invoice(7, "42.50"), invoice(8, "10.00")]
 ON_FILE = CardOnFile(uuid4(), "visa", "1111", "1230", "vaulted")

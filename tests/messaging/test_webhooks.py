@@ -33,6 +33,8 @@ class Crm:
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
+        self.ports: list[int] = []
+        """that the posts came from"""
         app = web.Application()
         app.router.add_post("/{what}", self._take)
         self.server = TestServer(app)
@@ -41,6 +43,8 @@ class Crm:
         return str(self.server.make_url(f"/{what}"))
 
     async def _take(self, request: web.Request) -> web.Response:
+        assert request.transport
+        self.ports.append(request.transport.get_extra_info("peername")[1])
         self.got.append((dict(request.headers), await request.read()))
         match request.match_info["what"]:
             case "hangs":
@@ -52,7 +56,6 @@ class Crm:
             case "bomb":
                 return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"})
             case "cuts":
-                assert request.transport
                 request.transport.abort()
             case status:
                 return web.Response(status=int(status), text="said")
@@ -99,6 +102,18 @@ async def test_the_ten_lines_of_the_manual_verify_what_arrives(crm: Crm) -> None
     assert names["verified"](OTHER, headers, body)
     assert not names["verified"](SECRET, headers, body + b" ")
     assert not names["verified"](SECRET, old_headers, old_body)
+
+
+async def test_a_connection_serves_posts_in_a_row_and_none_that_comes_later(
+    crm: Crm, webhooks: Webhooks
+) -> None:
+    """A receiver may be closing what has been idle; gunicorn does so after two seconds."""
+    await webhooks.send(to(crm.url("200")))
+    await webhooks.send(to(crm.url("200")))
+    await asyncio.sleep(1.2)
+    await webhooks.send(to(crm.url("200")))
+    first, second, later = crm.ports
+    assert first == second != later
 
 
 def test_the_signature_is_that_of_the_specification() -> None:

@@ -26,10 +26,10 @@ from ivr.dialogue.hearing import NAME, SPELLING, Expecting, Heard, Unheard
 from ivr.lab.speaking import Utterance, synthesise, voice_file
 from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
-from ivr.speech.grammar import load
 from ivr.speech.listening import Answer, CallersEars
 from ivr.speech.recogniser import VoskModel
 from tests.fakes.ears import RATE, TapedVoice, quiet
+from tests.speech.shipped import GRAMMARS
 from tests.speech.utterances import (
     HELD_OUT,
     QUESTIONS,
@@ -68,7 +68,7 @@ LEAST_OF_CROWDS_REFUSED = 0.6
 
 @pytest.fixture(scope="module")
 def ears() -> Iterator[Ears]:
-    grammars = load(PROJECT / "grammars")
+    grammars = GRAMMARS
     tongues = {
         language: Tongue(VoskModel(PROJECT / "grammars/models" / language, "shipped"), known)
         for language, known in grammars.items()

@@ -13,16 +13,15 @@ import structlog
 
 from ivr.billing.names import INTRODUCTIONS
 from ivr.dialogue.hearing import NAME, Expecting, Heard, Unheard
-from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue, check, unknown_words
 from ivr.speech.errors import GrammarError, ModelError
-from ivr.speech.grammar import UNKNOWN, load
+from ivr.speech.grammar import UNKNOWN
 from ivr.speech.judging import Strictness
 from ivr.speech.listening import CallersEars
 from ivr.speech.recogniser import Guess, VoskModel
 from tests.fakes.ears import BeepModel, TapedVoice, beep, noise, quiet, words
+from tests.speech.shipped import GRAMMARS
 
-GRAMMARS = load(PROJECT / "grammars")
 TODAY = dt.date(2026, 11, 25)
 YES_NO = Expecting("yes_no", patience_seconds=3)
 LOOSE = Strictness(

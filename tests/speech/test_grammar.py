@@ -10,9 +10,9 @@ from ivr.speech import jsgf
 from ivr.speech.errors import GrammarError
 from ivr.speech.grammar import Grammars, load, one_of
 from ivr.speech.meanings import meaning
+from tests.speech.shipped import GRAMMARS
 
 TODAY = dt.date(2026, 11, 25)  # a Wednesday
-GRAMMARS = load(PROJECT / "grammars")
 HEAD = "#JSGF V1.0 UTF-8 en;\ngrammar menu;\n"
 
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 import pytest
 
 from ivr.dialogue.hearing import COMMAND, DIGITS, NAME, SPELLING, Expecting, Heard, Unheard
-from ivr.settings import PROJECT
-from ivr.speech.grammar import UNKNOWN, load
+from ivr.speech.grammar import UNKNOWN
 from ivr.speech.judging import Evidence, Strictness, is_complete, judge
 from ivr.speech.recogniser import Guess
 from ivr.speech.voicing import Voicing
+from tests.speech.shipped import GRAMMARS
 
-GRAMMARS = load(PROJECT / "grammars")
 TODAY = dt.date(2026, 11, 22)
 STRICT = Strictness(worse=2.0, worse_a_second=2.0)
 YES_NO = Expecting("yes_no")

@@ -13,9 +13,7 @@ from ivr.dialogue.answering import answer
 from ivr.dialogue.hearing import Expecting, Heard, Unheard
 from ivr.dialogue.keypad import EntryRule, KeyEntry, PlainKeys, Step
 from ivr.hearing import Hearing
-from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
-from ivr.speech.grammar import load
 from ivr.speech.listening import CallersEars
 from ivr.telephony import media
 from ivr.telephony.ari import Ari
@@ -25,6 +23,7 @@ from ivr.telephony.router import Router
 from tests.fakes.asterisk import PASSWORD, USER
 from tests.fakes.ears import BeepModel, quiet, words
 from tests.fakes.media import FakeMediaPbx
+from tests.speech.shipped import GRAMMARS
 from tests.speech.test_ears import LOOSE
 from tests.telephony.office import Desk, office, settled
 
@@ -58,7 +57,7 @@ async def call_with(
 ) -> AsyncIterator[Desk]:
     """One call whose caller says "one oh four two"; nothing of their voice is left afterwards."""
     model = BeepModel("one oh four two")
-    ears = Ears({"en": Tongue(model, load(PROJECT / "grammars")["en"], LOOSE)})
+    ears = Ears({"en": Tongue(model, GRAMMARS["en"], LOOSE)})
     hearing = Hearing(ears)
     routers: list[Router] = []
 

@@ -21,7 +21,6 @@ from ivr.lab.softphone import Softphone
 from ivr.settings import PROJECT
 from ivr.speech.ears import Ears, Tongue
 from ivr.speech.g711 import from_ulaw
-from ivr.speech.grammar import load
 from ivr.speech.listening import CallersEars
 from ivr.speech.recogniser import VoskModel
 from ivr.speech.tts import Tts
@@ -29,6 +28,7 @@ from ivr.telephony.ari import Ari
 from ivr.telephony.line import AsteriskLine
 from ivr.telephony.media import CallersVoice
 from ivr.telephony.router import Router
+from tests.speech.shipped import GRAMMARS
 from tests.telephony.test_real_media import LONG, call, snoops
 
 SETTING = "SALDO_SPEECH__MODELS__EN"
@@ -53,7 +53,7 @@ def pbx(tree: Tree) -> Iterator[PbxInfo]:
 
 @pytest.fixture(scope="module")
 def ears() -> Iterator[Ears]:
-    tongue = Tongue(VoskModel(MODEL, SETTING), load(PROJECT / "grammars")["en"])
+    tongue = Tongue(VoskModel(MODEL, SETTING), GRAMMARS["en"])
     ears = Ears({"en": tongue})
     yield ears
     ears.close()
