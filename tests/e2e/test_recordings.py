@@ -156,6 +156,7 @@ async def pays(house: House) -> Paid:
         await hears(phone, "ask_security_code")
         await phone.press("123")
         await hears(phone, "confirm_charge")
+        await asyncio.sleep(1)  # so that a packet lost in it does not hide it in the recording
         await phone.press("1")
         await hears(phone, "paid")
         after = await says(phone, AFTER)
