@@ -6,7 +6,6 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import Annotated
 from uuid import uuid4
@@ -18,11 +17,10 @@ from ivr.billing.errors import BillingError
 from ivr.billing.links import Link, LinkWish
 from ivr.billing.messages import ToCustomer, masked
 from ivr.billing.money import Money
+from ivr.cli.database import opened
 from ivr.cli.options import Config
 from ivr.settings import Settings
 from ivr.storage.customers import PostgresDirectory
-from ivr.storage.migrate import check
-from ivr.storage.pool import Database
 
 NOT_MADE = 1
 
@@ -82,10 +80,7 @@ def link(
 
 async def _make(conf: Settings, wish: LinkWish) -> tuple[Link, Mapping[ToCustomer, str]]:
     """The link, and what is on file of its customer."""
-    async with AsyncExitStack() as stack:
-        database = await Database.open(conf.database.url, size=2, application="saldo-payments")
-        stack.push_async_callback(database.close)
-        await check(database)
+    async with opened(conf) as database:
         links = online_paying.links(conf, database)
         if links is None:
             raise settings.SettingsError("there is no pay page: set [pay_page] url and key")

@@ -15,11 +15,10 @@ from rich.table import Table
 from ivr import settings
 from ivr.billing.payment_records import PaymentRecord
 from ivr.billing.payments import AttemptState
+from ivr.cli.database import opened
 from ivr.cli.options import Config, day
 from ivr.settings import Settings
-from ivr.storage.migrate import check
 from ivr.storage.payment_records import PostgresPayments
-from ivr.storage.pool import Database
 from ivr.storage.rows import Page
 from ivr.web.rows import to_json
 
@@ -75,14 +74,10 @@ async def _found(
     """Raises LedgerUnavailable."""
     since, last_day = days
     until = _day_after(last_day) if last_day else None
-    database = await Database.open(conf.database.url, size=1, application="saldo-payments")
-    try:
-        await check(database)
+    async with opened(conf) as database:
         return await PostgresPayments(database).listed(
             limit, account=account, since=since, until=until, states=states
         )
-    finally:
-        await database.close()
 
 
 def _day_after(last: datetime) -> datetime | None:

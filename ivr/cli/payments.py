@@ -20,6 +20,7 @@ from ivr.billing.comparing import Comparing
 from ivr.billing.differences import Difference
 from ivr.billing.errors import BillingError
 from ivr.billing.resolving import Resolving
+from ivr.cli.database import opened
 from ivr.cli.link import link
 from ivr.cli.listing import listing
 from ivr.cli.options import PLAIN, Config, day
@@ -27,9 +28,7 @@ from ivr.cli.refund import refund, void
 from ivr.gateways.books import BraintreeBooks
 from ivr.settings import Settings
 from ivr.storage.comparing import PostgresCompared
-from ivr.storage.migrate import check
 from ivr.storage.payments import PostgresLedger
-from ivr.storage.pool import Database
 from ivr.storage.resolving import PostgresDoubts
 
 DIFFER, CANNOT_COMPARE = 1, 2
@@ -120,9 +119,7 @@ async def _reconcile(
 ) -> tuple[int, Sequence[Difference], Sequence[Difference]]:
     """How many orders were compared, all differences, and those that are left."""
     async with AsyncExitStack() as stack:
-        database = await Database.open(conf.database.url, size=2, application="saldo-payments")
-        stack.push_async_callback(database.close)
-        await check(database)
+        database = await stack.enter_async_context(opened(conf))
         gateway = parts.gateway(conf)
         stack.push_async_callback(gateway.aclose)
         books, ledger = BraintreeBooks(gateway), PostgresLedger(database)

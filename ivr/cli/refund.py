@@ -6,9 +6,7 @@ import asyncio
 import getpass
 import re
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from contextlib import AsyncExitStack
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -20,10 +18,10 @@ from ivr.billing.errors import AttemptNotFound
 from ivr.billing.money import Money
 from ivr.billing.refunding import Refunding
 from ivr.billing.refunds import Refund, RefundKind, RefundState, RefundWish
+from ivr.cli.database import opened
 from ivr.cli.options import Config
 from ivr.gateways.giving_back import BraintreeRefunds
 from ivr.settings import Settings
-from ivr.storage.migrate import check
 from ivr.storage.payment_records import PostgresPayments
 from ivr.storage.payments import PostgresLedger
 from ivr.storage.pool import Database
@@ -80,9 +78,9 @@ def refund(
 
     Example: saldo payments refund 6b0f5a9e-… --amount 10.00 --reason "charged twice by us"
     """
-    conf = settings.load(config)
-    wish = asyncio.run(_wish(conf, payment, _said(reason), key, reopen=reopen))
-    _tell(asyncio.run(_give_back(conf, wish, _decimal(amount))), wish.key)
+    key, reason, conf = key or f"cli-{uuid4()}", _said(reason), settings.load(config)
+    back = _give_back(conf, payment, reason, key, reopen=reopen, amount=_decimal(amount))
+    _tell(asyncio.run(back), key)
 
 
 def void(
@@ -100,9 +98,9 @@ def void(
 
     Example: saldo payments void 6b0f5a9e-… --reason "charged twice by us" --reopen
     """
-    conf = settings.load(config)
-    wish = asyncio.run(_wish(conf, payment, _said(reason), key, reopen=reopen))
-    _tell(asyncio.run(_give_back(conf, replace(wish, only_void=True), None)), wish.key)
+    key, reason, conf = key or f"cli-{uuid4()}", _said(reason), settings.load(config)
+    back = _give_back(conf, payment, reason, key, reopen=reopen, only_void=True)
+    _tell(asyncio.run(back), key)
 
 
 def _said(reason: str) -> str:
@@ -112,18 +110,9 @@ def _said(reason: str) -> str:
     return reason.strip()
 
 
-async def _wish(conf: Settings, payment: str, reason: str, key: str, *, reopen: bool) -> RefundWish:
-    """To give all of it back. Raises AttemptNotFound, LedgerUnavailable."""
-    confirmed = CONFIRMATION.fullmatch(payment)
-    attempt_id = await _confirmed(conf, payment) if confirmed else UUID(payment)
-    who = f"cli:{getpass.getuser()}"
-    return RefundWish(attempt_id, None, reason, who, key or f"cli-{uuid4()}", reopen=reopen)
-
-
-async def _confirmed(conf: Settings, confirmation: str) -> UUID:
+async def _confirmed(database: Database, confirmation: str) -> UUID:
     """The one payment with it. Raises AttemptNotFound when there is none, or there are several."""
-    async with _database(conf) as database:
-        found = await PostgresPayments(database).confirmed(confirmation)
+    found = await PostgresPayments(database).confirmed(confirmation)
     if not found:
         raise AttemptNotFound(f"no payment has the confirmation {confirmation}")
     if len(found) > 1:
@@ -132,16 +121,6 @@ async def _confirmed(conf: Settings, confirmation: str) -> UUID:
             + ", ".join(map(str, found))
         )
     return found[0]
-
-
-@asynccontextmanager
-async def _database(conf: Settings) -> AsyncIterator[Database]:
-    database = await Database.open(conf.database.url, size=2, application="saldo-payments")
-    try:
-        await check(database)
-        yield database
-    finally:
-        await database.close()
 
 
 def _tell(done: Refund, key: str) -> None:
@@ -166,16 +145,35 @@ def _not_done(refund: Refund, key: str) -> str:
     return f"it is not known yet whether it was given back: ask again with --key {key}"
 
 
-async def _give_back(conf: Settings, wish: RefundWish, amount: Decimal | None) -> Refund:
+async def _give_back(
+    conf: Settings,
+    payment: str,
+    reason: str,
+    key: str,
+    *,
+    reopen: bool,
+    amount: Decimal | None = None,
+    only_void: bool = False,
+) -> Refund:
+    """All of it, or the amount. Raises AttemptNotFound, LedgerUnavailable, GatewayRefused."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_database(conf))
+        database = await stack.enter_async_context(opened(conf))
         gateway = parts.gateway(conf)
         stack.push_async_callback(gateway.aclose)
-        attempt = await PostgresLedger(database).attempt(wish.attempt_id)
+        by_confirmation = CONFIRMATION.fullmatch(payment)
+        payment_id = await _confirmed(database, payment) if by_confirmation else UUID(payment)
+        attempt = await PostgresLedger(database).attempt(payment_id)
         if attempt is None:
-            raise AttemptNotFound(f"no payment {wish.attempt_id}")
-        if amount is not None:
-            wish = replace(wish, amount=Money(amount, attempt.amount.currency))
+            raise AttemptNotFound(f"no payment {payment_id}")
+        wish = RefundWish(
+            attempt_id=payment_id,
+            amount=None if amount is None else Money(amount, attempt.amount.currency),
+            reason=reason,
+            who=f"cli:{getpass.getuser()}",
+            key=key,
+            reopen=reopen,
+            only_void=only_void,
+        )
         refunding = Refunding(
             PostgresRefunds(database), BraintreeRefunds(gateway), asyncio.create_task
         )

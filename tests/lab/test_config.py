@@ -19,6 +19,7 @@ from ivr.settings import Settings, SettingsError, Speech
 
 NOWHERE = Path("/nowhere")
 KEY = "k" * 32
+POST = PostOffice(1001, 1002, 1003)
 PRIVATE = PbxInfo(
     *(ProcessId(1, 1), "127.0.0.1", 5060, 20000, 20100),
     *("http://127.0.0.1:8088/ari", "ari", "ari-secret", "capture", "capture-secret"),
@@ -27,18 +28,28 @@ PRIVATE = PbxInfo(
 )
 
 
-def speech(settings: Settings, pbx: PbxInfo | None) -> Any:
+def as_serve_reads_it(
+    mine: Settings,
+    pbx: PbxInfo | None = None,
+    database: DatabaseInfo | None = None,
+    gateway: str | None = None,
+    post: PostOffice | None = None,
+) -> Settings:
+    """The lab's file, written for these settings of yours."""
     sections = lab_settings(
-        settings, pbx=pbx, database=None, gateway=None, web_port=8080, api_key=KEY
+        mine, pbx=pbx, database=database, gateway=gateway, web_port=8080, api_key=KEY, post=post
     )
-    return tomllib.loads(to_toml(sections))["speech"]["models"]
+    return Settings(**tomllib.loads(to_toml(sections)))
+
+
+def speech(settings: Settings, pbx: PbxInfo | None) -> Any:
+    return as_serve_reads_it(settings, pbx).speech.models
 
 
 def test_the_terms_of_payment_come_through_as_they_were_set() -> None:
     fees = {"card": {"percent": "2.5", "cap": {"USD": "5.00"}}, "paypal": {"flat": "0.35"}}
     mine = Settings(payments={"minimum_part": "5.00", "fees": fees})
-    sections = lab_settings(mine, pbx=None, database=None, gateway=None, web_port=8080, api_key=KEY)
-    assert Settings(**tomllib.loads(to_toml(sections))).terms() == mine.terms()
+    assert as_serve_reads_it(mine).terms() == mine.terms()
 
 
 def test_callers_of_the_labs_own_pbx_are_understood_with_the_shipped_models() -> None:
@@ -56,16 +67,7 @@ def test_people_who_call_a_pbx_of_your_own_are_not_heard_by_a_model_of_synthetic
 
 def test_every_message_ends_in_the_labs_post_office() -> None:
     mine = Settings(mail={"host": "smtp.example.com", "sender": "me@example.com"})
-    sections = lab_settings(
-        mine,
-        pbx=PRIVATE,
-        database=None,
-        gateway=None,
-        web_port=8080,
-        api_key=KEY,
-        post=PostOffice(1001, 1002, 1003),
-    )
-    told = Settings(**tomllib.loads(to_toml(sections)))
+    told = as_serve_reads_it(mine, PRIVATE, post=POST)
     assert (told.mail.host, told.mail.port, told.mail.tls) == ("127.0.0.1", 1002, "none")
     assert told.texts.url.get_secret_value().endswith("@127.0.0.1:1003")
     assert told.soap.operations["service.reactivated"].expects == {"Status": "OK"}
@@ -73,10 +75,7 @@ def test_every_message_ends_in_the_labs_post_office() -> None:
 
 
 def limits_of(settings: Settings, database: DatabaseInfo | None) -> Any:
-    sections = lab_settings(
-        settings, pbx=None, database=database, gateway=None, web_port=8080, api_key=KEY
-    )
-    return Settings(**tomllib.loads(to_toml(sections))).limits
+    return as_serve_reads_it(settings, database=database).limits
 
 
 def test_a_private_database_is_called_all_day_from_the_same_numbers() -> None:
@@ -91,11 +90,7 @@ def test_a_private_database_is_called_all_day_from_the_same_numbers() -> None:
 
 def test_a_lab_has_a_key_to_tell_cards_by_unless_you_have_one() -> None:
     def key(settings: Settings) -> str:
-        sections = lab_settings(
-            settings, pbx=None, database=None, gateway=None, web_port=8080, api_key=KEY
-        )
-        capture = Settings(**tomllib.loads(to_toml(sections))).capture
-        return capture.hash_key.get_secret_value()
+        return as_serve_reads_it(settings).capture.hash_key.get_secret_value()
 
     assert key(Settings()).isalpha()
     assert key(Settings()) != key(Settings())
@@ -103,15 +98,7 @@ def test_a_lab_has_a_key_to_tell_cards_by_unless_you_have_one() -> None:
 
 
 def charged_at(mine: Settings) -> Any:
-    sections = lab_settings(
-        mine,
-        pbx=None,
-        database=None,
-        gateway="http://127.0.0.1:2000",
-        web_port=8080,
-        api_key=KEY,
-    )
-    return Settings(**tomllib.loads(to_toml(sections))).braintree
+    return as_serve_reads_it(mine, gateway="http://127.0.0.1:2000").braintree
 
 
 def test_a_lab_charges_at_its_own_stand_in() -> None:
@@ -147,16 +134,7 @@ methods = ["card", "bank-account"]
 
 def test_a_lab_takes_bank_accounts_and_need_not_be_told_how_messages_go_out(tmp_path: Path) -> None:
     mine = written(tmp_path, ACCOUNTS)
-    sections = lab_settings(
-        load(mine),
-        pbx=PRIVATE,
-        database=None,
-        gateway=None,
-        web_port=8080,
-        api_key=KEY,
-        post=PostOffice(1001, 1002, 1003),
-    )
-    lab = Settings(**tomllib.loads(to_toml(sections)))  # as its `saldo serve` reads it
+    lab = as_serve_reads_it(load(mine), PRIVATE, post=POST)
     assert "bank-account" in lab.payments.methods
     assert (lab.bank_accounts.phone, lab.mail.port) == ("555-0100", 1002)
     assert lab.texts.url.get_secret_value().endswith("@127.0.0.1:1003")
