@@ -63,21 +63,25 @@ input.addEventListener("focus", () => { state = { ...state, isFocused: true }; t
 input.addEventListener("blur", () => { state = { ...state, isFocused: false, isPotentiallyValid: state.isValid }; tell("blur"); });
 input.addEventListener("keydown", (event) => { if (event.key === "Enter") tell("inputSubmitRequest"); });
 
+function own() {
+  return { value: field === "expirationDate" ? expiry() : digits(), isEmpty: !input.value, isValid: valid() };
+}
+
 siblings.addEventListener("message", ({ data }) => {
-  if (data.ask && data.ask !== field) siblings.postMessage({ from: field, id: data.id, value: field === "expirationDate" ? expiry() : digits() });
+  if (data.ask && data.ask !== field) siblings.postMessage({ from: field, id: data.id, said: own() });
 });
 
 async function collect() {
-  const values = { number: digits() };
+  const said = { number: own() };
   const id = crypto.randomUUID();
   return new Promise((resolve, reject) => {
     const limit = setTimeout(() => reject(new Error("a field did not answer")), 3000);
     siblings.addEventListener("message", ({ data }) => {
       if (data.id !== id) return;
-      values[data.from] = data.value;
-      if (values.expirationDate && values.cvv) {
+      said[data.from] = data.said;
+      if (said.expirationDate && said.cvv) {
         clearTimeout(limit);
-        resolve(values);
+        resolve(said);
       }
     });
     siblings.postMessage({ ask: field, id });
@@ -89,8 +93,14 @@ const TOKENIZE = `mutation TokenizeCreditCard($input: TokenizeCreditCardInput!) 
 
 async function tokenize(id) {
   try {
-    const { number, cvv, expirationDate } = await collect();
-    const creditCard = { number, cvv, expirationMonth: expirationDate.month, expirationYear: expirationDate.year };
+    const said = await collect();
+    const invalid = Object.keys(HINTS).filter((name) => !said[name].isValid);
+    if (invalid.length) {
+      tell("answer", { id, invalid, isEmpty: Object.values(said).every((one) => one.isEmpty) });
+      return;
+    }
+    const { month, year } = said.expirationDate.value;
+    const creditCard = { number: said.number.value, cvv: said.cvv.value, expirationMonth: month, expirationYear: year };
     const answer = await fetch(token.graphQL.url, {
       method: "POST",
       headers: { "Content-Type": "application/json", Authorization: `Bearer ${token.authorizationFingerprint}` },

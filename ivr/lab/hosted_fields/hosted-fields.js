@@ -73,16 +73,14 @@
     }
 
     async tokenize() {
-      const states = Object.entries(this.state.fields);
-      const invalid = states.filter(([, state]) => !state.isValid).map(([field]) => field);
-      if (states.every(([, state]) => state.isEmpty)) throw failure("HOSTED_FIELDS_FIELDS_EMPTY", "All fields are empty. Cannot tokenize empty card fields.");
-      if (invalid.length) throw failure("HOSTED_FIELDS_FIELDS_INVALID", "Some payment input fields are invalid.", { invalidFieldKeys: invalid });
       const id = crypto.randomUUID();
       const answer = await new Promise((resolve) => {
         this.answers.set(id, resolve);
         this.send("number", { kind: "tokenize", id });
       });
       this.answers.delete(id);
+      if (answer.isEmpty) throw failure("HOSTED_FIELDS_FIELDS_EMPTY", "All fields are empty. Cannot tokenize empty card fields.");
+      if (answer.invalid) throw failure("HOSTED_FIELDS_FIELDS_INVALID", "Some payment input fields are invalid.", { invalidFieldKeys: answer.invalid });
       if (answer.failed) throw failure("HOSTED_FIELDS_FAILED_TOKENIZATION", "The supplied card data failed tokenization.");
       return answer.payload;
     }

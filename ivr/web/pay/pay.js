@@ -160,7 +160,7 @@ async function amountIsGood() {
 async function payByCard() {
   if (busy || !fields) return;
   busy = true; // before anything is waited for: a second press must find it so
-  const nonce = (await amountIsGood()) && allFilled() && (await cardAsNonce());
+  const nonce = (await amountIsGood()) && (await cardAsNonce());
   if (!nonce) {
     busy = false;
     return;
@@ -170,11 +170,14 @@ async function payByCard() {
   await follow(await order("/card", { key, amount: quote.amount, fee: quote.card, nonce }), key);
 }
 
+// The fields judge themselves: what the page has heard of them may be older than the last key.
 async function cardAsNonce() {
   try {
     return (await fields.tokenize()).nonce;
   } catch (error) {
-    if (!complain(error.details?.invalidFieldKeys ?? [])) tell("not_charged");
+    const every = Object.keys(fields.getState().fields);
+    const wrong = error.code === "HOSTED_FIELDS_FIELDS_EMPTY" ? every : error.details?.invalidFieldKeys;
+    if (!complain(wrong ?? [])) tell("not_charged");
     return "";
   }
 }
@@ -211,11 +214,6 @@ function complain(wrong) {
   $("live").textContent = wrong.map((field) => $(`wrong-${field}`).textContent).join(" ");
   fields.focus(wrong[0]);
   return true;
-}
-
-function allFilled() {
-  const states = fields.getState().fields;
-  return !complain(Object.keys(states).filter((field) => !states[field].isValid));
 }
 
 function mark(field, bad) {
